@@ -1,0 +1,245 @@
+//! From bytes to frames: one read at a time, every whole frame of it at once.
+
+use std::io::{self, Read};
+
+use crate::{Error, Foreign, HEADER_LEN, HeaderError, MaxFrame, decode_header};
+
+/// First size of the buffer, in bytes: one page. Most connections carry small
+/// messages, and ten thousand of them should cost 40 MB, not 640.
+const FIRST_BUFFER: usize = 4096;
+
+/// Most that the buffer grows at once for a frame larger than itself, in
+/// bytes, so that memory follows what arrived and never what was announced.
+const GROWTH: usize = 64 * 1024;
+
+/// Cuts a stream of bytes into frames.
+///
+/// The stream is handed to every [`read`](Self::read) rather than owned, so
+/// that the caller can write the frames back to it while they are still
+/// borrowed from the buffer.
+#[derive(Debug)]
+pub struct FrameReader {
+    max: MaxFrame,
+    /// Most bytes that one read takes.
+    read_size: usize,
+    /// Initialised to its whole length; `start..end` is what has arrived and
+    /// was not handed over. Between calls that is less than one frame, unless
+    /// `refused` is set.
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Bytes of the frame at `start`, header included, as far as is known.
+    frame: usize,
+    /// Whether the last read took all the room there was.
+    filled: bool,
+    /// Whether the stream's first frame is still to come.
+    opening: bool,
+    refused: Option<(HeaderError, Option<Foreign>)>,
+}
+
+/// What one read brought.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// Bytes arrived. There may be no whole frame among them yet.
+    Frames(Frames<'a>),
+    /// The peer closed between two frames.
+    Closed,
+}
+
+impl FrameReader {
+    /// Starts at the beginning of a stream.
+    ///
+    /// Takes the largest payload to accept and the most bytes that one read
+    /// takes (at least 1). Memory is allocated when the first byte is read: a
+    /// page, doubled up to `read_size` while reads fill it, and past that by
+    /// at most 64 KiB at a time for as long as a frame really arrives.
+    #[must_use]
+    pub fn new(max: MaxFrame, read_size: usize) -> Self {
+        Self {
+            max,
+            read_size: read_size.max(1),
+            buf: Vec::new(),
+            start: 0,
+            end: 0,
+            frame: HEADER_LEN,
+            filled: false,
+            opening: true,
+            refused: None,
+        }
+    }
+
+    /// Reads once and hands over every frame that is whole by then.
+    ///
+    /// Blocks as long as `stream` does. Frames that arrived in front of a bad
+    /// header are handed over first; the error follows at the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Header`] for a header that is refused, at once and again at
+    /// every later call; [`Error::Truncated`] when the stream ends inside a
+    /// frame; [`Error::Io`] when the read fails, after which it may be tried
+    /// again: no byte is lost by a timeout.
+    pub fn read(&mut self, stream: &mut impl Read) -> Result<Received<'_>, Error> {
+        if let Some((error, foreign)) = self.refused {
+            return Err(Error::Header { error, foreign });
+        }
+        self.make_room();
+        if self.fill(stream)? == 0 {
+            return self.ending();
+        }
+        let (count, raw) = self.cut();
+        match self.refused {
+            Some((error, foreign)) if count == 0 => Err(Error::Header { error, foreign }),
+            _ => {
+                let raw = self.start..self.start + raw;
+                self.start = raw.end;
+                self.opening &= count == 0;
+                let raw = self.buf.get(raw).unwrap_or_default();
+                Ok(Received::Frames(Frames { raw, count }))
+            }
+        }
+    }
+
+    /// Whether bytes of a frame have arrived that is not whole yet.
+    #[must_use]
+    pub const fn is_inside_frame(&self) -> bool {
+        self.start < self.end
+    }
+
+    /// Moves what is left to the front and grows the buffer where it must.
+    fn make_room(&mut self) {
+        if self.start > 0 {
+            // What is left all came with the last read, so no byte moves twice.
+            self.buf.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+
+        let size = self.buf.len();
+        let full = self.end == size;
+        if size < self.read_size && (full || self.filled) {
+            let doubled = FIRST_BUFFER.max(size.saturating_mul(2));
+            self.buf.resize(doubled.min(self.read_size), 0);
+        } else if full {
+            let missing = self.frame.saturating_sub(size).max(1);
+            self.buf.resize(size + missing.min(GROWTH), 0);
+        }
+        self.filled = false;
+    }
+
+    fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
+        let room = self.buf.get_mut(self.end..).unwrap_or_default();
+        let room_len = room.len().min(self.read_size);
+        let room = room.get_mut(..room_len).unwrap_or_default();
+        loop {
+            match stream.read(room) {
+                Ok(n) => {
+                    self.filled = n == room_len;
+                    self.end += n.min(room_len);
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The stream is at its end: cleanly, or inside a frame?
+    fn ending(&self) -> Result<Received<'_>, Error> {
+        let got = self.end - self.start;
+        if got == 0 {
+            return Ok(Received::Closed);
+        }
+        Err(Error::Truncated {
+            got,
+            expected: (got >= HEADER_LEN).then_some(self.frame),
+        })
+    }
+
+    /// Checks the headers from `start` on. Returns how many frames are whole
+    /// and how many bytes they take; notes the size of the first that is not.
+    fn cut(&mut self) -> (usize, usize) {
+        let pending = self.buf.get(self.start..self.end).unwrap_or_default();
+        let mut rest = pending;
+        let mut count = 0;
+        self.frame = HEADER_LEN;
+        while let Some((header, after)) = rest.split_first_chunk() {
+            let payload = match decode_header(*header, self.max) {
+                Ok(payload) => payload as usize,
+                Err(error) => {
+                    let opening = self.opening && count == 0;
+                    let foreign = opening.then(|| Foreign::detect(*header)).flatten();
+                    self.refused = Some((error, foreign));
+                    break;
+                }
+            };
+            let Some(after) = after.get(payload..) else {
+                self.frame = HEADER_LEN + payload;
+                break;
+            };
+            rest = after;
+            count += 1;
+        }
+        (count, pending.len() - rest.len())
+    }
+}
+
+/// Whole frames, one behind the other, as they arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Frames<'a> {
+    raw: &'a [u8],
+    count: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// How many frames there are; zero while the first is incomplete.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no whole frame yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The frames as they were on the wire, headers included: what an echo
+    /// sends back.
+    #[must_use]
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The payloads, in order.
+    #[must_use]
+    pub const fn payloads(&self) -> Payloads<'a> {
+        Payloads { raw: self.raw }
+    }
+}
+
+impl<'a> IntoIterator for Frames<'a> {
+    type Item = &'a [u8];
+    type IntoIter = Payloads<'a>;
+
+    fn into_iter(self) -> Payloads<'a> {
+        self.payloads()
+    }
+}
+
+/// The payloads of frames whose headers were checked before.
+#[derive(Clone, Debug)]
+pub struct Payloads<'a> {
+    raw: &'a [u8],
+}
+
+impl<'a> Iterator for Payloads<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (header, after) = self.raw.split_first_chunk()?;
+        let (payload, rest) = after.split_at_checked(u32::from_be_bytes(*header) as usize)?;
+        self.raw = rest;
+        Some(payload)
+    }
+}

@@ -1,0 +1,389 @@
+//! What holds for every stream of frames, however it is cut.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::io::{self, Read};
+
+use bytes::BytesMut;
+use proptest::{collection::vec, prelude::*};
+use proto::{Error, FrameReader, FrameWriter, HEADER_LEN, HeaderError, MaxFrame, Received};
+use tokio_util::codec::{Decoder, LengthDelimitedCodec};
+
+/// A stream that ends every read where the next chunk does.
+struct Chunks<'a> {
+    stream: &'a [u8],
+    /// Where chunks end, ascending; the rest of the stream is the last one.
+    cuts: &'a [usize],
+    at: usize,
+}
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let end = self
+            .cuts
+            .iter()
+            .copied()
+            .find(|&cut| cut > self.at)
+            .unwrap_or(self.stream.len())
+            .min(self.stream.len());
+        let n = (&self.stream[self.at..end]).read(buf)?;
+        self.at += n;
+        Ok(n)
+    }
+}
+
+/// All frames of a stream, and how it ended.
+fn read_all(
+    reader: &mut FrameReader,
+    mut stream: impl Read,
+) -> (Vec<Vec<u8>>, Vec<u8>, Result<(), Error>) {
+    let (mut payloads, mut raw) = (Vec::new(), Vec::new());
+    loop {
+        match reader.read(&mut stream) {
+            Ok(Received::Frames(frames)) => {
+                assert_eq!(frames.len(), frames.payloads().count());
+                assert_eq!(frames.is_empty(), frames.raw().is_empty());
+                payloads.extend(frames.payloads().map(<[u8]>::to_vec));
+                raw.extend_from_slice(frames.raw());
+            }
+            Ok(Received::Closed) => return (payloads, raw, Ok(())),
+            Err(error) => return (payloads, raw, Err(error)),
+        }
+    }
+}
+
+fn limit(bytes: u64) -> MaxFrame {
+    MaxFrame::new(bytes).unwrap()
+}
+
+fn written(payloads: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = FrameWriter::new(MaxFrame::DEFAULT);
+    let mut wire = Vec::new();
+    for payload in payloads {
+        writer.add(payload).unwrap();
+    }
+    writer.write_to(&mut wire).unwrap();
+    wire
+}
+
+/// Ascending offsets inside a stream of `len` bytes.
+fn cuts(len: usize) -> impl Strategy<Value = Vec<usize>> {
+    vec(0..=len, 0..12).prop_map(|mut cuts| {
+        cuts.sort_unstable();
+        cuts
+    })
+}
+
+fn stream_and_cuts() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<usize>)> {
+    let payloads = vec(vec(any::<u8>(), 0..40), 0..8);
+    payloads.prop_flat_map(|payloads| {
+        let len = written(&payloads).len();
+        (Just(payloads), cuts(len))
+    })
+}
+
+#[test]
+fn golden_stream() {
+    let wire: &[u8] = &[
+        0, 0, 0, 3, b'a', b'b', b'c', //
+        0, 0, 0, 0, //
+        0, 0, 0, 1, 0xff,
+    ];
+    let payloads = [b"abc".to_vec(), Vec::new(), vec![0xff]];
+    assert_eq!(written(&payloads), wire);
+
+    let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64 * 1024);
+    let mut stream = wire;
+    let Received::Frames(frames) = reader.read(&mut stream).unwrap() else {
+        panic!("closed");
+    };
+    assert_eq!(frames.len(), 3, "all frames of one read, at once");
+    assert_eq!(frames.raw(), wire);
+    assert!(frames.payloads().eq(payloads.iter()));
+    assert!(matches!(reader.read(&mut stream), Ok(Received::Closed)));
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read_however_it_is_cut(
+        (payloads, cuts) in stream_and_cuts(),
+        read_size in 1_usize..64,
+    ) {
+        let wire = written(&payloads);
+        let stream = Chunks { stream: &wire, cuts: &cuts, at: 0 };
+        let mut reader = FrameReader::new(MaxFrame::DEFAULT, read_size);
+        let (read, raw, ending) = read_all(&mut reader, stream);
+        prop_assert_eq!(read, payloads);
+        prop_assert_eq!(raw, wire);
+        prop_assert!(ending.is_ok());
+    }
+
+    #[test]
+    fn truncation_at_every_offset_is_told_apart_from_a_clean_close(
+        (payloads, cuts) in stream_and_cuts(),
+    ) {
+        let wire = written(&payloads);
+        let mut boundaries = vec![0];
+        for payload in &payloads {
+            boundaries.push(boundaries.last().unwrap() + HEADER_LEN + payload.len());
+        }
+        for at in 0..=wire.len() {
+            let stream = Chunks { stream: &wire[..at], cuts: &cuts, at: 0 };
+            let mut reader = FrameReader::new(MaxFrame::DEFAULT, 4096);
+            let (read, raw, ending) = read_all(&mut reader, stream);
+            let whole = boundaries.iter().filter(|&&boundary| boundary <= at).count() - 1;
+            let start = boundaries[whole];
+            prop_assert_eq!(&read, &payloads[..whole]);
+            prop_assert_eq!(raw.len(), start);
+            match ending {
+                Ok(()) => prop_assert_eq!(at, start),
+                Err(Error::Truncated { got, expected }) => {
+                    prop_assert_eq!(got, at - start);
+                    prop_assert!(got > 0);
+                    let size = HEADER_LEN + payloads[whole].len();
+                    prop_assert_eq!(expected, (got >= HEADER_LEN).then_some(size));
+                }
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_is_exact_in_both_directions(max in 1_usize..200, before in 0_usize..3) {
+        for len in [max - 1, max, max + 1] {
+            let allowed = len <= max;
+            let payload = vec![7; len];
+            let mut writer = FrameWriter::new(limit(max as u64));
+            prop_assert_eq!(writer.add(&payload).is_ok(), allowed);
+            prop_assert_eq!(writer.raw().is_empty(), !allowed);
+
+            let mut payloads = vec![vec![1]; before];
+            payloads.push(payload);
+            let mut reader = FrameReader::new(limit(max as u64), 4096);
+            let wire = written(&payloads);
+            let (read, _, ending) = read_all(&mut reader, wire.as_slice());
+            if allowed {
+                prop_assert_eq!(read.len(), payloads.len());
+                prop_assert!(ending.is_ok());
+            } else {
+                prop_assert_eq!(read.len(), before, "frames in front of the bad one arrive");
+                let refused = HeaderError::TooLarge { len: len as u64, max: u32::try_from(max).unwrap() };
+                let Err(Error::Header { error, .. }) = ending else { panic!("not refused") };
+                prop_assert_eq!(error, refused);
+            }
+        }
+    }
+
+    /// Headers are drawn so that half of the streams go wrong somewhere.
+    #[test]
+    fn agrees_with_tokio_util(
+        frames in vec((any::<u8>(), 0_u32..24, 0_usize..24), 0..8),
+        tail in vec(any::<u8>(), 0..6),
+        cuts in cuts(160),
+        max in 1_usize..20,
+    ) {
+        let mut wire = Vec::new();
+        for (flags, announced, sent) in frames {
+            let flags = if flags < 16 { u32::from(flags) << 28 } else { 0 };
+            let sent = if flags == 0 { announced as usize } else { sent };
+            wire.extend_from_slice(&(flags | announced).to_be_bytes());
+            wire.extend(std::iter::repeat_n(0x5a, sent));
+        }
+        wire.extend_from_slice(&tail);
+        assert_agreement(&wire, &cuts, max);
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum End {
+    Closed,
+    Refused,
+    Truncated,
+}
+
+/// The same bytes in the same chunks give the same frames after each chunk,
+/// and end at the same place and in the same way, as in tokio-util.
+fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
+    let mut ours = FrameReader::new(limit(max as u64), 4096);
+    let mut theirs = LengthDelimitedCodec::builder()
+        .max_frame_length(max)
+        .new_codec();
+    let mut buffered = BytesMut::new();
+    let mut stream = Chunks {
+        stream: wire,
+        cuts,
+        at: 0,
+    };
+    loop {
+        let before = stream.at;
+        let (mut our_frames, mut our_end) = (Vec::new(), None);
+        match ours.read(&mut stream) {
+            Ok(Received::Frames(frames)) => {
+                our_frames.extend(frames.payloads().map(<[u8]>::to_vec))
+            }
+            Ok(Received::Closed) => our_end = Some(End::Closed),
+            Err(Error::Header { .. }) => our_end = Some(End::Refused),
+            Err(Error::Truncated { .. }) => our_end = Some(End::Truncated),
+            Err(error) => panic!("{error}"),
+        }
+        // A bad header behind whole frames is reported by the call after theirs.
+        let after = stream.at;
+        if our_end.is_none() && ours.read(&mut io::empty()).is_err_and(|e| is_refusal(&e)) {
+            our_end = Some(End::Refused);
+        }
+
+        buffered.extend_from_slice(&wire[before..after]);
+        let at_end = before == after;
+        let mut their_frames = Vec::new();
+        let their_end = loop {
+            let decoded = if at_end {
+                theirs.decode_eof(&mut buffered)
+            } else {
+                theirs.decode(&mut buffered)
+            };
+            match decoded {
+                Ok(Some(frame)) => their_frames.push(frame.to_vec()),
+                Ok(None) => {
+                    break at_end.then_some(End::Closed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    break Some(End::Refused);
+                }
+                Err(_) => {
+                    break Some(End::Truncated);
+                }
+            }
+        };
+        assert_eq!(our_frames, their_frames);
+        assert_eq!(our_end, their_end);
+        if our_end.is_some() {
+            return;
+        }
+    }
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Header { .. })
+}
+
+/// Row F6: every one of the 2^19 ways to cut a stream of 20 bytes.
+#[test]
+fn every_partition_of_a_stream_gives_the_same_frames() {
+    let payloads = [b"abc".to_vec(), Vec::new(), b"hello".to_vec()];
+    let wire = written(&payloads);
+    assert_eq!(wire.len(), 20);
+    let mut cuts = Vec::with_capacity(20);
+    for partition in 0_u32..1 << 19 {
+        cuts.clear();
+        cuts.extend((1..20).filter(|bit| partition & (1 << (bit - 1)) != 0));
+        let mut stream = Chunks {
+            stream: &wire,
+            cuts: &cuts,
+            at: 0,
+        };
+        let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64);
+        let (mut next, mut reads) = (0, 0);
+        while let Received::Frames(frames) = reader.read(&mut stream).unwrap() {
+            for frame in frames {
+                assert_eq!(frame, payloads[next], "cuts at {cuts:?}");
+                next += 1;
+            }
+            reads += 1;
+        }
+        assert_eq!((next, reads), (3, cuts.len() + 1), "cuts at {cuts:?}");
+    }
+}
+
+/// A read that fails loses nothing: the next one carries on.
+#[test]
+fn a_timeout_between_any_two_bytes_loses_nothing() {
+    struct Stutter<'a> {
+        stream: &'a [u8],
+        ready: bool,
+    }
+    impl Read for Stutter<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.ready = !self.ready;
+            if self.ready {
+                let n = buf.len().min(1);
+                self.stream.read(&mut buf[..n])
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+    }
+    let payloads = [b"abc".to_vec(), Vec::new(), vec![9; 5000]];
+    let wire = written(&payloads);
+    let mut stream = Stutter {
+        stream: &wire,
+        ready: true,
+    };
+    let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64 * 1024);
+    let mut read = Vec::new();
+    loop {
+        match reader.read(&mut stream) {
+            Ok(Received::Frames(frames)) => read.extend(frames.payloads().map(<[u8]>::to_vec)),
+            Ok(Received::Closed) => break,
+            Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(read, payloads);
+}
+
+#[test]
+fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
+    for (first, hint) in [
+        (&b"GET / HTTP/1.1\r\n"[..], Some("HTTP")),
+        (b"POST /", Some("HTTP")),
+        (b"HTTP/1.1 400", Some("HTTP")),
+        (b"\x16\x03\x01\x02\x00\x01", Some("TLS")),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", Some("SSH")),
+        (b"\xff\xff\xff\xff", None),
+    ] {
+        let refusal = |wire: &[u8]| {
+            let mut reader = FrameReader::new(MaxFrame::DEFAULT, 4096);
+            read_all(&mut reader, wire).2.unwrap_err().to_string()
+        };
+        let at_start = refusal(first);
+        match hint {
+            Some(hint) => {
+                assert!(at_start.ends_with(&format!("; the peer speaks {hint}, not frames")));
+            }
+            None => assert!(!at_start.contains("speaks"), "{at_start}"),
+        }
+        let later = refusal(&[&b"\0\0\0\x01x"[..], first].concat());
+        assert!(!later.contains("speaks"), "{later}");
+    }
+}
+
+/// P3: memory follows the bytes that arrived.
+#[test]
+fn an_announced_length_allocates_nothing() {
+    struct Watched<'a> {
+        stream: &'a [u8],
+        largest_room: usize,
+    }
+    impl Read for Watched<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.largest_room = self.largest_room.max(buf.len());
+            let n = buf.len().min(1000);
+            self.stream.read(&mut buf[..n])
+        }
+    }
+    let mut wire = 0x0fff_ffff_u32.to_be_bytes().to_vec();
+    wire.resize(3000, 0);
+    let mut stream = Watched {
+        stream: &wire,
+        largest_room: 0,
+    };
+    let mut reader = FrameReader::new(limit((1 << 28) - 1), 64 * 1024);
+    let (_, _, ending) = read_all(&mut reader, &mut stream);
+    assert!(matches!(
+        ending,
+        Err(Error::Truncated {
+            got: 3000,
+            expected: Some(0x1000_0003)
+        })
+    ));
+    assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
+}
