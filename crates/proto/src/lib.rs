@@ -22,20 +22,20 @@
 //! # Examples
 //!
 //! ```
-//! use proto::{FrameReader, FrameWriter, MaxFrame, Received};
+//! use proto::{Reader, Received, Wire, Writer};
 //!
 //! let mut wire = Vec::new();
-//! let mut writer = FrameWriter::new(MaxFrame::DEFAULT);
+//! let mut writer = Writer::new(Wire::default());
 //! writer.add(b"abc")?;
 //! writer.add(b"123")?;
 //! writer.write_to(&mut wire)?; // both frames in one write
 //! assert_eq!(wire, b"\x00\x00\x00\x03abc\x00\x00\x00\x03123");
 //!
-//! let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64 * 1024);
-//! let Received::Frames(frames) = reader.read(&mut wire.as_slice())? else {
+//! let mut reader = Reader::new(Wire::default(), 64 * 1024);
+//! let Received::Batch(batch) = reader.read(&mut wire.as_slice())? else {
 //!     panic!("closed");
 //! };
-//! assert_eq!(frames.payloads().collect::<Vec<_>>(), [b"abc", b"123"]);
+//! assert_eq!(batch.payloads().collect::<Vec<_>>(), [b"abc", b"123"]);
 //! # Ok::<(), proto::Error>(())
 //! ```
 #![warn(clippy::indexing_slicing)]
@@ -46,11 +46,13 @@ mod foreign;
 mod header;
 pub mod qps;
 mod reader;
+mod wire;
 mod writer;
 
 pub use error::{Error, HeaderError, LimitError};
 pub use escape::Escaped;
 pub use foreign::Foreign;
 pub use header::{HEADER_LEN, MAX_LEN, MaxFrame, decode_header, encode_header};
-pub use reader::{FrameReader, Frames, Payloads, Received};
-pub use writer::FrameWriter;
+pub use reader::{Batch, Payloads, Reader, Received};
+pub use wire::Wire;
+pub use writer::Writer;

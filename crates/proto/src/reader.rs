@@ -1,8 +1,8 @@
-//! From bytes to frames: one read at a time, every whole frame of it at once.
+//! From bytes to messages: one read at a time, every whole frame of it at once.
 
 use std::io::{self, Read};
 
-use crate::{Error, Foreign, HEADER_LEN, HeaderError, MaxFrame, decode_header};
+use crate::{Error, Foreign, HEADER_LEN, HeaderError, Wire, decode_header};
 
 /// First size of the buffer, in bytes: one page. Most connections carry small
 /// messages, and ten thousand of them should cost 40 MB, not 640.
@@ -12,14 +12,14 @@ const FIRST_BUFFER: usize = 4096;
 /// bytes, so that memory follows what arrived and never what was announced.
 const GROWTH: usize = 64 * 1024;
 
-/// Cuts a stream of bytes into frames.
+/// Cuts a stream of bytes into messages.
 ///
 /// The stream is handed to every [`read`](Self::read) rather than owned, so
 /// that the caller can write the frames back to it while they are still
 /// borrowed from the buffer.
 #[derive(Debug)]
-pub struct FrameReader {
-    max: MaxFrame,
+pub struct Reader {
+    wire: Wire,
     /// Most bytes that one read takes.
     read_size: usize,
     /// Initialised to its whole length; `start..end` is what has arrived and
@@ -41,22 +41,21 @@ pub struct FrameReader {
 #[derive(Debug)]
 pub enum Received<'a> {
     /// Bytes arrived. There may be no whole frame among them yet.
-    Frames(Frames<'a>),
-    /// The peer closed between two frames.
+    Batch(Batch<'a>),
+    /// The peer closed, and not inside a frame.
     Closed,
 }
 
-impl FrameReader {
+impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// Takes the largest payload to accept and the most bytes that one read
-    /// takes (at least 1). Memory is allocated when the first byte is read: a
+    /// `read_size` is the most bytes that one read takes (at least 1). Memory is allocated when the first byte is read: a
     /// page, doubled up to `read_size` while reads fill it, and past that by
     /// at most 64 KiB at a time for as long as a frame really arrives.
     #[must_use]
-    pub fn new(max: MaxFrame, read_size: usize) -> Self {
+    pub fn new(wire: Wire, read_size: usize) -> Self {
         Self {
-            max,
+            wire,
             read_size: read_size.max(1),
             buf: Vec::new(),
             start: 0,
@@ -68,7 +67,8 @@ impl FrameReader {
         }
     }
 
-    /// Reads once and hands over every frame that is whole by then.
+    /// Reads once and hands over every frame that is whole by then; of bare
+    /// bytes, all of them as one message.
     ///
     /// Blocks as long as `stream` does. Frames that arrived in front of a bad
     /// header are handed over first; the error follows at the next call.
@@ -94,16 +94,14 @@ impl FrameReader {
                 let raw = self.start..self.start + raw;
                 self.start = raw.end;
                 self.opening &= count == 0;
-                let raw = self.buf.get(raw).unwrap_or_default();
-                Ok(Received::Frames(Frames { raw, count }))
+                Ok(Received::Batch(Batch {
+                    wire: self.wire,
+                    raw: self.buf.get(raw).unwrap_or_default(),
+                    count,
+                    split: self.start < self.end,
+                }))
             }
         }
-    }
-
-    /// Whether bytes of a frame have arrived that is not whole yet.
-    #[must_use]
-    pub const fn is_inside_frame(&self) -> bool {
-        self.start < self.end
     }
 
     /// Moves what is left to the front and grows the buffer where it must.
@@ -156,15 +154,18 @@ impl FrameReader {
         })
     }
 
-    /// Checks the headers from `start` on. Returns how many frames are whole
+    /// Checks the headers from `start` on. Returns how many messages are whole
     /// and how many bytes they take; notes the size of the first that is not.
     fn cut(&mut self) -> (usize, usize) {
         let pending = self.buf.get(self.start..self.end).unwrap_or_default();
+        let Wire::Framed(max) = self.wire else {
+            return (1, pending.len());
+        };
         let mut rest = pending;
         let mut count = 0;
         self.frame = HEADER_LEN;
         while let Some((header, after)) = rest.split_first_chunk() {
-            let payload = match decode_header(*header, self.max) {
+            let payload = match decode_header(*header, max) {
                 Ok(payload) => payload as usize,
                 Err(error) => {
                     let opening = self.opening && count == 0;
@@ -184,52 +185,55 @@ impl FrameReader {
     }
 }
 
-/// Whole frames, one behind the other, as they arrived.
+/// The messages that were whole after a read, one behind the other.
 #[derive(Clone, Copy, Debug)]
-pub struct Frames<'a> {
+pub struct Batch<'a> {
+    wire: Wire,
     raw: &'a [u8],
     count: usize,
+    split: bool,
 }
 
-impl<'a> Frames<'a> {
-    /// How many frames there are; zero while the first is incomplete.
+impl<'a> Batch<'a> {
+    /// How many messages there are; zero while the first is incomplete.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is no whole frame yet.
+    /// Whether there is no whole message yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The frames as they were on the wire, headers included: what an echo
+    /// Whether the read ended inside the next frame.
+    #[must_use]
+    pub const fn is_split(&self) -> bool {
+        self.split
+    }
+
+    /// The messages as they were on the wire, headers included: what an echo
     /// sends back.
     #[must_use]
     pub const fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// The payloads, in order.
+    /// The payloads, in order; of bare bytes, the whole read.
     #[must_use]
     pub const fn payloads(&self) -> Payloads<'a> {
-        Payloads { raw: self.raw }
+        Payloads {
+            wire: self.wire,
+            raw: self.raw,
+        }
     }
 }
 
-impl<'a> IntoIterator for Frames<'a> {
-    type Item = &'a [u8];
-    type IntoIter = Payloads<'a>;
-
-    fn into_iter(self) -> Payloads<'a> {
-        self.payloads()
-    }
-}
-
-/// The payloads of frames whose headers were checked before.
+/// The payloads of messages whose headers were checked before.
 #[derive(Clone, Debug)]
 pub struct Payloads<'a> {
+    wire: Wire,
     raw: &'a [u8],
 }
 
@@ -237,8 +241,14 @@ impl<'a> Iterator for Payloads<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (header, after) = self.raw.split_first_chunk()?;
-        let (payload, rest) = after.split_at_checked(u32::from_be_bytes(*header) as usize)?;
+        let (payload, rest) = match self.wire {
+            Wire::Framed(_) => {
+                let (header, after) = self.raw.split_first_chunk()?;
+                after.split_at_checked(u32::from_be_bytes(*header) as usize)?
+            }
+            Wire::Raw if self.raw.is_empty() => return None,
+            Wire::Raw => (self.raw, &[][..]),
+        };
         self.raw = rest;
         Some(payload)
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
-use proto::{Error, FrameReader, FrameWriter, HEADER_LEN, HeaderError, MaxFrame, Received};
+use proto::{Error, HEADER_LEN, HeaderError, MaxFrame, Reader, Received, Wire, Writer};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 /// A stream that ends every read where the next chunk does.
@@ -33,17 +33,17 @@ impl Read for Chunks<'_> {
 
 /// All frames of a stream, and how it ended.
 fn read_all(
-    reader: &mut FrameReader,
+    reader: &mut Reader,
     mut stream: impl Read,
 ) -> (Vec<Vec<u8>>, Vec<u8>, Result<(), Error>) {
     let (mut payloads, mut raw) = (Vec::new(), Vec::new());
     loop {
         match reader.read(&mut stream) {
-            Ok(Received::Frames(frames)) => {
-                assert_eq!(frames.len(), frames.payloads().count());
-                assert_eq!(frames.is_empty(), frames.raw().is_empty());
-                payloads.extend(frames.payloads().map(<[u8]>::to_vec));
-                raw.extend_from_slice(frames.raw());
+            Ok(Received::Batch(batch)) => {
+                assert_eq!(batch.len(), batch.payloads().count());
+                assert_eq!(batch.is_empty(), batch.raw().is_empty());
+                payloads.extend(batch.payloads().map(<[u8]>::to_vec));
+                raw.extend_from_slice(batch.raw());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
             Err(error) => return (payloads, raw, Err(error)),
@@ -51,12 +51,12 @@ fn read_all(
     }
 }
 
-fn limit(bytes: u64) -> MaxFrame {
-    MaxFrame::new(bytes).unwrap()
+fn limit(bytes: u64) -> Wire {
+    Wire::Framed(MaxFrame::new(bytes).unwrap())
 }
 
 fn written(payloads: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = FrameWriter::new(MaxFrame::DEFAULT);
+    let mut writer = Writer::new(Wire::default());
     let mut wire = Vec::new();
     for payload in payloads {
         writer.add(payload).unwrap();
@@ -91,14 +91,14 @@ fn golden_stream() {
     let payloads = [b"abc".to_vec(), Vec::new(), vec![0xff]];
     assert_eq!(written(&payloads), wire);
 
-    let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64 * 1024);
+    let mut reader = Reader::new(Wire::default(), 64 * 1024);
     let mut stream = wire;
-    let Received::Frames(frames) = reader.read(&mut stream).unwrap() else {
+    let Received::Batch(batch) = reader.read(&mut stream).unwrap() else {
         panic!("closed");
     };
-    assert_eq!(frames.len(), 3, "all frames of one read, at once");
-    assert_eq!(frames.raw(), wire);
-    assert!(frames.payloads().eq(payloads.iter()));
+    assert_eq!(batch.len(), 3, "all frames of one read, at once");
+    assert_eq!(batch.raw(), wire);
+    assert!(batch.payloads().eq(payloads.iter()));
     assert!(matches!(reader.read(&mut stream), Ok(Received::Closed)));
 }
 
@@ -110,10 +110,20 @@ proptest! {
     ) {
         let wire = written(&payloads);
         let stream = Chunks { stream: &wire, cuts: &cuts, at: 0 };
-        let mut reader = FrameReader::new(MaxFrame::DEFAULT, read_size);
+        let mut reader = Reader::new(Wire::default(), read_size);
         let (read, raw, ending) = read_all(&mut reader, stream);
         prop_assert_eq!(read, payloads);
         prop_assert_eq!(raw, wire);
+        prop_assert!(ending.is_ok());
+    }
+
+    #[test]
+    fn bare_bytes_come_as_they_are_read(bytes in vec(any::<u8>(), 1..200), read_size in 1_usize..64) {
+        let mut reader = Reader::new(Wire::Raw, read_size);
+        let (messages, raw, ending) = read_all(&mut reader, bytes.as_slice());
+        prop_assert_eq!(messages.concat(), bytes.clone());
+        prop_assert_eq!(raw, bytes);
+        prop_assert!(messages.iter().all(|message| (1..=read_size).contains(&message.len())));
         prop_assert!(ending.is_ok());
     }
 
@@ -128,7 +138,7 @@ proptest! {
         }
         for at in 0..=wire.len() {
             let stream = Chunks { stream: &wire[..at], cuts: &cuts, at: 0 };
-            let mut reader = FrameReader::new(MaxFrame::DEFAULT, 4096);
+            let mut reader = Reader::new(Wire::default(), 4096);
             let (read, raw, ending) = read_all(&mut reader, stream);
             let whole = boundaries.iter().filter(|&&boundary| boundary <= at).count() - 1;
             let start = boundaries[whole];
@@ -152,13 +162,13 @@ proptest! {
         for len in [max - 1, max, max + 1] {
             let allowed = len <= max;
             let payload = vec![7; len];
-            let mut writer = FrameWriter::new(limit(max as u64));
+            let mut writer = Writer::new(limit(max as u64));
             prop_assert_eq!(writer.add(&payload).is_ok(), allowed);
             prop_assert_eq!(writer.raw().is_empty(), !allowed);
 
             let mut payloads = vec![vec![1]; before];
             payloads.push(payload);
-            let mut reader = FrameReader::new(limit(max as u64), 4096);
+            let mut reader = Reader::new(limit(max as u64), 4096);
             let wire = written(&payloads);
             let (read, _, ending) = read_all(&mut reader, wire.as_slice());
             if allowed {
@@ -203,7 +213,7 @@ enum End {
 /// The same bytes in the same chunks give the same frames after each chunk,
 /// and end at the same place and in the same way, as in tokio-util.
 fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
-    let mut ours = FrameReader::new(limit(max as u64), 4096);
+    let mut ours = Reader::new(limit(max as u64), 4096);
     let mut theirs = LengthDelimitedCodec::builder()
         .max_frame_length(max)
         .new_codec();
@@ -217,8 +227,8 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
         let before = stream.at;
         let (mut our_frames, mut our_end) = (Vec::new(), None);
         match ours.read(&mut stream) {
-            Ok(Received::Frames(frames)) => {
-                our_frames.extend(frames.payloads().map(<[u8]>::to_vec))
+            Ok(Received::Batch(batch)) => {
+                our_frames = batch.payloads().map(<[u8]>::to_vec).collect();
             }
             Ok(Received::Closed) => our_end = Some(End::Closed),
             Err(Error::Header { .. }) => our_end = Some(End::Refused),
@@ -242,15 +252,11 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             };
             match decoded {
                 Ok(Some(frame)) => their_frames.push(frame.to_vec()),
-                Ok(None) => {
-                    break at_end.then_some(End::Closed);
-                }
+                Ok(None) => break at_end.then_some(End::Closed),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     break Some(End::Refused);
                 }
-                Err(_) => {
-                    break Some(End::Truncated);
-                }
+                Err(_) => break Some(End::Truncated),
             }
         };
         assert_eq!(our_frames, their_frames);
@@ -280,10 +286,10 @@ fn every_partition_of_a_stream_gives_the_same_frames() {
             cuts: &cuts,
             at: 0,
         };
-        let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64);
+        let mut reader = Reader::new(Wire::default(), 64);
         let (mut next, mut reads) = (0, 0);
-        while let Received::Frames(frames) = reader.read(&mut stream).unwrap() {
-            for frame in frames {
+        while let Received::Batch(batch) = reader.read(&mut stream).unwrap() {
+            for frame in batch.payloads() {
                 assert_eq!(frame, payloads[next], "cuts at {cuts:?}");
                 next += 1;
             }
@@ -317,11 +323,11 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
         stream: &wire,
         ready: true,
     };
-    let mut reader = FrameReader::new(MaxFrame::DEFAULT, 64 * 1024);
+    let mut reader = Reader::new(Wire::default(), 64 * 1024);
     let mut read = Vec::new();
     loop {
         match reader.read(&mut stream) {
-            Ok(Received::Frames(frames)) => read.extend(frames.payloads().map(<[u8]>::to_vec)),
+            Ok(Received::Batch(batch)) => read.extend(batch.payloads().map(<[u8]>::to_vec)),
             Ok(Received::Closed) => break,
             Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
             Err(error) => panic!("{error}"),
@@ -341,7 +347,7 @@ fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
         (b"\xff\xff\xff\xff", None),
     ] {
         let refusal = |wire: &[u8]| {
-            let mut reader = FrameReader::new(MaxFrame::DEFAULT, 4096);
+            let mut reader = Reader::new(Wire::default(), 4096);
             read_all(&mut reader, wire).2.unwrap_err().to_string()
         };
         let at_start = refusal(first);
@@ -376,7 +382,7 @@ fn an_announced_length_allocates_nothing() {
         stream: &wire,
         largest_room: 0,
     };
-    let mut reader = FrameReader::new(limit((1 << 28) - 1), 64 * 1024);
+    let mut reader = Reader::new(limit((1 << 28) - 1), 64 * 1024);
     let (_, _, ending) = read_all(&mut reader, &mut stream);
     assert!(matches!(
         ending,

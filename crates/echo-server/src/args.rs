@@ -1,0 +1,58 @@
+//! The command line, and how it becomes a [`Config`].
+
+use clap::Parser;
+use echo_server::Config;
+use proto::Wire;
+use transport::{
+    args::{CommonArgs, parse_addr, parse_size},
+    cli::UsageError,
+};
+
+/// Sends back what it receives: frames once they are whole, or bare bytes as
+/// they come
+#[derive(Debug, Parser)]
+#[command(version, disable_help_flag = true)]
+pub(crate) struct Args {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
+    listen: String,
+
+    /// Echo bare bytes instead of frames
+    #[arg(long)]
+    raw: bool,
+
+    /// Most bytes that one read takes
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_size)]
+    read_buffer: u64,
+
+    /// Largest frame to accept
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
+    max_frame: u64,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+impl TryFrom<Args> for Config {
+    type Error = anyhow::Error;
+
+    fn try_from(args: Args) -> anyhow::Result<Self> {
+        let wire = Wire::new(args.raw, args.max_frame)
+            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        let read_buffer = usize::try_from(args.read_buffer)
+            .ok()
+            .filter(|&bytes| bytes <= Self::MAX_READ_BUFFER)
+            .ok_or_else(|| {
+                UsageError(format!(
+                    "--read-buffer: {} bytes is more than the {} allowed",
+                    args.read_buffer,
+                    Self::MAX_READ_BUFFER
+                ))
+            })?;
+        Ok(Self {
+            listen: args.listen,
+            wire,
+            read_buffer,
+        })
+    }
+}

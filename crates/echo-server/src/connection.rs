@@ -1,0 +1,105 @@
+//! One connection's life: read, echo, close.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant},
+};
+
+use proto::{Batch, Error, Escaped, Reader, Received, Wire};
+use tracing::Level;
+
+use crate::{Config, registry::Connection};
+
+/// Most bytes of a message that the log shows.
+const SHOWN: usize = 1024;
+
+/// What a refused peer may still be sending, in bytes and time. Closing with
+/// bytes unread resets the connection, and a reset destroys replies that the
+/// peer has not read yet.
+const LINGER_BYTES: usize = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What every connection of a server does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    wire: Wire,
+    read_buffer: usize,
+}
+
+impl From<&Config> for Plan {
+    fn from(config: &Config) -> Self {
+        Self {
+            wire: config.wire,
+            read_buffer: config.read_buffer.clamp(1, Config::MAX_READ_BUFFER),
+        }
+    }
+}
+
+/// Serves one connection until it ends, and says why it did.
+pub(crate) fn serve(connection: &Connection, plan: Plan) {
+    let peer = connection.peer;
+    tracing::debug!("connection established from {peer}");
+    match echo(connection, plan) {
+        Ok(()) => tracing::debug!("connection closed by {peer}"),
+        Err(Error::Io(error)) => tracing::debug!("connection lost from {peer}: {error}"),
+        Err(error) => {
+            tracing::warn!("closing {peer}: {error}");
+            linger(&connection.stream);
+        }
+    }
+}
+
+/// Sends all that is whole after a read back in one write, straight from the
+/// read buffer.
+fn echo(connection: &Connection, plan: Plan) -> Result<(), Error> {
+    let mut stream = &connection.stream;
+    let mut reader = Reader::new(plan.wire, plan.read_buffer);
+    while let Received::Batch(batch) = reader.read(&mut stream)? {
+        connection.count_read(&batch);
+        if batch.is_empty() {
+            continue;
+        }
+        log_messages("read", &batch);
+        stream.write_all(batch.raw())?;
+        log_messages("send", &batch);
+    }
+    Ok(())
+}
+
+fn log_messages(verb: &str, batch: &Batch<'_>) {
+    if !tracing::enabled!(Level::DEBUG) {
+        return;
+    }
+    for message in batch.payloads() {
+        match message.get(..SHOWN) {
+            Some(beginning) if message.len() > SHOWN => tracing::debug!(
+                "{verb} message: {}... ({} bytes)",
+                Escaped(beginning),
+                message.len()
+            ),
+            _ => tracing::debug!("{verb} message: {}", Escaped(message)),
+        }
+    }
+}
+
+/// Closes the way out and swallows what the peer is still sending, within
+/// bounds.
+fn linger(mut stream: &TcpStream) {
+    let deadline = Instant::now() + LINGER;
+    if stream.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let mut left = LINGER_BYTES;
+    let mut buf = [0; 4096];
+    while left > 0 {
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        if timeout.is_zero() || stream.set_read_timeout(Some(timeout)).is_err() {
+            return;
+        }
+        match stream.read(&mut buf) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => left = left.saturating_sub(n),
+        }
+    }
+}

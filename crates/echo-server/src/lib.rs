@@ -1,0 +1,44 @@
+//! A TCP echo server, one thread per connection, to run or to embed.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `config` | what a server is told |
+//! | `server` | one server's life, from bind to summary |
+//! | `accept` | the loop that takes connections, whatever accept says |
+//! | `connection` | one connection's life |
+//! | `registry` | the connections alive now, and the totals of all |
+//! | `watcher` | the thread that reports every second |
+//!
+//! # Examples
+//!
+//! ```
+//! use std::{io::{Read, Write}, net::TcpStream, thread};
+//!
+//! use echo_server::{Config, Server};
+//!
+//! let server = Server::bind(&Config { listen: "127.0.0.1:0".into(), ..Config::default() })?;
+//! let (addr, stop) = (server.local_addr(), server.stop_handle());
+//! let serving = thread::spawn(|| server.serve());
+//!
+//! let mut stream = TcpStream::connect(addr)?;
+//! stream.write_all(b"\0\0\0\x02hi")?;
+//! let mut reply = [0; 6];
+//! stream.read_exact(&mut reply)?;
+//! assert_eq!(&reply, b"\0\0\0\x02hi");
+//!
+//! stop.stop();
+//! let summary = serving.join().unwrap()?;
+//! assert_eq!((summary.connections, summary.traffic.frames), (1, 1));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod accept;
+mod config;
+mod connection;
+mod registry;
+mod server;
+mod watcher;
+
+pub use config::Config;
+pub use registry::Traffic;
+pub use server::{Server, StopHandle, Summary};

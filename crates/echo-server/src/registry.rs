@@ -1,0 +1,181 @@
+//! The connections alive now, and the totals of all that ever were.
+
+use std::{
+    collections::HashMap,
+    net::{Shutdown, SocketAddr, TcpStream},
+    ops::{AddAssign, Deref},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use proto::{Batch, qps::Counter};
+
+/// What went through one connection or all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames echoed; of bare bytes, reads.
+    pub frames: u64,
+    /// Bytes echoed, headers included.
+    pub bytes: u64,
+    /// Reads that brought something.
+    pub reads: u64,
+    /// Reads that ended inside a frame.
+    pub split_reads: u64,
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+        self.reads += other.reads;
+        self.split_reads += other.split_reads;
+    }
+}
+
+/// One connection's traffic since it was last taken. On a cache line of its
+/// own: its thread writes at every read, and nobody else but once a second.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Counters {
+    frames: Counter,
+    bytes: Counter,
+    reads: Counter,
+    split_reads: Counter,
+}
+
+impl Counters {
+    fn take(&self) -> Traffic {
+        Traffic {
+            frames: self.frames.take(),
+            bytes: self.bytes.take(),
+            reads: self.reads.take(),
+            split_reads: self.split_reads.take(),
+        }
+    }
+}
+
+/// A connection that is alive.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    counters: Counters,
+}
+
+impl Connection {
+    /// Counts one read and what it brought.
+    pub(crate) fn count_read(&self, batch: &Batch<'_>) {
+        self.counters.reads.add(1);
+        if !batch.is_empty() {
+            self.counters.frames.add(batch.len() as u64);
+            self.counters.bytes.add(batch.raw().len() as u64);
+        }
+        if batch.is_split() {
+            self.counters.split_reads.add(1);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    inner: Mutex<Inner>,
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    live: HashMap<u64, Arc<Connection>>,
+    /// Connections registered so far; the next one's key.
+    connections: u64,
+    /// Traffic taken from the counters so far.
+    traffic: Traffic,
+}
+
+impl Registry {
+    /// Adds a connection; it is removed when the returned guard is dropped.
+    pub(crate) fn register(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) -> Live {
+        let connection = Arc::new(Connection {
+            stream,
+            peer,
+            counters: Counters::default(),
+        });
+        let mut inner = self.lock();
+        let key = inner.connections;
+        inner.connections += 1;
+        inner.live.insert(key, Arc::clone(&connection));
+        Live {
+            connection,
+            key,
+            registry: Arc::clone(self),
+        }
+    }
+
+    /// Takes the traffic since the last call into the totals. Returns how
+    /// many connections are alive and the totals so far.
+    pub(crate) fn collect(&self) -> (usize, Traffic) {
+        let mut inner = self.lock();
+        let Inner { live, traffic, .. } = &mut *inner;
+        for connection in live.values() {
+            *traffic += connection.counters.take();
+        }
+        (live.len(), *traffic)
+    }
+
+    /// Connections and traffic of the server's whole life.
+    pub(crate) fn totals(&self) -> (u64, Traffic) {
+        let (_, traffic) = self.collect();
+        (self.lock().connections, traffic)
+    }
+
+    /// Shuts every connection down; blocked reads and writes wake up.
+    pub(crate) fn shutdown(&self, how: Shutdown) {
+        for connection in self.lock().live.values() {
+            // One that the peer has closed already cannot be shut down.
+            let _ = connection.stream.shutdown(how);
+        }
+    }
+
+    /// Waits for the last connection to end; `false` when `timeout` was
+    /// shorter.
+    pub(crate) fn wait_until_empty(&self, timeout: Duration) -> bool {
+        self.emptied
+            .wait_timeout_while(self.lock(), timeout, |inner| !inner.live.is_empty())
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .live
+            .is_empty()
+    }
+
+    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place in the registry, given up when dropped: at the end
+/// of its thread, by a panic, or when there was no thread for it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    connection: Arc<Connection>,
+    key: u64,
+    registry: Arc<Registry>,
+}
+
+impl Deref for Live {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let mut inner = self.registry.lock();
+        inner.live.remove(&self.key);
+        inner.traffic += self.connection.counters.take();
+        if inner.live.is_empty() {
+            self.registry.emptied.notify_all();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Options that several programs share, and the parsers of their values.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+/// What every client is told about its connection.
+#[derive(Args, Clone, Debug)]
+pub struct ClientArgs {
+    /// Server to talk to, as host:port
+    #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
+    pub host: String,
+
+    /// Send and receive bare bytes instead of frames
+    #[arg(long)]
+    pub raw: bool,
+
+    /// Longest wait for a connection, for each address tried
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
+    pub connect_timeout: Duration,
+
+    /// Longest wait for a reply
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
+    pub timeout: Duration,
+
+    /// Largest frame to send or accept
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
+    pub max_frame: u64,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonArgs,
+}
+
+/// What every program has.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CommonArgs {
+    /// Log more (-v messages, -vv more); `RUST_LOG` overrides
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// Parses `host:port`; an IPv6 address stands in brackets.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_addr(text: &str) -> Result<String, String> {
+    let expected = || "expected host:port, such as 127.0.0.1:60000 or [::1]:60000".to_owned();
+    let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
+    let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+    if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
+        return Err(expected());
+    }
+    Ok(text.to_owned())
+}
+
+/// Parses a duration above zero: `500ms`, `10s`, `5m`.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a duration above zero, such as 500ms, 10s or 5m".to_owned()),
+    }
+}
+
+/// Parses a size in bytes of at least 1: `4096`, `64k`, `8MiB`. All units are
+/// powers of 1024, with or without the `i`.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    match parse_size::Config::new().with_binary().parse_size(text) {
+        Ok(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in [
+            "127.0.0.1:60000",
+            "localhost:1",
+            "[::1]:0",
+            "a.example:65535",
+        ] {
+            assert_eq!(parse_addr(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            "60000",
+            ":60000",
+            "host",
+            "host:",
+            "host:65536",
+            "::1:80",
+            "host:-1",
+        ] {
+            assert!(parse_addr(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_timeout("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_timeout("5m"), Ok(Duration::from_mins(5)));
+        for bad in ["", "0s", "10", "-1s", "s", "99999999999999999999s"] {
+            assert!(parse_timeout(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("1"), Ok(1));
+        assert_eq!(parse_size("64k"), Ok(65_536));
+        assert_eq!(parse_size("64KiB"), Ok(65_536));
+        assert_eq!(parse_size("8MiB"), Ok(8_388_608));
+        for bad in ["", "0", "-1", "k", "1x", "99999999999E"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+}

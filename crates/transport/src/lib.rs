@@ -1,0 +1,12 @@
+//! Blocking TCP sockets as all programs here use them: dialling, listening,
+//! and the command-line edges that go with them.
+
+pub mod args;
+pub mod cli;
+mod dial;
+mod listen;
+mod socket;
+
+pub use dial::dial;
+pub use listen::{BACKLOG, listen};
+pub use socket::{is_timeout, write_now};

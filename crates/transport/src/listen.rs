@@ -1,0 +1,89 @@
+//! Opening a listener.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+};
+
+use anyhow::{Context, Result};
+use socket2::SockRef;
+
+/// Connections that the kernel completes and queues before they are accepted.
+///
+/// std asks for 128; when that overflows, each further client waits a whole
+/// second for its retransmission. 4096 is Linux's own ceiling
+/// (`net.core.somaxconn` since 5.4); a lower one applies silently.
+pub const BACKLOG: i32 = 4096;
+
+/// Listens on `addr`: `address:port` or `name:port`, IPv4 or IPv6; port 0
+/// takes a free one.
+///
+/// # Errors
+///
+/// One line that says what is in the way and, when that is the address being
+/// in use, what can hold it and how to keep it free.
+pub fn listen(addr: &str) -> Result<TcpListener> {
+    let addrs: Vec<SocketAddr> = addr
+        .to_socket_addrs()
+        .with_context(|| format!("cannot resolve {addr}"))?
+        .collect();
+    let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| {
+        let advice = match addrs.first() {
+            Some(addr) if error.kind() == io::ErrorKind::AddrInUse => in_use_advice(addr.port()),
+            _ => String::new(),
+        };
+        anyhow::Error::new(error).context(format!("cannot listen on {addr}{advice}"))
+    })?;
+    // A second listen() on a live listener only changes its backlog.
+    SockRef::from(&listener)
+        .listen(BACKLOG)
+        .with_context(|| format!("cannot set the backlog of {addr}"))?;
+    Ok(listener)
+}
+
+/// Who can hold a port, and how to get it back.
+fn in_use_advice(port: u16) -> String {
+    match ephemeral_ports() {
+        Some((low, high)) if (low..=high).contains(&port) => format!(
+            "; another program listens there, or an outgoing connection holds the port \
+             ({port} is inside the ephemeral range {low}-{high}): stop that program, choose \
+             another port, or keep this one free with \
+             sysctl net.ipv4.ip_local_reserved_ports={port}"
+        ),
+        _ => "; another program listens there: stop it or choose another port".to_owned(),
+    }
+}
+
+/// The ports that the kernel gives to outgoing connections; `None` where it
+/// does not say.
+fn ephemeral_ports() -> Option<(u16, u16)> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse);
+    Some((bounds.next()?.ok()?, bounds.next()?.ok()?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_0_takes_a_free_port_on_every_kind_of_address() {
+        for addr in ["127.0.0.1:0", "localhost:0", "[::1]:0"] {
+            match listen(addr) {
+                Ok(listener) => assert_ne!(listener.local_addr().unwrap().port(), 0),
+                // A host may have no IPv6.
+                Err(error) => assert!(addr.contains("::"), "{error:#}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_explained() {
+        let first = listen("127.0.0.1:0").unwrap();
+        let addr = first.local_addr().unwrap().to_string();
+        let error = format!("{:#}", listen(&addr).unwrap_err());
+        assert!(error.contains(&addr), "{error}");
+        assert!(error.contains("another program listens there"), "{error}");
+    }
+}
