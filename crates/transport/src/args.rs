@@ -71,6 +71,18 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a whole number of at least 1.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
 /// Parses a size in bytes of at least 1: `4096`, `64k`, `8MiB`. All units are
 /// powers of 1024, with or without the `i`.
 ///
@@ -119,6 +131,14 @@ mod tests {
         assert_eq!(parse_timeout("5m"), Ok(Duration::from_mins(5)));
         for bad in ["", "0s", "10", "-1s", "s", "99999999999999999999s"] {
             assert!(parse_timeout(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!(parse_count("1"), Ok(1));
+        for bad in ["", "0", "-1", "1.5", "x", "99999999999999999999"] {
+            assert!(parse_count(bad).is_err(), "{bad}");
         }
     }
 

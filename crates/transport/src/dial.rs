@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 ///
 /// # Errors
 ///
-/// One line that names every address tried and what it said. Its root cause
-/// is the last address's [`io::Error`]. A connection to itself counts as
+/// One line that names every address tried and what it said, as an
+/// [`io::Error`] of the last one's kind. A connection to itself counts as
 /// refused: nothing listens there.
 pub fn dial(host: &str, timeout: Duration) -> Result<TcpStream> {
     let addrs: Vec<SocketAddr> = host
@@ -44,7 +44,7 @@ pub fn dial(host: &str, timeout: Duration) -> Result<TcpStream> {
         _ => "",
     };
     let what = format!("cannot connect to {}{advice}", failures.join("; "));
-    Err(anyhow::Error::new(last).context(what))
+    Err(io::Error::new(last.kind(), what).into())
 }
 
 fn dial_addr(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
@@ -107,7 +107,7 @@ mod tests {
 
         let error = dial(&addr.to_string(), Duration::from_secs(5)).unwrap_err();
         assert!(error.to_string().contains(&addr.to_string()), "{error}");
-        let root = error.root_cause().downcast_ref::<io::Error>().unwrap();
-        assert_eq!(root.kind(), io::ErrorKind::ConnectionRefused);
+        let error = error.downcast::<io::Error>().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

@@ -1,0 +1,101 @@
+//! The command line, and how it becomes a [`Plan`].
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use proto::Wire;
+use transport::{
+    args::{ClientArgs, parse_count, parse_size, parse_timeout},
+    cli::UsageError,
+};
+
+/// Measures round trips: every connection sends a message, waits for its
+/// reply, checks it and sends the next
+#[derive(Debug, Parser)]
+#[command(version, disable_help_flag = true)]
+pub(crate) struct Args {
+    /// Connections, each with one message in flight
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    connections: u64,
+
+    /// How long to send [default: until Ctrl-C]
+    #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
+    duration: Option<Duration>,
+
+    /// Messages to send, over all connections [default: no limit]
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
+    requests: Option<u64>,
+
+    /// Payload of each message
+    #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = parse_size)]
+    size: u64,
+
+    /// Start an echo server in this process and aim at it
+    #[arg(long, conflicts_with = "host")]
+    with_server: bool,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What one run does.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) host: String,
+    pub(crate) with_server: bool,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) wire: Wire,
+    pub(crate) connections: u64,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) requests: Option<u64>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What the seed sends. Other sizes repeat or cut it.
+const MESSAGE: &[u8] = b"Hello World!";
+
+/// Most connections: more than any machine has threads for.
+const MAX_CONNECTIONS: u64 = 1_000_000;
+
+impl TryFrom<Args> for Plan {
+    type Error = anyhow::Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        let wire = Wire::new(args.client.raw, args.client.max_frame)
+            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        if args.connections > MAX_CONNECTIONS {
+            let connections = args.connections;
+            return Err(UsageError(format!(
+                "--connections: {connections} is more than the {MAX_CONNECTIONS} allowed"
+            ))
+            .into());
+        }
+        // Bare bytes have no limit of their own; memory does.
+        let max = match wire {
+            Wire::Framed(max) => max.get(),
+            Wire::Raw => proto::MAX_LEN,
+        };
+        let size = match usize::try_from(args.size) {
+            Ok(size) if size <= max as usize => size,
+            _ => {
+                let size = args.size;
+                return Err(
+                    UsageError(format!("--size: {size} bytes exceed the limit of {max}")).into(),
+                );
+            }
+        };
+        Ok(Self {
+            host: args.client.host,
+            with_server: args.with_server,
+            connect_timeout: args.client.connect_timeout,
+            timeout: args.client.timeout,
+            wire,
+            connections: args.connections,
+            duration: args.duration,
+            requests: args.requests,
+            payload: MESSAGE.iter().copied().cycle().take(size).collect(),
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! `bench-client`: measures round trips against an echo server.
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::{Result, bail};
+use transport::cli;
+
+mod args;
+mod connection;
+mod embedded;
+mod load;
+mod report;
+mod stats;
+
+use args::{Args, Plan};
+use embedded::EmbeddedServer;
+
+fn main() -> ExitCode {
+    let args: Args = match cli::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    // An embedded server would report every second what the client reports.
+    cli::log_to_stderr(args.client.common.verbose, &["echo_server"]);
+    cli::exit_code(args.try_into().and_then(run))
+}
+
+fn run(mut plan: Plan) -> Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    cli::stop_on_signals(&stop)?;
+    let server = if plan.with_server {
+        let server = EmbeddedServer::start(plan.wire)?;
+        plan.host = server.addr().to_string();
+        Some(server)
+    } else {
+        None
+    };
+
+    let outcome = load::run(&plan, &stop)?;
+    if let Some(server) = server {
+        server.stop();
+    }
+    let printed = cli::print(report::Summary {
+        plan: &plan,
+        outcome: &outcome,
+    });
+
+    let failures = outcome.stats.failures.total();
+    if failures > 0 {
+        bail!(
+            "{failures} failures against {}: {}",
+            plan.host,
+            outcome.stats.failures
+        );
+    }
+    printed
+}

@@ -1,0 +1,90 @@
+//! The command line, and how it becomes a [`Plan`].
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use proto::Wire;
+use transport::{
+    args::{ClientArgs, parse_count},
+    cli::UsageError,
+};
+
+/// Sends numbered messages to an echo server and prints the replies
+#[derive(Debug, Parser)]
+#[command(version, disable_help_flag = true)]
+pub(crate) struct Args {
+    /// Messages to send
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    count: u64,
+
+    /// Text of each message, behind its number
+    #[arg(short, long, value_name = "TEXT", default_value = "Hello World!")]
+    message: String,
+
+    /// Send everything first, then print each read as it came
+    #[arg(long)]
+    no_wait: bool,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What one run does.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) host: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) wire: Wire,
+    pub(crate) count: u64,
+    pub(crate) message: String,
+    pub(crate) pace: Pace,
+}
+
+/// When the next message is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Once the reply to the last one is there.
+    AfterReply,
+    /// At once.
+    NoWait,
+}
+
+impl Plan {
+    /// Message `i`, as in the seed: its number on three columns, then the text.
+    pub(crate) fn message(&self, i: u64) -> Vec<u8> {
+        format!("{i:<3} {}", self.message).into_bytes()
+    }
+}
+
+impl TryFrom<Args> for Plan {
+    type Error = anyhow::Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        let plan = Self {
+            wire: Wire::new(args.client.raw, args.client.max_frame)
+                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            host: args.client.host,
+            connect_timeout: args.client.connect_timeout,
+            timeout: args.client.timeout,
+            count: args.count,
+            message: args.message,
+            pace: if args.no_wait {
+                Pace::NoWait
+            } else {
+                Pace::AfterReply
+            },
+        };
+        // The last message is the longest.
+        let longest = plan.message(plan.count).len();
+        match plan.wire {
+            Wire::Framed(max) if longest > max.get() as usize => Err(UsageError(format!(
+                "--message: {longest} bytes with its number exceed --max-frame {}",
+                max.get()
+            ))
+            .into()),
+            _ => Ok(plan),
+        }
+    }
+}

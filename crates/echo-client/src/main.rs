@@ -1,0 +1,26 @@
+//! `echo-client`: sends numbered messages and prints what comes back.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use transport::cli;
+
+mod args;
+mod conversation;
+
+use args::{Args, Plan};
+
+fn main() -> ExitCode {
+    let args: Args = match cli::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    cli::log_to_stderr(args.client.common.verbose, &[]);
+    cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
+}
+
+fn run(plan: &Plan) -> Result<()> {
+    let stream = transport::dial(&plan.host, plan.connect_timeout)?;
+    tracing::info!("connection established to tcp://{}", plan.host);
+    conversation::run(plan, &stream)
+}

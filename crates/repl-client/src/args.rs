@@ -1,0 +1,40 @@
+//! The command line, and how it becomes a [`Plan`].
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use proto::Wire;
+use transport::{args::ClientArgs, cli::UsageError};
+
+/// Sends the lines that are typed and prints the replies; q, Ctrl-D or Ctrl-C
+/// ends
+#[derive(Debug, Parser)]
+#[command(version, disable_help_flag = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What one session does.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) host: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) wire: Wire,
+}
+
+impl TryFrom<Args> for Plan {
+    type Error = anyhow::Error;
+
+    fn try_from(Args { client }: Args) -> Result<Self> {
+        Ok(Self {
+            wire: Wire::new(client.raw, client.max_frame)
+                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            host: client.host,
+            connect_timeout: client.connect_timeout,
+            timeout: client.timeout,
+        })
+    }
+}

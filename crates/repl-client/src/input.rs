@@ -1,0 +1,132 @@
+//! The user's side of a session: a line editor on a terminal, else plain
+//! lines.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    sync::mpsc::{self, Receiver, Sender},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Error, Result};
+use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
+
+use crate::session::Event;
+
+const PROMPT: &str = ">>> ";
+
+/// How long the line editor may take to give the terminal back.
+const RESTORE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Input {
+    /// One message for each line wanted; dropped, the thread ends.
+    wanted: Sender<()>,
+    /// The line editor's thread, which has to give the terminal back.
+    editor: Option<JoinHandle<()>>,
+}
+
+/// Starts a thread that reads a line whenever one is wanted.
+pub(crate) fn start(events: Sender<Event>) -> Result<Input> {
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let (wanted, asked) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || {
+            let outcome = if on_terminal {
+                edit_lines(&asked, &events)
+            } else {
+                read_lines(&asked, &events)
+            };
+            // The session may have ended already.
+            let _ = events.send(match outcome {
+                Ok(()) => Event::EndOfInput,
+                Err(error) => Event::Lost(error),
+            });
+        })
+        .context("cannot start a thread")?;
+    Ok(Input {
+        wanted,
+        editor: on_terminal.then_some(thread),
+    })
+}
+
+impl Input {
+    /// Asks for the next line; it arrives as an event.
+    pub(crate) fn want_line(&self) {
+        // When the thread is gone, its last event said why.
+        let _ = self.wanted.send(());
+    }
+
+    /// Ends the input, a line that is being edited too, and leaves the
+    /// terminal as it was.
+    pub(crate) fn end(self) {
+        drop(self.wanted);
+        let Some(editor) = self.editor else { return };
+        let deadline = Instant::now() + RESTORE;
+        while !editor.is_finished() && Instant::now() < deadline {
+            interrupt_editor();
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Makes the line editor return, by the signal that it handles itself while a
+/// line is edited. At other times the program's own handler takes it.
+#[cfg(unix)]
+fn interrupt_editor() {
+    // It cannot fail for a signal that is handled.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGINT);
+}
+
+/// Elsewhere the editor cannot be interrupted; the program ends without it.
+#[cfg(not(unix))]
+fn interrupt_editor() {}
+
+fn edit_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
+    let config = Config::builder().auto_add_history(true).build();
+    let mut editor: Editor<(), _> =
+        Editor::with_history(config.clone(), MemHistory::with_config(&config))?;
+    // With a printer the editor waits for signals as well as for keys.
+    let _printer = editor.create_external_printer()?;
+    while asked.recv().is_ok() {
+        let line = loop {
+            match editor.readline(PROMPT) {
+                // The window changed its size while a line was edited.
+                Err(ReadlineError::Signal(rustyline::error::Signal::Resize)) => {}
+                other => break other,
+            }
+        };
+        match line {
+            Ok(line) => {
+                if events.send(Event::Line(line.into_bytes())).is_err() {
+                    return Ok(());
+                }
+            }
+            Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
+                return Ok(());
+            }
+            Err(error) => return Err(Error::new(error).context("cannot read from the terminal")),
+        }
+    }
+    Ok(())
+}
+
+fn read_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
+    let mut stdin = io::stdin().lock();
+    while asked.recv().is_ok() {
+        let mut line = Vec::new();
+        let n = stdin
+            .read_until(b'\n', &mut line)
+            .context("cannot read from stdin")?;
+        if n == 0 {
+            return Ok(());
+        }
+        while line.last().is_some_and(|&end| matches!(end, b'\r' | b'\n')) {
+            line.pop();
+        }
+        if events.send(Event::Line(line)).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `repl-client`: sends the lines that are typed and prints the replies.
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool, mpsc},
+};
+
+use anyhow::{Context, Result};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+use transport::cli;
+
+mod args;
+mod input;
+mod network;
+mod session;
+
+use args::{Args, Plan};
+
+fn main() -> ExitCode {
+    let args: Args = match cli::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    cli::log_to_stderr(args.client.common.verbose, &["rustyline"]);
+    cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
+}
+
+fn run(plan: &Plan) -> Result<()> {
+    let stream = transport::dial(&plan.host, plan.connect_timeout)?;
+    tracing::info!("connection established to tcp://{}", plan.host);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    let (events, inbox) = mpsc::channel();
+    let network = network::start(plan, stream, events.clone())?;
+    let input = input::start(events)?;
+    session::run(plan, &network, input, &inbox, &stop)
+}

@@ -1,0 +1,59 @@
+//! The server's side of a session: writes at once, reads all the time, so
+//! that a lost server is noticed while nobody types.
+
+use std::{
+    net::TcpStream,
+    sync::{Arc, mpsc::Sender},
+    thread,
+};
+
+use anyhow::{Context, Result, anyhow};
+use proto::{Reader, Received, Writer};
+
+use crate::{args::Plan, session::Event};
+
+/// Most bytes that one read takes.
+const READ_SIZE: usize = 64 * 1024;
+
+pub(crate) struct Network(Arc<TcpStream>);
+
+/// Starts reading; what comes goes to `events`, at last why nothing will.
+pub(crate) fn start(plan: &Plan, stream: TcpStream, events: Sender<Event>) -> Result<Network> {
+    stream.set_write_timeout(Some(plan.timeout))?;
+    let stream = Arc::new(stream);
+    let network = Network(Arc::clone(&stream));
+    let mut reader = Reader::new(plan.wire, READ_SIZE);
+    let host = plan.host.clone();
+    thread::Builder::new()
+        .name("network".to_owned())
+        .spawn(move || {
+            let lost = loop {
+                match reader.read(&mut &*stream) {
+                    Ok(Received::Batch(batch)) => {
+                        for payload in batch.payloads() {
+                            if events.send(Event::Payload(payload.to_vec())).is_err() {
+                                return;
+                            }
+                        }
+                    }
+                    Ok(Received::Closed) => break anyhow!("{host} closed the connection"),
+                    Err(error) => {
+                        break anyhow::Error::new(error).context(format!("lost {host}"));
+                    }
+                }
+            };
+            // The session may have ended already.
+            let _ = events.send(Event::Lost(lost));
+        })
+        .context("cannot start a thread")?;
+    Ok(network)
+}
+
+impl Network {
+    /// Sends what was collected, in one write.
+    pub(crate) fn send(&self, writer: &mut Writer) -> Result<()> {
+        writer
+            .write_to(&mut &*self.0)
+            .context("sending: lost the server")
+    }
+}
