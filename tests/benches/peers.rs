@@ -1,0 +1,261 @@
+//! Our server beside its peers, in turn, on the same machine: pairs of runs,
+//! and the ratio of each pair.
+//!
+//! `cargo bench -p e2e -- [CASE]... [--pairs N] [--seconds N] [--peer ADDR]`
+//!
+//! | case | ours | against |
+//! | --- | --- | --- |
+//! | `raw-10`, `raw-300` | `echo-server --raw` | the raw echo server at `--peer`, both under `bench-client` |
+//! | `framed-10`, `framed-300` | `echo-server` | `echo-server --raw`, both under `bench-client` |
+//! | `pipelined-16`, `pipelined-128` | `echo-server` | tokio-util's codec forwarding frames; 12 bytes, 10 connections |
+//! | `large-64k`, `large-1m` | `echo-server` | the same; 2 connections |
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::{
+    env,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use e2e::{Process, Server, run};
+use proto::{Wire, Writer, qps};
+
+fn main() {
+    let mut options = Options::from_args();
+    if options.cases == ["serve-tokio"] {
+        tokio_server();
+    }
+    if options.cases.is_empty() {
+        options.cases = [
+            "framed-10",
+            "framed-300",
+            "pipelined-16",
+            "pipelined-128",
+            "large-64k",
+            "large-1m",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+    }
+    println!("case           ours/s     other/s    ratio of each pair: median (min - max)");
+    for case in &options.cases {
+        let pairs = compare(case, &options);
+        print_row(case, &pairs);
+    }
+}
+
+struct Options {
+    cases: Vec<String>,
+    pairs: usize,
+    seconds: u64,
+    /// Address of a raw echo server that somebody else wrote.
+    peer: Option<String>,
+}
+
+impl Options {
+    fn from_args() -> Self {
+        let mut options = Self {
+            cases: Vec::new(),
+            pairs: 5,
+            seconds: 2,
+            peer: None,
+        };
+        let mut args = env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--bench" => {} // from cargo
+                "--pairs" => options.pairs = number(args.next()),
+                "--seconds" => options.seconds = number(args.next()) as u64,
+                "--peer" => options.peer = args.next(),
+                _ => options.cases.push(arg),
+            }
+        }
+        options
+    }
+}
+
+fn number(arg: Option<String>) -> usize {
+    let arg = arg.unwrap_or_default();
+    arg.parse()
+        .unwrap_or_else(|_| panic!("not a number: {arg:?}"))
+}
+
+/// Messages per second of ours and of the other, pair by pair.
+fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
+    let time = Duration::from_secs(options.seconds);
+    let (ours, other) = match case {
+        "raw-10" | "raw-300" => {
+            let peer = options.peer.clone().expect("raw-* needs --peer ADDR");
+            (
+                Side::ours(&["--raw"]),
+                Side {
+                    host: peer,
+                    server: None,
+                },
+            )
+        }
+        "framed-10" | "framed-300" => (Side::ours(&[]), Side::ours(&["--raw"])),
+        _ => (Side::ours(&[]), Side::tokio()),
+    };
+    let measure = |side: &Side, raw: bool| match case {
+        "raw-10" | "framed-10" => closed_loop(&side.host, raw, 10, options.seconds),
+        "raw-300" | "framed-300" => closed_loop(&side.host, raw, 300, options.seconds),
+        "pipelined-16" => batches(side.addr(), 10, 16, 12, time),
+        "pipelined-128" => batches(side.addr(), 10, 128, 12, time),
+        "large-64k" => batches(side.addr(), 2, 1, 64 << 10, time),
+        "large-1m" => batches(side.addr(), 2, 1, 1 << 20, time),
+        _ => panic!("no such case: {case}"),
+    };
+    let ours_raw = case.starts_with("raw");
+    (0..options.pairs)
+        .map(|pair| {
+            // Who goes first changes, so that a drift favours neither.
+            if pair % 2 == 0 {
+                let a = measure(&ours, ours_raw);
+                (a, measure(&other, true))
+            } else {
+                let b = measure(&other, true);
+                (measure(&ours, ours_raw), b)
+            }
+        })
+        .collect()
+}
+
+/// A server under load.
+struct Side {
+    host: String,
+    /// Stopped with the comparison, if it is ours to stop.
+    #[allow(dead_code)]
+    server: Option<Server>,
+}
+
+impl Side {
+    fn ours(args: &[&str]) -> Self {
+        Self::of(Server::start(args))
+    }
+
+    fn tokio() -> Self {
+        let own = env::current_exe().expect("a program has a path");
+        Self::of(Server::announced_by(Process::start(
+            Command::new(own).arg("serve-tokio"),
+        )))
+    }
+
+    fn of(server: Server) -> Self {
+        Self {
+            host: server.host(),
+            server: Some(server),
+        }
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.host.parse().expect("a socket address")
+    }
+}
+
+/// What `bench-client` measures.
+fn closed_loop(host: &str, raw: bool, connections: u32, seconds: u64) -> f64 {
+    let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
+    let mut args = vec!["-h", host, "-c", &connections, "-d", &duration];
+    if raw {
+        args.push("--raw");
+    }
+    let output = run("bench-client", &args).expect_code(0);
+    let line = output
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("throughput"));
+    let rate = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    rate.unwrap_or_else(|| panic!("no throughput in {output}"))
+}
+
+/// Sends `in_flight` frames in one write, waits for all of them, and again.
+fn batches(
+    addr: SocketAddr,
+    connections: usize,
+    in_flight: usize,
+    size: usize,
+    time: Duration,
+) -> f64 {
+    let mut writer = Writer::new(Wire::default());
+    for _ in 0..in_flight {
+        writer
+            .add(&vec![b'x'; size])
+            .expect("a frame within the limit");
+    }
+    let lump = writer.raw();
+    let start = Instant::now();
+    let rounds: u64 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut stream = TcpStream::connect(addr).expect("the server listens");
+                    stream.set_nodelay(true).expect("a TCP socket");
+                    let mut reply = vec![0; lump.len()];
+                    let mut rounds = 0;
+                    while start.elapsed() < time {
+                        stream.write_all(lump).expect("the server reads");
+                        stream.read_exact(&mut reply).expect("the server echoes");
+                        assert!(reply == lump, "the echo differs");
+                        rounds += 1;
+                    }
+                    rounds
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .sum()
+    });
+    qps::rate(rounds * in_flight as u64, start.elapsed())
+}
+
+fn print_row(case: &str, pairs: &[(f64, f64)]) {
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        (
+            values[values.len() / 2],
+            values[0],
+            values[values.len() - 1],
+        )
+    };
+    let (ours, ..) = median(pairs.iter().map(|(ours, _)| *ours).collect());
+    let (other, ..) = median(pairs.iter().map(|(_, other)| *other).collect());
+    let (ratio, min, max) = median(pairs.iter().map(|(ours, other)| ours / other).collect());
+    println!("{case:<14} {ours:<10.0} {other:<10.0} {ratio:.2} ({min:.2} - {max:.2})");
+}
+
+/// Frames back and forth through tokio-util's codec, as its users write it.
+fn tokio_server() -> ! {
+    use futures_util::StreamExt;
+    use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        println!(
+            "listening on {}",
+            listener.local_addr().expect("an address")
+        );
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            stream.set_nodelay(true).expect("a TCP socket");
+            tokio::spawn(async move {
+                let (read, write) = stream.into_split();
+                let frames = FramedRead::new(read, LengthDelimitedCodec::new());
+                let sink = FramedWrite::new(write, LengthDelimitedCodec::new());
+                let frames = frames.map(|frame| frame.map(tokio_util::bytes::BytesMut::freeze));
+                let _ = frames.forward(sink).await;
+            });
+        }
+    })
+}

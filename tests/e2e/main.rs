@@ -1,0 +1,1 @@
+//! The real programs, run as a user runs them.

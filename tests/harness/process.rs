@@ -1,0 +1,316 @@
+//! Children: started, watched, waited for, never left behind.
+
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::SocketAddr,
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::program;
+
+/// How long anything may take before a test gives up. Far more than it takes
+/// on a slow and busy machine.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// How often a child is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(2);
+
+/// A child that ended.
+#[derive(Debug)]
+pub struct Output {
+    command: String,
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// All of its stdout.
+    pub stdout: String,
+    /// All of its stderr.
+    pub stderr: String,
+}
+
+impl Output {
+    /// Checks the exit code.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Checks that stderr has a line with `part` in it.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_stderr(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "no {part:?} in {self}");
+        self
+    }
+
+    /// Checks all of stdout.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_stdout(self, stdout: &str) -> Self {
+        assert_eq!(self.stdout, stdout, "{self}");
+        self
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "{command}\ncode: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        )
+    }
+}
+
+/// Runs a program to its end.
+#[must_use]
+pub fn run(name: &str, args: &[&str]) -> Output {
+    run_with_input(name, args, b"")
+}
+
+/// Runs a program to its end, with `input` on its stdin.
+#[must_use]
+pub fn run_with_input(name: &str, args: &[&str], input: &[u8]) -> Output {
+    let mut process = Process::start(Command::new(program(name)).args(args));
+    // A program may end before it has read everything.
+    let _ = process.stdin().write_all(input);
+    process.wait()
+}
+
+/// A running child, killed when dropped.
+pub struct Process {
+    command: String,
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl Process {
+    /// Starts a command with all three streams piped.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        Self::start_with_stdout(command, Stdio::piped())
+    }
+
+    /// Starts a command whose stdout is `stdout` and whose other streams are
+    /// piped.
+    #[must_use]
+    pub fn start_with_stdout(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
+        command
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdout = child.stdout.take();
+        Self {
+            stdout: stdout.map_or_else(|| Lines::of(io::empty()), Lines::of),
+            stderr: Lines::of(child.stderr.take().expect("stderr is piped")),
+            command: format!("{command:?}"),
+            child,
+        }
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The way into the child; closed by [`wait`](Self::wait).
+    pub fn stdin(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().expect("stdin is open")
+    }
+
+    /// Waits for a line of stdout with `part` in it.
+    #[track_caller]
+    pub fn wait_for_stdout(&mut self, part: &str) -> String {
+        let line = self.stdout.wait_for(part);
+        line.unwrap_or_else(|| panic!("no {part:?} on stdout of {self}"))
+    }
+
+    /// Waits for a line of stderr with `part` in it.
+    #[track_caller]
+    pub fn wait_for_stderr(&mut self, part: &str) -> String {
+        let line = self.stderr.wait_for(part);
+        line.unwrap_or_else(|| panic!("no {part:?} on stderr of {self}"))
+    }
+
+    /// Sends a signal by its name: `TERM`, `INT`, `KILL`, `STOP`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status();
+        assert!(status.expect("kill runs").success(), "kill -{name} {self}");
+    }
+
+    /// Kills the child at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child that was not waited for");
+    }
+
+    /// Closes stdin, waits for the child's end and takes all it said.
+    #[track_caller]
+    #[must_use]
+    pub fn wait(mut self) -> Output {
+        drop(self.child.stdin.take());
+        let Some(status) = self.wait_until(Instant::now() + DEADLINE) else {
+            panic!("still running: {self}");
+        };
+        Output {
+            command: self.command.clone(),
+            code: status.code(),
+            stdout: self.stdout.rest(),
+            stderr: self.stderr.rest(),
+        }
+    }
+
+    fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
+        loop {
+            let status = self.child.try_wait().expect("a child can be waited for");
+            if status.is_some() || Instant::now() >= deadline {
+                return status;
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (stdout, stderr) = (self.stdout.so_far(), self.stderr.so_far());
+        write!(f, "{}\nstdout:\n{stdout}\nstderr:\n{stderr}", self.command)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An echo server on a free port.
+pub struct Server {
+    process: Process,
+    addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts `echo-server` with `args` and waits until it listens.
+    #[must_use]
+    pub fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(program("echo-server"));
+        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        Self::announced_by(Process::start(&mut command))
+    }
+
+    /// Waits for the `listening on` line of a server.
+    #[must_use]
+    pub fn announced_by(mut process: Process) -> Self {
+        let line = process.wait_for_stdout("listening on ");
+        let addr = line.trim_start_matches("listening on ").parse();
+        let addr = addr.unwrap_or_else(|_| panic!("no address in {line:?}"));
+        Self { process, addr }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where it listens, as an argument.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// Its process.
+    pub const fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Asks it to stop (SIGTERM) and takes all it said.
+    #[must_use]
+    #[track_caller]
+    pub fn stop(self) -> Output {
+        self.process.signal("TERM");
+        self.process.wait()
+    }
+}
+
+/// What a stream carries, collected by a thread so that the child never
+/// blocks on a full pipe.
+struct Lines {
+    incoming: Receiver<String>,
+    seen: String,
+}
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (lines, incoming) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while matches!(stream.read_until(b'\n', &mut line), Ok(n) if n > 0) {
+                if lines
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
+                    return;
+                }
+                line.clear();
+            }
+        });
+        Self {
+            incoming,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line with `part` in it that was not waited for before.
+    fn wait_for(&mut self, part: &str) -> Option<String> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.incoming.recv_timeout(left).ok()?;
+            self.seen.push_str(&line);
+            if line.contains(part) {
+                return Some(line.trim_end().to_owned());
+            }
+        }
+    }
+
+    fn so_far(&self) -> String {
+        let unseen: String = self.incoming.try_iter().collect();
+        format!("{}{unseen}", self.seen)
+    }
+
+    /// Everything, once the child has ended.
+    fn rest(&mut self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut all = std::mem::take(&mut self.seen);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.incoming.recv_timeout(left) {
+                Ok(line) => all.push_str(&line),
+                Err(_) => return all,
+            }
+        }
+    }
+}
