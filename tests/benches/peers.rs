@@ -20,13 +20,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Process, Server, run};
+use e2e::{Process, Server, run, tokio_peer};
 use proto::{Wire, Writer, qps};
 
 fn main() {
     let mut options = Options::from_args();
     if options.cases == ["serve-tokio"] {
-        tokio_server();
+        return tokio_peer::serve(|addr| println!("listening on {addr}"));
     }
     if options.cases.is_empty() {
         options.cases = [
@@ -227,35 +227,4 @@ fn print_row(case: &str, pairs: &[(f64, f64)]) {
     let (other, ..) = median(pairs.iter().map(|(_, other)| *other).collect());
     let (ratio, min, max) = median(pairs.iter().map(|(ours, other)| ours / other).collect());
     println!("{case:<14} {ours:<10.0} {other:<10.0} {ratio:.2} ({min:.2} - {max:.2})");
-}
-
-/// Frames back and forth through tokio-util's codec, as its users write it.
-fn tokio_server() -> ! {
-    use futures_util::StreamExt;
-    use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
-
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
-        println!(
-            "listening on {}",
-            listener.local_addr().expect("an address")
-        );
-        loop {
-            let (stream, _) = listener.accept().await.expect("a connection");
-            stream.set_nodelay(true).expect("a TCP socket");
-            tokio::spawn(async move {
-                let (read, write) = stream.into_split();
-                let frames = FramedRead::new(read, LengthDelimitedCodec::new());
-                let sink = FramedWrite::new(write, LengthDelimitedCodec::new());
-                let frames = frames.map(|frame| frame.map(tokio_util::bytes::BytesMut::freeze));
-                let _ = frames.forward(sink).await;
-            });
-        }
-    })
 }

@@ -1,1 +1,15 @@
 //! The real programs, run as a user runs them.
+//!
+//! On Unix: servers are stopped by signals here.
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod bad_input;
+mod bench;
+mod conversations;
+mod peers;
+mod stopping;
+mod streams;
+mod terminal;
+mod usage;
+mod wire;

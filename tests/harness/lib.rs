@@ -12,6 +12,7 @@
 
 mod build;
 mod process;
+pub mod tokio_peer;
 
 pub use build::program;
 pub use process::{DEADLINE, Output, Process, Server, run, run_with_input};

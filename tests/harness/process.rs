@@ -250,6 +250,13 @@ impl Server {
     #[track_caller]
     pub fn stop(self) -> Output {
         self.process.signal("TERM");
+        self.wait()
+    }
+
+    /// Takes all it said once it has ended.
+    #[must_use]
+    #[track_caller]
+    pub fn wait(self) -> Output {
         self.process.wait()
     }
 }

@@ -73,19 +73,16 @@ impl TryFrom<Args> for Plan {
             .into());
         }
         // Bare bytes have no limit of their own; memory does.
-        let max = match wire {
-            Wire::Framed(max) => max.get(),
-            Wire::Raw => proto::MAX_LEN,
+        let (max, limit) = match wire {
+            Wire::Framed(max) => (max.get(), "--max-frame"),
+            Wire::Raw => (proto::MAX_LEN, "the limit of"),
         };
-        let size = match usize::try_from(args.size) {
-            Ok(size) if size <= max as usize => size,
-            _ => {
-                let size = args.size;
-                return Err(
-                    UsageError(format!("--size: {size} bytes exceed the limit of {max}")).into(),
-                );
-            }
-        };
+        let size = usize::try_from(args.size)
+            .ok()
+            .filter(|&size| size <= max as usize)
+            .ok_or_else(|| {
+                UsageError(format!("--size: {} bytes exceed {limit} {max}", args.size))
+            })?;
         Ok(Self {
             host: args.client.host,
             with_server: args.with_server,

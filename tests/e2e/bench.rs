@@ -1,0 +1,229 @@
+//! `bench-client`: what it counts, and that it is not fooled.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use e2e::{Output, Process, Server, program, run};
+
+use crate::wire::fake_server;
+
+/// The rest of the summary's line that begins with `name`.
+#[track_caller]
+fn row<'a>(output: &'a Output, name: &str) -> &'a str {
+    let row = output
+        .stdout
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(name));
+    row.unwrap_or_else(|| panic!("no {name:?} in {output}"))
+        .trim()
+}
+
+#[test]
+fn exactly_the_messages_asked_for_are_exchanged() {
+    for mode in [&[][..], &["--raw"]] {
+        for size in ["1", "12", "100000"] {
+            let server = Server::start(mode);
+            let args = ["-h", &server.host(), "-c", "7", "-n", "100", "-s", size];
+            let output = run("bench-client", &[mode, &args].concat()).expect_code(0);
+            assert_eq!(row(&output, "connections"), "7 of 7", "{output}");
+            assert!(
+                row(&output, "round trips").starts_with("100 in "),
+                "{output}"
+            );
+            assert_eq!(row(&output, "failures"), "none", "{output}");
+            for percentile in ["min", "mean", "p50", "p90", "p99", "p99.9", "max"] {
+                assert!(row(&output, percentile).ends_with(" µs"), "{output}");
+            }
+            let output = server.stop().expect_code(0);
+            assert!(output.stderr.contains(": 7 connections, "), "{output}");
+            let frames = if mode.is_empty() { 100 } else { continue };
+            assert!(
+                output.stderr.contains(&format!(" {frames} frames, ")),
+                "{output}"
+            );
+        }
+    }
+}
+
+/// A raw message larger than all socket buffers together comes back while it
+/// is still being sent.
+#[test]
+fn large_messages_do_not_deadlock() {
+    for mode in [&["-s", "8MiB"][..], &["-s", "64MiB", "--raw"]] {
+        let args = ["--with-server", "-c", "2", "-n", "4"];
+        let output = run("bench-client", &[&args, mode].concat()).expect_code(0);
+        assert!(row(&output, "round trips").starts_with("4 in "), "{output}");
+    }
+}
+
+#[test]
+fn a_duration_ends_the_run_and_is_measured() {
+    let args = ["--with-server", "-c", "3", "-d", "1200ms"];
+    let output = run("bench-client", &args)
+        .expect_code(0)
+        .expect_stderr("Queries Per Second: ");
+    let round_trips = row(&output, "round trips");
+    let (count, rest) = round_trips.split_once(" in ").unwrap();
+    let seconds: f64 = rest.trim_end_matches(" s").parse().unwrap();
+    assert!(seconds >= 1.2, "{output}");
+    let throughput: f64 = row(&output, "throughput")
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let count: f64 = count.parse().unwrap();
+    assert!(
+        (throughput * seconds / count - 1.0).abs() < 0.01,
+        "{output}"
+    );
+}
+
+#[test]
+fn an_interrupt_ends_the_run_with_a_summary() {
+    for signal in ["INT", "TERM"] {
+        let mut command = Command::new(program("bench-client"));
+        let mut bench = Process::start(command.args(["--with-server", "-c", "3"]));
+        let _ = bench.wait_for_stderr("Queries Per Second: ");
+        bench.signal(signal);
+        let output = bench.wait().expect_code(0);
+        assert_eq!(row(&output, "failures"), "none", "{output}");
+        assert_eq!(row(&output, "connections"), "3 of 3", "{output}");
+    }
+}
+
+#[test]
+fn a_server_killed_mid_run_is_a_failure() {
+    let mut server = Server::start(&[]);
+    let mut command = Command::new(program("bench-client"));
+    let mut bench = Process::start(command.args(["-h", &server.host(), "-c", "3", "-d", "50s"]));
+    let _ = bench.wait_for_stderr("Queries Per Second: ");
+    server.process().kill();
+    let output = bench.wait().expect_code(1);
+    let failures = row(&output, "failures").to_owned();
+    let counted: u32 = failures
+        .split(", ")
+        .map(|kind| kind.split(' ').next().unwrap().parse::<u32>().unwrap())
+        .sum();
+    assert_eq!(counted, 3, "{output}");
+    assert!(
+        output
+            .stderr
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("bench-client: 3 failures against "),
+        "{output}"
+    );
+}
+
+/// Reads one 12-byte message (framed or not), answers as told, and goes on.
+fn lying(header: usize, answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + 'static) -> String {
+    let addr = fake_server(move |mut stream| {
+        let mut message = vec![0; header + 12];
+        while stream.read_exact(&mut message).is_ok() {
+            answer(&mut stream, &message);
+        }
+    });
+    addr.to_string()
+}
+
+/// Row B1: each kind of wrong answer is counted as its kind.
+#[test]
+fn wrong_answers_are_counted_by_kind() {
+    let send = |bytes: &'static [u8]| {
+        move |stream: &mut TcpStream, _: &[u8]| {
+            let _ = stream.write_all(bytes);
+        }
+    };
+    let close = |stream: &mut TcpStream, _: &[u8]| {
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    };
+    let close_after = |bytes: &'static [u8]| {
+        move |stream: &mut TcpStream, _: &[u8]| {
+            let _ = stream.write_all(bytes);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
+    };
+    let raw = &["--raw"][..];
+    for (mode, host, kind) in [
+        (
+            &[][..],
+            lying(4, send(b"\0\0\0\x0cHello World?")),
+            "1 wrong",
+        ),
+        (&[], lying(4, send(b"\0\0\0\x0bHello World")), "1 short"),
+        (&[], lying(4, send(b"\0\0\0\x00")), "1 short"),
+        (&[], lying(4, send(b"\0\0\0\x0dHello World!!")), "1 extra"),
+        (
+            &[],
+            lying(4, send(b"\0\0\0\x0cHello World!\0\0\0\x0cHello World!")),
+            "1 extra",
+        ),
+        (&[], lying(4, close_after(b"\0\0\0\x0cHello")), "1 short"),
+        (&[], lying(4, send(b"\xff\xff\xff\xff")), "1 no frame"),
+        (&[], lying(4, close), "1 closed"),
+        (&[], lying(4, send(b"")), "1 timeout"),
+        (&[], lying(4, send(b"\0\0\0\x0cHel")), "1 short"),
+        (raw, lying(0, send(b"Hello World?")), "1 wrong"),
+        (raw, lying(0, send(b"Hello World!!")), "1 extra"),
+        (raw, lying(0, send(b"Hello")), "1 short"),
+        (raw, lying(0, close_after(b"Hello")), "1 short"),
+        (raw, lying(0, close), "1 closed"),
+        (raw, lying(0, send(b"")), "1 timeout"),
+    ] {
+        let args = ["-h", &host, "-c", "1", "-n", "1", "--timeout", "300ms"];
+        let output = run("bench-client", &[mode, &args].concat()).expect_code(1);
+        assert_eq!(row(&output, "failures"), kind, "{output}");
+        let output =
+            output.expect_stderr(&format!("bench-client: 1 failures against {host}: {kind}"));
+        assert!(row(&output, "round trips").starts_with("0 in "), "{output}");
+    }
+}
+
+#[test]
+fn after_a_wrong_reply_the_connection_goes_on() {
+    let replies = AtomicU32::new(0);
+    let host = lying(4, move |stream, message| {
+        let mut reply = message.to_vec();
+        if replies.fetch_add(1, Ordering::Relaxed) % 10 == 3 {
+            reply[7] ^= 1;
+        }
+        let _ = stream.write_all(&reply);
+    });
+    let output = run("bench-client", &["-h", &host, "-c", "1", "-n", "100"]).expect_code(1);
+    assert_eq!(row(&output, "failures"), "10 wrong", "{output}");
+    assert!(
+        row(&output, "round trips").starts_with("90 in "),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_reply_that_drips_in_for_ever_is_no_reply() {
+    let host = lying(4, |stream, _| {
+        let _ = stream.write_all(b"\0\0\0\x0c");
+        // One byte more often than the socket's own timeout.
+        for byte in b"Hello World!" {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+        }
+    });
+    let args = ["-h", &host, "-c", "1", "-n", "1", "--timeout", "300ms"];
+    let output = run("bench-client", &args).expect_code(1);
+    assert_eq!(row(&output, "failures"), "1 short", "{output}");
+}
+
+/// The run ends although a reply never comes; that is no failure.
+#[test]
+fn a_reply_missing_at_the_end_is_unanswered() {
+    let host = lying(4, |_, _| {});
+    let output = run("bench-client", &["-h", &host, "-c", "2", "-d", "100ms"]).expect_code(0);
+    assert!(row(&output, "unanswered").starts_with("2 "), "{output}");
+}

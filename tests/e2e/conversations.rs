@@ -1,0 +1,293 @@
+//! Each program against each, framed and raw, and the seed's transcripts.
+
+use std::io::{Read, Write};
+
+use e2e::{Server, run, run_with_input};
+
+use crate::wire::{connect, fake_server};
+
+const TEN_REPLIES: &str = "\
+1   Hello World!
+2   Hello World!
+3   Hello World!
+4   Hello World!
+5   Hello World!
+6   Hello World!
+7   Hello World!
+8   Hello World!
+9   Hello World!
+10  Hello World!
+";
+
+/// The options of both modes.
+const MODES: [&[&str]; 2] = [&[], &["--raw"]];
+
+/// What was logged, without times and levels.
+fn messages(log: &str) -> Vec<&str> {
+    log.lines()
+        .filter_map(|line| line.split_once("DEBUG ").or(line.split_once("INFO ")))
+        .map(|(_, message)| message)
+        .filter(|message| message.contains(" message: "))
+        .collect()
+}
+
+#[test]
+fn ten_messages_and_the_servers_log() {
+    for mode in MODES {
+        let server = Server::start(&[mode, &["-v"]].concat());
+        let host = server.host();
+        let _ = run("echo-client", &[mode, &["--host", &host]].concat())
+            .expect_code(0)
+            .expect_stdout(TEN_REPLIES)
+            .expect_stderr("connection established to tcp://");
+
+        let output = server.stop().expect_code(0);
+        let mut expected = Vec::new();
+        for reply in TEN_REPLIES.lines() {
+            expected.push(format!("read message: {reply}"));
+            expected.push(format!("send message: {reply}"));
+        }
+        assert_eq!(messages(&output.stderr), expected, "{output}");
+        assert!(
+            output.stderr.contains("1 connections, 10 frames"),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn count_and_message_can_be_chosen() {
+    let server = Server::start(&[]);
+    let _ = run(
+        "echo-client",
+        &[
+            "-h",
+            &server.host(),
+            "-n",
+            "2",
+            "-m",
+            "caf\u{e9}\t\u{1b}[2J",
+        ],
+    )
+    .expect_code(0)
+    .expect_stdout("1   caf\u{e9}\\t\\x1b[2J\n2   caf\u{e9}\\t\\x1b[2J\n");
+}
+
+/// The seed's section 5: raw messages stick together, frames do not.
+#[test]
+fn without_waiting_frames_stay_apart() {
+    let server = Server::start(&[]);
+    let _ = run("echo-client", &["-h", &server.host(), "--no-wait"])
+        .expect_code(0)
+        .expect_stdout(TEN_REPLIES);
+
+    let server = Server::start(&["--raw"]);
+    let output = run("echo-client", &["-h", &server.host(), "--no-wait", "--raw"]).expect_code(0);
+    let unbroken = |text: &str| text.replace('\n', "");
+    assert_eq!(unbroken(&output.stdout), unbroken(TEN_REPLIES), "{output}");
+}
+
+/// The seed's section 5 again: a reader whose buffer is too small.
+#[test]
+fn a_small_read_buffer_splits_raw_messages_and_no_frames() {
+    let server = Server::start(&["--raw", "--read-buffer", "15", "-v"]);
+    let _ = run("echo-client", &["-h", &server.host(), "--raw"])
+        .expect_code(0)
+        .expect_stdout(TEN_REPLIES);
+    let output = server.stop().expect_code(0);
+    let first: Vec<&str> = messages(&output.stderr).into_iter().take(3).collect();
+    assert_eq!(
+        first,
+        [
+            "read message: 1   Hello World",
+            "send message: 1   Hello World",
+            "read message: !"
+        ],
+        "{output}"
+    );
+
+    let server = Server::start(&["--read-buffer", "15"]);
+    let _ = run("echo-client", &["-h", &server.host()])
+        .expect_code(0)
+        .expect_stdout(TEN_REPLIES);
+    let output = server.stop().expect_code(0);
+    assert!(
+        output
+            .stderr
+            .contains("20 reads, 0.50 frames per read, 10 reads ended inside"),
+        "{output}"
+    );
+}
+
+#[test]
+fn more_than_the_sockets_hold_is_sent_without_waiting() {
+    for mode in MODES {
+        let server = Server::start(mode);
+        let text = "x".repeat(100_000);
+        let args = ["-h", &server.host(), "--no-wait", "-n", "300", "-m", &text];
+        let output = run("echo-client", &[mode, &args].concat()).expect_code(0);
+        let bytes = output.stdout.bytes().filter(|&byte| byte == b'x').count();
+        assert_eq!(bytes, 300 * text.len());
+    }
+}
+
+/// The seed's section 3: blanks are sent, nothing is not, `q` ends.
+#[test]
+fn lines_from_a_pipe() {
+    for mode in MODES {
+        let server = Server::start(mode);
+        let host = server.host();
+        let args = [mode, &["-h", &host]].concat();
+        let lines = b"hello\n    world!\n      \n\n\r\n123\r\nq\nnot sent\n";
+        let _ = run_with_input("repl-client", &args, lines)
+            .expect_code(0)
+            .expect_stdout("hello\n    world!\n      \n123\n");
+        let _ = run_with_input("repl-client", &args, b"Q\n")
+            .expect_code(0)
+            .expect_stdout("");
+        let _ = run_with_input("repl-client", &args, b"")
+            .expect_code(0)
+            .expect_stdout("");
+        let _ = run_with_input("repl-client", &args, b"no newline")
+            .expect_code(0)
+            .expect_stdout("no newline\n");
+        let output = server.stop().expect_code(0);
+        assert!(
+            output.stderr.contains("4 connections, 5 frames"),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
+    let server = Server::start(&[]);
+    let args = ["-h", &server.host(), "--max-frame", "5"];
+    let _ = run_with_input("repl-client", &args, b"123456\n12345\nq\n")
+        .expect_code(0)
+        .expect_stdout("12345\n")
+        .expect_stderr("not sent: frame of 6 bytes exceeds the limit of 5");
+}
+
+#[test]
+fn a_lost_server_ends_a_piped_session_at_once() {
+    let mut server = Server::start(&[]);
+    let mut command = std::process::Command::new(e2e::program("repl-client"));
+    let mut repl = e2e::Process::start(command.args(["-h", &server.host()]));
+    repl.stdin().write_all(b"hello\n").unwrap();
+    let _ = repl.wait_for_stdout("hello");
+    server.process().kill();
+    // Nobody types, stdin stays open: the line comes all the same.
+    let _ = repl.wait_for_stderr("closed the connection");
+    let _ = repl.wait().expect_code(1);
+}
+
+#[test]
+fn clients_say_when_a_server_is_no_echo_server() {
+    let addr = fake_server(|mut stream| {
+        let mut request = [0; 1024];
+        while matches!(stream.read(&mut request), Ok(n) if n > 0) {
+            if stream.write_all(b"\0\0\0\x02no").is_err() {
+                return;
+            }
+        }
+    });
+    let host = addr.to_string();
+    let _ = run("echo-client", &["-h", &host])
+        .expect_code(1)
+        .expect_stderr("is no echo server: it returned");
+    let _ = run_with_input("repl-client", &["-h", &host], b"yes\nq\n")
+        .expect_code(0)
+        .expect_stdout("no\n")
+        .expect_stderr("the reply differs from what was sent");
+}
+
+#[test]
+fn clients_say_what_another_protocol_is() {
+    let addr = fake_server(|mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = stream.read(&mut [0; 1024]);
+    });
+    let host = addr.to_string();
+    let hint = "the peer speaks HTTP, not frames";
+    let _ = run("echo-client", &["-h", &host])
+        .expect_code(1)
+        .expect_stderr(hint);
+    let _ = run_with_input("repl-client", &["-h", &host], b"hi\n")
+        .expect_code(1)
+        .expect_stderr(hint);
+    let _ = run("bench-client", &["-h", &host, "-c", "1", "-n", "1"])
+        .expect_code(1)
+        .expect_stderr("1 no frame");
+}
+
+#[test]
+fn clients_do_not_wait_for_ever() {
+    let addr = fake_server(
+        |mut stream| {
+            while matches!(stream.read(&mut [0; 1024]), Ok(n) if n > 0) {}
+        },
+    );
+    let args = ["-h", &addr.to_string(), "--timeout", "200ms"];
+    let _ = run("echo-client", &args)
+        .expect_code(1)
+        .expect_stderr("within 200ms");
+    let _ = run_with_input("repl-client", &args, b"hi\nq\n")
+        .expect_code(1)
+        .expect_stderr("within 200ms");
+    let _ = run(
+        "bench-client",
+        &[&args[..], &["-c", "2", "-d", "5s"]].concat(),
+    )
+    .expect_code(1)
+    .expect_stderr("2 timeout");
+}
+
+#[test]
+fn without_a_server_each_client_says_so() {
+    // Bound and not listening: nothing else can take the port meanwhile.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any_port: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any_port.into()).unwrap();
+    let host = socket
+        .local_addr()
+        .unwrap()
+        .as_socket()
+        .unwrap()
+        .to_string();
+    for client in ["echo-client", "repl-client", "bench-client"] {
+        let output = run(client, &["-h", &host])
+            .expect_code(1)
+            .expect_stdout("")
+            .expect_stderr(&format!("{client}: cannot connect to {host}: "))
+            .expect_stderr("is a server listening there?");
+        assert_eq!(output.stderr.lines().count(), 1, "{output}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_explained() {
+    let server = Server::start(&[]);
+    let output = run("echo-server", &["--listen", &server.host()])
+        .expect_code(1)
+        .expect_stdout("")
+        .expect_stderr(&format!(
+            "echo-server: cannot listen on {}; ",
+            server.host()
+        ));
+    assert_eq!(output.stderr.lines().count(), 1, "{output}");
+}
+
+#[test]
+fn a_name_and_ipv6_will_do() {
+    for listen in ["localhost:0", "[::1]:0"] {
+        let mut command = std::process::Command::new(e2e::program("echo-server"));
+        let process = e2e::Process::start(command.args(["--listen", listen]));
+        let server = Server::announced_by(process);
+        let _ = run("echo-client", &["-h", &server.host(), "-n", "1"])
+            .expect_code(0)
+            .expect_stdout("1   Hello World!\n");
+        drop(connect(server.addr()));
+    }
+}

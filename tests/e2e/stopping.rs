@@ -1,0 +1,148 @@
+//! Ends that somebody asks for.
+
+use std::{
+    io::{Read, Write, pipe},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use e2e::{Process, Server, program, run};
+
+use crate::wire::{connect, frame, read_to_end};
+
+#[test]
+fn sigterm_and_sigint_end_with_a_summary() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(&[]);
+        let idle = connect(server.addr());
+        let _ = run("echo-client", &["-h", &server.host()]).expect_code(0);
+        let start = Instant::now();
+        server.process().signal(signal);
+        // The idle connection is closed, not reset, and holds nothing up.
+        let (back, end) = read_to_end(&idle);
+        assert!(back.is_empty() && end.is_ok());
+        let _ = server.process().wait_for_stderr("stopped after");
+        assert!(start.elapsed() < Duration::from_secs(4));
+        let _ = server
+            .wait()
+            .expect_code(0)
+            .expect_stderr("2 connections, 10 frames, 200 bytes");
+    }
+}
+
+/// Rows G2 and P7: no frame that had fully arrived is lost.
+#[test]
+fn what_has_arrived_is_echoed_before_the_end() {
+    for _ in 0..10 {
+        let mut server = Server::start(&[]);
+        let mut stream = connect(server.addr());
+        let bytes: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
+        stream.write_all(&bytes).unwrap();
+        // The first reply proves that the server has the connection; what the
+        // kernel holds of the rest has arrived.
+        let mut back = vec![0; 1004];
+        stream.read_exact(&mut back).unwrap();
+        server.process().signal("TERM");
+        let (rest, end) = read_to_end(&stream);
+        back.extend(rest);
+        end.unwrap();
+        assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
+        let _ = server.wait().expect_code(0);
+    }
+}
+
+/// Row G4: clients in the queue believe that they are connected.
+#[test]
+fn a_stopped_server_takes_no_new_connection() {
+    let server = Server::start(&[]);
+    let addr = server.addr();
+    let _ = server.stop().expect_code(0);
+    assert!(std::net::TcpStream::connect(addr).is_err());
+}
+
+/// Row G6.
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut server = Server::start(&[]);
+    let host = server.host();
+    // A peer that sends and never reads keeps its connection busy.
+    let stream = connect(server.addr());
+    stream.set_nonblocking(true).unwrap();
+    let lump = frame(&vec![b'x'; 1 << 20]);
+    let mut lumps = lump.iter().copied().cycle();
+    let full = Instant::now() + Duration::from_millis(500);
+    let mut chunk: Vec<u8> = lumps.by_ref().take(1 << 16).collect();
+    while Instant::now() < full {
+        match (&stream).write(&chunk) {
+            Ok(n) => {
+                chunk.drain(..n);
+                let more = (1 << 16) - chunk.len();
+                chunk.extend(lumps.by_ref().take(more));
+            }
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+    let start = Instant::now();
+    server.process().signal("TERM");
+    // The stop has been noticed once nobody is accepted any more.
+    while std::net::TcpStream::connect(&host).is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(4));
+    }
+    server.process().signal("TERM");
+    let output = server.wait();
+    assert_eq!(output.code, Some(130), "{output}");
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "waited for the drain"
+    );
+}
+
+/// Row S8: a closed stdout is no error.
+#[test]
+fn nobody_has_to_read_stdout() {
+    let closed = || pipe().unwrap().1;
+    let server = Server::start(&[]);
+    let host = server.host();
+    for (client, args) in [
+        ("echo-client", &["-n", "100000"][..]),
+        ("bench-client", &["-n", "100"]),
+        ("bench-client", &["--help"]),
+    ] {
+        let mut command = Command::new(program(client));
+        command.args(["-h", &host]).args(args);
+        let output = Process::start_with_stdout(&mut command, closed())
+            .wait()
+            .expect_code(0);
+        assert!(!output.stderr.contains("panicked"), "{output}");
+    }
+    let mut command = Command::new(program("repl-client"));
+    let mut repl = Process::start_with_stdout(command.args(["-h", &host]), closed());
+    repl.stdin().write_all(b"hello\n").unwrap();
+    let output = repl.wait().expect_code(0);
+    assert!(!output.stderr.contains("panicked"), "{output}");
+
+    // The server serves on; port 0 would stay unknown, so it gets one that
+    // was free a moment ago.
+    let free = Server::start(&[]);
+    let host = free.host();
+    let _ = free.stop();
+    let mut command = Command::new(program("echo-server"));
+    let process = Process::start_with_stdout(command.args(["--listen", &host]), closed());
+    let start = Instant::now();
+    while std::net::TcpStream::connect(&host).is_err() {
+        assert!(start.elapsed() < e2e::DEADLINE, "{process}");
+    }
+    let _ = run("echo-client", &["-h", &host]).expect_code(0);
+    process.signal("TERM");
+    let _ = process.wait().expect_code(0);
+}
+
+#[test]
+fn a_listener_that_anyone_can_reach_is_announced() {
+    let mut command = Command::new(program("echo-server"));
+    let mut server = Process::start(command.args(["--listen", "0.0.0.0:0"]));
+    let _ = server.wait_for_stdout("listening on 0.0.0.0:");
+    let _ = server.wait_for_stderr("is not loopback: anyone who can reach it can use it");
+    server.signal("TERM");
+    let _ = server.wait().expect_code(0);
+}

@@ -1,0 +1,81 @@
+//! Frames however TCP cuts them, and half-closed connections.
+
+use std::{io::Write, net::Shutdown, thread};
+
+use e2e::Server;
+
+use crate::wire::{connect, exchange, frame, read_to_end};
+
+#[test]
+fn one_byte_per_segment() {
+    let server = Server::start(&[]);
+    let stream = connect(server.addr());
+    let bytes = [frame(b"abc"), frame(b""), frame(b"hello")].concat();
+    for byte in &bytes {
+        // NODELAY is set: every write is a segment of its own.
+        (&stream).write_all(&[*byte]).unwrap();
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+    let (back, end) = read_to_end(&stream);
+    assert_eq!(back, bytes);
+    end.unwrap();
+}
+
+/// Row C1: everything sent before the half-close is echoed, then the end.
+#[test]
+fn half_close_after_1_to_64_frames() {
+    for mode in [&[][..], &["--raw"]] {
+        let server = Server::start(mode);
+        let addr = server.addr();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(move || {
+                    for frames in 1..=64 {
+                        let bytes: Vec<u8> = (0..frames)
+                            .flat_map(|len| frame(&vec![b'x'; len * 40]))
+                            .collect();
+                        let (back, clean) = exchange(addr, &bytes);
+                        assert!(
+                            back == bytes && clean,
+                            "{frames} frames: {} of {} bytes, clean: {clean}",
+                            back.len(),
+                            bytes.len()
+                        );
+                    }
+                });
+            }
+        });
+        let _ = server
+            .stop()
+            .expect_code(0)
+            .expect_stderr("256 connections");
+    }
+}
+
+#[test]
+fn frames_of_every_size_in_one_stream() {
+    let server = Server::start(&["--read-buffer", "1000"]);
+    let sizes = [
+        0,
+        1,
+        995,
+        996,
+        997,
+        4092,
+        4096,
+        65_532,
+        65_536,
+        65_540,
+        1 << 20,
+        3,
+        8 << 20,
+        0,
+    ];
+    let pattern: Vec<u8> = (0..251).cycle().take(8 << 20).collect();
+    let bytes: Vec<u8> = sizes
+        .iter()
+        .flat_map(|&size| frame(&pattern[..size]))
+        .collect();
+    let (back, clean) = exchange(server.addr(), &bytes);
+    assert!(back == bytes && clean);
+}

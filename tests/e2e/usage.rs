@@ -1,0 +1,116 @@
+//! Bad usage: one line that says what was wrong and what was expected, exit 2.
+
+use e2e::run;
+
+/// Every option that takes a value, with values it must refuse.
+const REFUSED: [(&str, &str, &[&str]); 22] = [
+    (
+        "echo-server",
+        "--listen",
+        &["", "60000", "127.0.0.1", "127.0.0.1:70000", "::1:60000"],
+    ),
+    (
+        "echo-server",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--max-frame",
+        &["", "0", "-1", "x", "256MiB"],
+    ),
+    ("echo-client", "--count", &["", "0", "-1", "x", "1.5"]),
+    ("echo-client", "--host", &["", "60000", "host:", "host:x"]),
+    ("echo-client", "--connect-timeout", &["", "0s", "5", "x"]),
+    ("echo-client", "--timeout", &["", "0s", "5", "x"]),
+    (
+        "echo-client",
+        "--max-frame",
+        &["", "0", "x", "256MiB", "10"],
+    ),
+    ("repl-client", "--host", &["", "60000"]),
+    ("repl-client", "--connect-timeout", &["", "0s", "5"]),
+    ("repl-client", "--timeout", &["", "0s", "5"]),
+    ("repl-client", "--max-frame", &["", "0", "x", "256MiB"]),
+    (
+        "bench-client",
+        "--connections",
+        &["", "0", "-1", "x", "10000000"],
+    ),
+    ("bench-client", "--duration", &["", "0s", "5", "x"]),
+    ("bench-client", "--requests", &["", "0", "-1", "x"]),
+    ("bench-client", "--size", &["", "0", "-1", "x", "9MiB"]),
+    ("bench-client", "--host", &["", "60000"]),
+    ("bench-client", "--connect-timeout", &["", "0s", "5"]),
+    ("bench-client", "--timeout", &["", "0s", "5"]),
+    (
+        "bench-client",
+        "--max-frame",
+        &["", "0", "x", "256MiB", "10"],
+    ),
+    ("bench-client", "-h", &["", "60000"]),
+    ("bench-client", "-c", &["", "0"]),
+];
+
+#[test]
+fn every_value_is_checked() {
+    for (program, option, values) in REFUSED {
+        for value in values {
+            // As one argument, so that -1 is a value and no option.
+            let arg = if option.starts_with("--") {
+                format!("{option}={value}")
+            } else {
+                format!("{option}{value}")
+            };
+            if arg == option {
+                continue;
+            }
+            assert_refused(program, &[&arg], option.trim_start_matches('-'));
+        }
+        assert_refused(program, &[option], "value");
+    }
+}
+
+#[test]
+fn unknown_and_contradicting_options_are_refused() {
+    for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {
+        assert_refused(program, &["--frobnicate"], "'--frobnicate'");
+        assert_refused(program, &["stray"], "'stray'");
+    }
+    assert_refused(
+        "bench-client",
+        &["--with-server", "-h", "127.0.0.1:1"],
+        "--with-server",
+    );
+    assert_refused("bench-client", &["--raw", "--size", "256MiB"], "--size");
+}
+
+#[track_caller]
+fn assert_refused(program: &str, args: &[&str], named: &str) {
+    let output = run(program, args).expect_code(2).expect_stdout("");
+    let long_name = if named == "h" {
+        "host"
+    } else if named == "c" {
+        "connections"
+    } else {
+        named
+    };
+    let output = output
+        .expect_stderr(&format!("{program}: "))
+        .expect_stderr(long_name);
+    assert_eq!(output.stderr.lines().count(), 1, "{output}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {
+        let help = run(program, &["--help"]).expect_code(0);
+        assert!(help.stdout.contains("Usage: "), "{help}");
+        assert!(help.stderr.is_empty(), "{help}");
+        let widest = help.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{help}");
+        let _ = run(program, &["--version"])
+            .expect_code(0)
+            .expect_stderr("");
+    }
+}

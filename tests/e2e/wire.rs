@@ -1,0 +1,63 @@
+//! A peer of our own making: bytes typed by hand, over a bare socket.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread::{self, JoinHandle},
+};
+
+use e2e::DEADLINE;
+
+/// A frame, built without the library under test.
+pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&addr, DEADLINE).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Sends `bytes`, half-closes, and returns everything that comes back and
+/// whether the end was a clean one (not a reset).
+pub(crate) fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
+    let stream = connect(addr);
+    let mut back = Vec::new();
+    let end = thread::scope(|scope| {
+        scope.spawn(|| {
+            // A server that refuses may close before it has read everything.
+            let _ = (&stream).write_all(bytes);
+            let _ = stream.shutdown(Shutdown::Write);
+        });
+        (&stream).read_to_end(&mut back)
+    });
+    (back, end.is_ok())
+}
+
+/// Reads until the peer closes and says what came and how it ended.
+pub(crate) fn read_to_end(mut stream: &TcpStream) -> (Vec<u8>, io::Result<()>) {
+    let mut back = Vec::new();
+    let end = stream.read_to_end(&mut back).map(drop);
+    (back, end)
+}
+
+/// A server that treats each connection as `serve` says, until it is dropped
+/// with the test.
+pub(crate) fn fake_server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serve = std::sync::Arc::new(serve);
+    let _: JoinHandle<()> = thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, serve) = (stream.unwrap(), serve.clone());
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            thread::spawn(move || serve(stream));
+        }
+    });
+    addr
+}
