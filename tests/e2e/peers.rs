@@ -13,7 +13,11 @@ use tokio_util::{
 
 fn python(script: &str, args: &[&str]) -> Process {
     // -u: the line with the address must not wait in a buffer.
-    Process::start(Command::new("python3").args(["-u", "-c", script]).args(args))
+    Process::start(
+        Command::new("python3")
+            .args(["-u", "-c", script])
+            .args(args),
+    )
 }
 
 #[test]
