@@ -1,6 +1,7 @@
 //! The loop that takes connections, whatever accept says.
 
 use std::{
+    collections::VecDeque,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use socket2::SockRef;
 
 use crate::{
     Config, StopHandle,
@@ -18,6 +20,13 @@ use crate::{
 
 /// How often a quiet acceptor looks whether it was stopped.
 const STOP_CHECK: Duration = Duration::from_millis(100);
+
+/// Whether accept can wait for a limited time: Linux applies a receive timeout
+/// to it (socket(7)). Elsewhere the listener is asked now and then.
+const ACCEPT_TIMES_OUT: bool = cfg!(target_os = "linux");
+
+/// Most connections that wait for a thread. They hold a descriptor each.
+const LONGEST_QUEUE: usize = 16 * 1024;
 
 /// Stack of a connection's thread. Its buffer is on the heap; logging is the
 /// deepest it ever goes. Only touched pages are resident.
@@ -40,22 +49,16 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, config: &Config, stop: StopHandle) -> Result<Self> {
-        wake_regularly(&listener).context("cannot set up the listener")?;
+        if ACCEPT_TIMES_OUT {
+            SockRef::from(&listener)
+                .set_read_timeout(Some(STOP_CHECK))
+                .context("cannot set up the listener")?;
+        }
         Ok(Self {
             listener,
             plan: Plan::from(config),
             stop,
         })
-    }
-}
-
-/// Makes accept return `WouldBlock` now and then, so that a stop is noticed.
-fn wake_regularly(listener: &TcpListener) -> io::Result<()> {
-    if cfg!(target_os = "linux") {
-        // Linux applies a receive timeout to accept (socket(7)).
-        socket2::SockRef::from(listener).set_read_timeout(Some(STOP_CHECK))
-    } else {
-        listener.set_nonblocking(true)
     }
 }
 
@@ -66,35 +69,114 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
         plan,
         stop,
     } = acceptor;
+    let mut queue = Queue::new(listener);
     let mut exhaustion = Exhaustion::default();
     while !stop.is_stopped() {
-        match accept_and_spawn(&listener, plan, registry) {
+        let arrival = match queue.next() {
+            Ok(Some((stream, peer))) => spawn(stream, peer, plan, registry),
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        match arrival {
             Ok(()) => exhaustion.over(),
-            Err(Trouble::Quiet) => {
-                if !cfg!(target_os = "linux") {
-                    thread::sleep(STOP_CHECK / 10);
-                }
-            }
-            Err(Trouble::Peer(error)) => tracing::debug!("accept failed: {error}"),
+            Err(Trouble::Peer(error)) => tracing::debug!("connection lost: {error}"),
             Err(Trouble::Machine(what)) => exhaustion.pause(&what),
         }
     }
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
-    if listener.set_nonblocking(true).is_ok() {
-        for _ in 0..transport::BACKLOG {
-            match accept_and_spawn(&listener, plan, registry) {
-                Ok(()) | Err(Trouble::Peer(_)) => {}
-                Err(Trouble::Quiet | Trouble::Machine(_)) => break,
-            }
+    for (stream, peer) in queue.close() {
+        if let Err(Trouble::Machine(what)) = spawn(stream, peer, plan, registry) {
+            tracing::error!("{what}");
         }
     }
 }
 
+/// Connections that were accepted and have no thread yet.
+///
+/// Starting a thread takes longer than a client takes to connect, so a burst
+/// would overflow the kernel's queue, and every client too many waits a whole
+/// second for its retransmission. Accepting is quick: whatever is queued in
+/// the kernel is taken before the next thread is started.
+struct Queue {
+    listener: TcpListener,
+    is_blocking: bool,
+    accepted: VecDeque<(TcpStream, SocketAddr)>,
+}
+
+impl Queue {
+    const fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            is_blocking: true,
+            accepted: VecDeque::new(),
+        }
+    }
+
+    /// The next connection; `None` when nobody came for a while.
+    fn next(&mut self) -> Result<Option<(TcpStream, SocketAddr)>, Trouble> {
+        match self.accept_all(self.accepted.is_empty()) {
+            // What the kernel has no room for now does not concern the others.
+            Err(Trouble::Machine(_)) if !self.accepted.is_empty() => {}
+            other => other?,
+        }
+        Ok(self.accepted.pop_front())
+    }
+
+    /// Takes all that the kernel has queued; waits for the first, if told to.
+    fn accept_all(&mut self, wait: bool) -> Result<(), Trouble> {
+        self.set_blocking(wait)?;
+        loop {
+            match self.listener.accept() {
+                Ok(connection) => {
+                    self.accepted.push_back(connection);
+                    if self.accepted.len() >= LONGEST_QUEUE {
+                        return Ok(());
+                    }
+                    self.set_blocking(false)?;
+                }
+                Err(error) if is_quiet(&error) => {
+                    if wait && self.accepted.is_empty() && !ACCEPT_TIMES_OUT {
+                        thread::sleep(STOP_CHECK / 10);
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(Trouble::of_accept(error)),
+            }
+        }
+    }
+
+    /// Lets accept wait, for [`STOP_CHECK`] at most, or not at all.
+    fn set_blocking(&mut self, blocking: bool) -> Result<(), Trouble> {
+        let blocking = blocking && ACCEPT_TIMES_OUT;
+        if blocking != self.is_blocking {
+            self.listener
+                .set_nonblocking(!blocking)
+                .map_err(Trouble::of_accept)?;
+            self.is_blocking = blocking;
+        }
+        Ok(())
+    }
+
+    /// Closes the listener and returns who came before that.
+    fn close(mut self) -> VecDeque<(TcpStream, SocketAddr)> {
+        while self.accepted.len() < LONGEST_QUEUE {
+            match self.accept_all(false) {
+                Err(Trouble::Peer(_)) => {}
+                Ok(()) | Err(Trouble::Machine(_)) => break,
+            }
+        }
+        self.accepted
+    }
+}
+
+/// Whether accept woke up for nothing.
+fn is_quiet(error: &io::Error) -> bool {
+    transport::is_timeout(error) || error.kind() == io::ErrorKind::Interrupted
+}
+
 /// Why there is no new connection.
 enum Trouble {
-    /// Nobody came.
-    Quiet,
     /// It was gone before it was accepted.
     Peer(io::Error),
     /// The machine is out of descriptors, memory or threads.
@@ -106,7 +188,6 @@ impl Trouble {
         use io::ErrorKind as Kind;
 
         match error.kind() {
-            Kind::WouldBlock | Kind::Interrupted | Kind::TimedOut => Self::Quiet,
             // accept(2): already pending network errors of the new connection.
             Kind::ConnectionAborted
             | Kind::ConnectionReset
@@ -128,41 +209,32 @@ fn is_protocol_error(error: &io::Error) -> bool {
     cfg!(target_os = "linux") && matches!(error.raw_os_error(), Some(71 | 64 | 92 | 95 | 112))
 }
 
-fn accept_and_spawn(
-    listener: &TcpListener,
-    plan: Plan,
-    registry: &Arc<Registry>,
-) -> Result<(), Trouble> {
-    let (stream, peer) = listener.accept().map_err(Trouble::of_accept)?;
-    prepare(&stream).map_err(Trouble::Peer)?;
-    spawn(stream, peer, plan, registry).map_err(|error| {
-        // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
-        Trouble::Machine(format!("no thread for {peer}, closed: {error}"))
-    })
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // What the listener was set to is inherited, on some systems.
-    if cfg!(target_os = "linux") {
-        stream.set_read_timeout(None)?;
-    } else {
-        stream.set_nonblocking(false)?;
-    }
-    stream.set_nodelay(true)
-}
-
 fn spawn(
     stream: TcpStream,
     peer: SocketAddr,
     plan: Plan,
     registry: &Arc<Registry>,
-) -> io::Result<()> {
+) -> Result<(), Trouble> {
+    prepare(&stream).map_err(Trouble::Peer)?;
     let live = registry.register(stream, peer);
     thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&live, plan))?;
-    Ok(())
+        .spawn(move || connection::serve(&live, plan))
+        .map(drop)
+        // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
+        .map_err(|error| Trouble::Machine(format!("no thread for {peer}, closed: {error}")))
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // What the listener was set to is inherited: the timeout on Linux, being
+    // non-blocking elsewhere.
+    if ACCEPT_TIMES_OUT {
+        stream.set_read_timeout(None)?;
+    } else {
+        stream.set_nonblocking(false)?;
+    }
+    stream.set_nodelay(true)
 }
 
 /// Pauses that grow while exhaustion lasts, and complaints that do not flood.
@@ -209,8 +281,7 @@ mod tests {
             assert!(matches!(trouble, Trouble::Machine(_)), "{errno}");
         }
         for errno in [11, 4] {
-            let trouble = Trouble::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, Trouble::Quiet), "{errno}");
+            assert!(is_quiet(&io::Error::from_raw_os_error(errno)), "{errno}");
         }
     }
 

@@ -85,6 +85,7 @@ fn log_messages(verb: &str, batch: &Batch<'_>) {
 
 /// Closes the way out and swallows what the peer is still sending, within
 /// bounds.
+#[inline(never)] // Its buffer would be on every connection's stack.
 fn linger(mut stream: &TcpStream) {
     let deadline = Instant::now() + LINGER;
     if stream.shutdown(Shutdown::Write).is_err() {

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 
 use crate::{Error, Foreign, HEADER_LEN, HeaderError, Wire, decode_header};
 
-/// First size of the buffer, in bytes: one page. Most connections carry small
-/// messages, and ten thousand of them should cost 40 MB, not 640.
-const FIRST_BUFFER: usize = 4096;
+/// First size of the buffer, in bytes. Less than a page, so that connections
+/// with small messages share pages: ten thousand of them cost 10 MB, not the
+/// 640 of full buffers.
+const FIRST_BUFFER: usize = 1024;
 
 /// Most that the buffer grows at once for a frame larger than itself, in
 /// bytes, so that memory follows what arrived and never what was announced.
@@ -49,8 +50,8 @@ pub enum Received<'a> {
 impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// `read_size` is the most bytes that one read takes (at least 1). Memory is allocated when the first byte is read: a
-    /// page, doubled up to `read_size` while reads fill it, and past that by
+    /// `read_size` is the most bytes that one read takes (at least 1). Memory is allocated when the first byte is read: 1
+    /// KiB, doubled up to `read_size` while reads fill it, and past that by
     /// at most 64 KiB at a time for as long as a frame really arrives.
     #[must_use]
     pub fn new(wire: Wire, read_size: usize) -> Self {
@@ -115,8 +116,12 @@ impl Reader {
 
         let size = self.buf.len();
         let full = self.end == size;
-        if size < self.read_size && (full || self.filled) {
-            let doubled = FIRST_BUFFER.max(size.saturating_mul(2));
+        if size == 0 {
+            // Fresh memory is zero already: no page is touched before a byte
+            // arrives.
+            self.buf = vec![0; FIRST_BUFFER.min(self.read_size)];
+        } else if size < self.read_size && (full || self.filled) {
+            let doubled = size.saturating_mul(2);
             self.buf.resize(doubled.min(self.read_size), 0);
         } else if full {
             let missing = self.frame.saturating_sub(size).max(1);
