@@ -1,6 +1,11 @@
 //! Frames however TCP cuts them, and half-closed connections.
 
-use std::{io::Write, net::Shutdown, thread};
+use std::{
+    io::Write,
+    net::{Shutdown, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
 
 use e2e::Server;
 
@@ -78,4 +83,27 @@ fn frames_of_every_size_in_one_stream() {
         .collect();
     let (back, clean) = exchange(server.addr(), &bytes);
     assert!(back == bytes && clean);
+}
+
+/// Row R9: a burst does not overflow the kernel's queue. Where it does, the
+/// client waits for its retransmission, 1 s at least.
+#[test]
+#[ignore = "needs 9000 descriptors: ulimit -n 9000; cargo test -p e2e -- --ignored burst"]
+fn burst_of_8192_connects() {
+    let server = Server::start(&[]);
+    let mut connections = Vec::new();
+    let mut worst = Duration::ZERO;
+    for _ in 0..8192 {
+        let start = Instant::now();
+        connections.push(TcpStream::connect(server.addr()).unwrap());
+        worst = worst.max(start.elapsed());
+    }
+    assert!(worst < Duration::from_millis(900), "{worst:?}");
+    for stream in &connections {
+        (&*stream).write_all(&frame(b"x")).unwrap();
+    }
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_stderr("8192 connections, 8192 frames");
 }

@@ -129,8 +129,11 @@ impl Conversation<'_> {
         check(&mut self.due, batch).with_context(|| format!("{host} is no echo server"))?;
         match self.plan.pace {
             Pace::NoWait => {
-                let (bytes, messages) = (batch.raw().len(), batch.len());
-                tracing::info!("read {bytes} bytes: {messages} messages");
+                let bytes = batch.raw().len();
+                match self.plan.wire {
+                    Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
+                    Wire::Raw => tracing::info!("read {bytes} bytes"),
+                }
                 for payload in batch.payloads() {
                     cli::print(Escaped(payload))?;
                 }

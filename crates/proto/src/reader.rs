@@ -50,9 +50,10 @@ pub enum Received<'a> {
 impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// `read_size` is the most bytes that one read takes (at least 1). Memory is allocated when the first byte is read: 1
-    /// KiB, doubled up to `read_size` while reads fill it, and past that by
-    /// at most 64 KiB at a time for as long as a frame really arrives.
+    /// `read_size` is the most bytes that one read takes (at least 1). The
+    /// buffer begins with 1 KiB, is doubled up to `read_size` while reads fill
+    /// it, and grows past that by at most 64 KiB at a time for as long as a
+    /// frame really arrives.
     #[must_use]
     pub fn new(wire: Wire, read_size: usize) -> Self {
         Self {
