@@ -7,6 +7,8 @@
 mod bad_input;
 mod bench;
 mod conversations;
+#[cfg(target_os = "linux")]
+mod exhaustion;
 mod peers;
 mod stopping;
 mod streams;

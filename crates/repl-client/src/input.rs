@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Error, Result};
 use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 
-use crate::session::Event;
+use crate::event::Event;
 
 const PROMPT: &str = ">>> ";
 

@@ -13,6 +13,7 @@ use signal_hook::{
 use transport::cli;
 
 mod args;
+mod event;
 mod input;
 mod network;
 mod session;

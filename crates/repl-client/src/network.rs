@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use proto::{Reader, Received, Writer};
 
-use crate::{args::Plan, session::Event};
+use crate::{args::Plan, event::Event};
 
 /// Most bytes that one read takes.
 const READ_SIZE: usize = 64 * 1024;

@@ -8,27 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Result, bail};
 use proto::{Escaped, Wire, Writer};
 use transport::cli;
 
-use crate::{args::Plan, input::Input, network::Network};
+use crate::{args::Plan, event::Event, input::Input, network::Network};
 
 /// How often a waiting session looks whether a signal asked it to end.
 const STOP_CHECK: Duration = Duration::from_millis(100);
-
-/// What can happen in a session.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The user entered a line.
-    Line(Vec<u8>),
-    /// The user is done.
-    EndOfInput,
-    /// The server sent a payload; of bare bytes, a read.
-    Payload(Vec<u8>),
-    /// One side is gone and why.
-    Lost(Error),
-}
 
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(

@@ -1,0 +1,68 @@
+//! When the machine runs out of something.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use e2e::{Process, Server, program};
+
+use crate::wire::{connect, frame};
+
+/// Row R6: out of descriptors, the server neither ends nor spins, those it has
+/// are served, and the others once there is room again.
+#[test]
+fn descriptors() {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "ulimit -n 30; exec \"$0\" --listen 127.0.0.1:0"])
+        .arg(program("echo-server"));
+    let mut server = Server::announced_by(Process::start(&mut shell));
+    let echo = |mut stream: &TcpStream| {
+        stream.write_all(&frame(b"hi")).unwrap();
+        let mut back = [0; 6];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(back, *frame(b"hi"));
+    };
+
+    let mut streams: Vec<TcpStream> = (0..60).map(|_| connect(server.addr())).collect();
+    let _ = server
+        .process()
+        .wait_for_stderr("ERROR accept failed: Too many open files");
+    echo(&streams[0]);
+
+    let before = cpu_time(server.process().id());
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_millis(500) {
+        echo(&streams[0]);
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let used = cpu_time(server.process().id()).saturating_sub(before);
+    assert!(
+        used < Duration::from_millis(100),
+        "spins: {used:?} of CPU in 0.5 s"
+    );
+
+    // Room for the last ones, which have waited since they connected.
+    let last = streams.split_off(40);
+    drop(streams);
+    last.iter().for_each(echo);
+    let _ = server.stop().expect_code(0).expect_stderr("60 connections");
+}
+
+/// CPU time of a process so far, from `/proc/PID/stat` (proc(5)), in ticks of
+/// 10 ms.
+fn cpu_time(id: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    // Fields are counted behind the command's name, which may hold anything.
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
