@@ -42,6 +42,11 @@ fn bad_headers_are_named_and_what_came_before_is_echoed() {
         &too_large,
     );
 
+    // More than the server has read when it refuses: it must not reset.
+    let more = vec![b'x'; 30_000];
+    let bytes = [&good[..], &header, &more].concat();
+    assert_refused(&mut server, &bytes, &good, &too_large);
+
     for (header, reason) in [
         (
             0x2000_0000_u32,

@@ -2,7 +2,9 @@
 
 use std::{
     io::{Read, Write, pipe},
+    net::{SocketAddr, TcpStream},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -51,43 +53,72 @@ fn what_has_arrived_is_echoed_before_the_end() {
     }
 }
 
+/// What a peer did not read in time is no reason to lose it: all that the
+/// server has read it has also sent back.
+#[test]
+fn a_blocked_echo_is_finished_before_the_end() {
+    let mut server = Server::start(&[]);
+    let stream = connect(server.addr());
+    let sent = fill(&stream);
+    server.process().signal("TERM");
+    // The stop has begun once nobody is accepted any more.
+    wait_until_refused(server.addr());
+    stream.set_nonblocking(false).unwrap();
+    let (back, _) = read_to_end(&stream);
+    assert!(sent.starts_with(&back));
+    let summary = format!(
+        "1 connections, {} frames, {} bytes",
+        back.len() / 1004,
+        back.len()
+    );
+    let _ = server.wait().expect_code(0).expect_stderr(&summary);
+}
+
+/// Sends frames of 1000 bytes and reads nothing, until neither side can send
+/// any more. Leaves the stream non-blocking.
+fn fill(mut stream: &TcpStream) -> Vec<u8> {
+    let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
+    let mut sent = Vec::new();
+    stream.set_nonblocking(true).unwrap();
+    let mut progress = Instant::now();
+    while progress.elapsed() < Duration::from_millis(300) {
+        match stream.write(&lump[sent.len() % lump.len()..]) {
+            Ok(n) => {
+                sent.extend_from_slice(&lump[sent.len() % lump.len()..][..n]);
+                progress = Instant::now();
+            }
+            Err(_) => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    sent
+}
+
+fn wait_until_refused(addr: SocketAddr) {
+    let start = Instant::now();
+    while TcpStream::connect(addr).is_ok() {
+        assert!(start.elapsed() < e2e::DEADLINE, "still accepting");
+    }
+}
+
 /// Row G4: clients in the queue believe that they are connected.
 #[test]
 fn a_stopped_server_takes_no_new_connection() {
     let server = Server::start(&[]);
     let addr = server.addr();
     let _ = server.stop().expect_code(0);
-    assert!(std::net::TcpStream::connect(addr).is_err());
+    assert!(TcpStream::connect(addr).is_err());
 }
 
 /// Row G6.
 #[test]
 fn a_second_signal_ends_at_once() {
     let mut server = Server::start(&[]);
-    let host = server.host();
     // A peer that sends and never reads keeps its connection busy.
     let stream = connect(server.addr());
-    stream.set_nonblocking(true).unwrap();
-    let lump = frame(&vec![b'x'; 1 << 20]);
-    let mut lumps = lump.iter().copied().cycle();
-    let full = Instant::now() + Duration::from_millis(500);
-    let mut chunk: Vec<u8> = lumps.by_ref().take(1 << 16).collect();
-    while Instant::now() < full {
-        match (&stream).write(&chunk) {
-            Ok(n) => {
-                chunk.drain(..n);
-                let more = (1 << 16) - chunk.len();
-                chunk.extend(lumps.by_ref().take(more));
-            }
-            Err(_) => std::thread::yield_now(),
-        }
-    }
+    let _ = fill(&stream);
     let start = Instant::now();
     server.process().signal("TERM");
-    // The stop has been noticed once nobody is accepted any more.
-    while std::net::TcpStream::connect(&host).is_ok() {
-        assert!(start.elapsed() < Duration::from_secs(4));
-    }
+    wait_until_refused(server.addr());
     server.process().signal("TERM");
     let output = server.wait();
     assert_eq!(output.code, Some(130), "{output}");
@@ -129,7 +160,7 @@ fn nobody_has_to_read_stdout() {
     let mut command = Command::new(program("echo-server"));
     let process = Process::start_with_stdout(command.args(["--listen", &host]), closed());
     let start = Instant::now();
-    while std::net::TcpStream::connect(&host).is_err() {
+    while TcpStream::connect(&host).is_err() {
         assert!(start.elapsed() < e2e::DEADLINE, "{process}");
     }
     let _ = run("echo-client", &["-h", &host]).expect_code(0);

@@ -266,9 +266,24 @@ impl Exhaustion {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[allow(clippy::panic)]
+#[allow(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_accepted_connection_waits_for_ever_and_holds_nothing_back() {
+        let config = Config::default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let acceptor = Acceptor::new(listener, &config, StopHandle::default()).unwrap();
+        let mut queue = Queue::new(acceptor.listener);
+        let _client = TcpStream::connect(queue.listener.local_addr().unwrap()).unwrap();
+        let Ok(Some((stream, _))) = queue.next() else {
+            panic!("nobody came");
+        };
+        prepare(&stream).unwrap();
+        assert_eq!(stream.read_timeout().unwrap(), None);
+        assert!(stream.nodelay().unwrap());
+    }
 
     #[test]
     fn errors_of_accept_are_told_apart() {

@@ -98,6 +98,18 @@ mod tests {
     }
 
     #[test]
+    fn small_messages_are_not_held_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        assert!(
+            dial(&host, Duration::from_secs(5))
+                .unwrap()
+                .nodelay()
+                .unwrap()
+        );
+    }
+
+    #[test]
     fn every_address_tried_is_in_the_error() {
         // Bound, not listening: nothing else can take the port meanwhile.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

@@ -86,4 +86,19 @@ mod tests {
         assert!(error.contains(&addr), "{error}");
         assert!(error.contains("another program listens there"), "{error}");
     }
+
+    /// std's own backlog of 128 leaves later clients to their retransmission,
+    /// which comes after a second.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_burst_fits_into_the_queue() {
+        use std::{net::TcpStream, time::Duration};
+
+        let listener = listen("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let queued: Vec<_> = (0..300)
+            .map(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(900)))
+            .collect();
+        assert!(queued.iter().all(Result::is_ok));
+    }
 }
