@@ -9,6 +9,9 @@
 //! | `framed-10`, `framed-300` | `echo-server` | `echo-server --raw`, both under `bench-client` |
 //! | `pipelined-16`, `pipelined-128` | `echo-server` | tokio-util's codec forwarding frames; 12 bytes, 10 connections |
 //! | `large-64k`, `large-1m` | `echo-server` | the same; 2 connections |
+//!
+//! With `--peer` every case is run against that server instead: one built from
+//! an earlier commit, for instance.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
@@ -51,7 +54,7 @@ struct Options {
     cases: Vec<String>,
     pairs: usize,
     seconds: u64,
-    /// Address of a raw echo server that somebody else wrote.
+    /// Address of another echo server: raw for raw-*, framed for the others.
     peer: Option<String>,
 }
 
@@ -86,19 +89,13 @@ fn number(arg: Option<String>) -> usize {
 /// Messages per second of ours and of the other, pair by pair.
 fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
     let time = Duration::from_secs(options.seconds);
-    let (ours, other) = match case {
-        "raw-10" | "raw-300" => {
-            let peer = options.peer.clone().expect("raw-* needs --peer ADDR");
-            (
-                Side::ours(&["--raw"]),
-                Side {
-                    host: peer,
-                    server: None,
-                },
-            )
-        }
-        "framed-10" | "framed-300" => (Side::ours(&[]), Side::ours(&["--raw"])),
-        _ => (Side::ours(&[]), Side::tokio()),
+    let is_raw = case.starts_with("raw");
+    let ours = Side::ours(if is_raw { &["--raw"] } else { &[] });
+    let (other, other_is_raw) = match &options.peer {
+        Some(peer) => (Side::peer(peer), is_raw),
+        None if is_raw => panic!("{case} needs --peer ADDR"),
+        None if case.starts_with("framed") => (Side::ours(&["--raw"]), true),
+        None => (Side::tokio(), false),
     };
     let measure = |side: &Side, raw: bool| match case {
         "raw-10" | "framed-10" => closed_loop(&side.host, raw, 10, options.seconds),
@@ -109,16 +106,15 @@ fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
         "large-1m" => batches(side.addr(), 2, 1, 1 << 20, time),
         _ => panic!("no such case: {case}"),
     };
-    let ours_raw = case.starts_with("raw");
     (0..options.pairs)
         .map(|pair| {
             // Who goes first changes, so that a drift favours neither.
             if pair % 2 == 0 {
-                let a = measure(&ours, ours_raw);
-                (a, measure(&other, true))
+                let a = measure(&ours, is_raw);
+                (a, measure(&other, other_is_raw))
             } else {
-                let b = measure(&other, true);
-                (measure(&ours, ours_raw), b)
+                let b = measure(&other, other_is_raw);
+                (measure(&ours, is_raw), b)
             }
         })
         .collect()
@@ -142,6 +138,13 @@ impl Side {
         Self::of(Server::announced_by(Process::start(
             Command::new(own).arg("serve-tokio"),
         )))
+    }
+
+    fn peer(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            server: None,
+        }
     }
 
     fn of(server: Server) -> Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use proto::Wire;
+use proto::{Wire, Writer};
 use transport::{
     args::{ClientArgs, parse_count, parse_size, parse_timeout},
     cli::UsageError,
@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) duration: Option<Duration>,
     pub(crate) requests: Option<u64>,
     pub(crate) payload: Vec<u8>,
+    /// The payload as it is on the wire.
+    pub(crate) message: Vec<u8>,
 }
 
 /// What the seed sends. Other sizes repeat or cut it.
@@ -63,8 +65,13 @@ impl TryFrom<Args> for Plan {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> Result<Self> {
-        let wire = Wire::new(args.client.raw, args.client.max_frame)
-            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        let wire = Wire::of_client(
+            args.client.raw,
+            args.client.max_frame,
+            args.client.checksum,
+            args.client.compress,
+        )
+        .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
         if args.connections > MAX_CONNECTIONS {
             let connections = args.connections;
             return Err(UsageError(format!(
@@ -73,16 +80,20 @@ impl TryFrom<Args> for Plan {
             .into());
         }
         // Bare bytes have no limit of their own; memory does.
-        let (max, limit) = match wire {
-            Wire::Framed(max) => (max.get(), "--max-frame"),
-            Wire::Raw => (proto::MAX_LEN, "the limit of"),
-        };
-        let size = usize::try_from(args.size)
-            .ok()
-            .filter(|&size| size <= max as usize)
-            .ok_or_else(|| {
-                UsageError(format!("--size: {} bytes exceed {limit} {max}", args.size))
-            })?;
+        if args.size > u64::from(proto::MAX_LEN) {
+            let (size, max) = (args.size, proto::MAX_LEN);
+            return Err(
+                UsageError(format!("--size: {size} bytes exceed the limit of {max}")).into(),
+            );
+        }
+        let payload: Vec<u8> = (0..args.size)
+            .zip(MESSAGE.iter().cycle())
+            .map(|(_, byte)| *byte)
+            .collect();
+        let mut message = Writer::new(wire);
+        message
+            .add(&payload)
+            .map_err(|error| UsageError(format!("--size against --max-frame: {error}")))?;
         Ok(Self {
             host: args.client.host,
             with_server: args.with_server,
@@ -92,7 +103,8 @@ impl TryFrom<Args> for Plan {
             connections: args.connections,
             duration: args.duration,
             requests: args.requests,
-            payload: MESSAGE.iter().copied().cycle().take(size).collect(),
+            message: message.raw().to_vec(),
+            payload,
         })
     }
 }

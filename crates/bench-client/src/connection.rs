@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use proto::{Batch, Error, Reader, Received, Wire, Writer};
+use proto::{Batch, Error, FrameError, Reader, Received, Wire};
 
 use crate::{args::Plan, stats::Failure};
 
@@ -19,28 +19,24 @@ pub(crate) struct Connection<'a> {
     stream: &'a TcpStream,
     plan: &'a Plan,
     reader: Reader,
-    message: Writer,
 }
 
 impl<'a> Connection<'a> {
     pub(crate) fn new(stream: &'a TcpStream, plan: &'a Plan) -> Result<Self> {
         stream.set_read_timeout(Some(plan.timeout))?;
         stream.set_write_timeout(Some(plan.timeout))?;
-        let mut message = Writer::new(plan.wire);
-        message.add(&plan.payload)?;
         Ok(Self {
             stream,
             plan,
             reader: Reader::new(plan.wire, READ_SIZE),
-            message,
         })
     }
 
     /// Sends the message at `start`, which is now, and returns when its whole
     /// reply is there and right.
     pub(crate) fn round_trip(&mut self, start: Instant) -> Result<(), Failure> {
-        let mut unsent = self.message.raw();
-        let mut reply = Reply::to(&self.plan.payload);
+        let mut unsent = self.plan.message.as_slice();
+        let mut reply = Reply::to(&self.plan.payload, &self.plan.message);
         loop {
             if !unsent.is_empty() {
                 let sent = self.send(unsent)?;
@@ -89,16 +85,19 @@ impl<'a> Connection<'a> {
 
 /// A reply that is arriving.
 struct Reply<'a> {
-    /// What is still to come; an echo returns the very bytes.
-    expected: &'a [u8],
+    /// The part of the payload that is still to come.
+    payload: &'a [u8],
+    /// The whole reply on the wire: an echo returns the very bytes.
+    raw: &'a [u8],
     began: bool,
     wrong: bool,
 }
 
 impl<'a> Reply<'a> {
-    fn to(payload: &'a [u8]) -> Self {
+    const fn to(payload: &'a [u8], raw: &'a [u8]) -> Self {
         Self {
-            expected: payload,
+            payload,
+            raw,
             began: false,
             wrong: false,
         }
@@ -106,20 +105,25 @@ impl<'a> Reply<'a> {
 
     /// Takes what one read brought; `true` once the reply is whole.
     fn take(&mut self, batch: Batch<'_>, wire: Wire) -> Result<bool, Failure> {
-        self.began = true;
-        let mut payloads = batch.payloads();
-        let Some(came) = payloads.next() else {
+        let is_first_part = !std::mem::replace(&mut self.began, true);
+        if batch.raw() == self.raw && (is_first_part || wire != Wire::Raw) {
+            return Ok(true);
+        }
+        let mut frames = batch.frames();
+        let Some(frame) = frames.next() else {
             return Ok(false);
         };
-        if payloads.next().is_some() {
+        if frames.next().is_some() {
             return Err(Failure::Extra);
         }
+        let mut scratch = Vec::new();
+        let came = frame.payload(&mut scratch);
         let (expected, rest) = self
-            .expected
+            .payload
             .split_at_checked(came.len())
             .ok_or(Failure::Extra)?;
         self.wrong |= came != expected;
-        self.expected = rest;
+        self.payload = rest;
         match wire {
             Wire::Framed(_) if !rest.is_empty() => Err(Failure::Short),
             _ => Ok(rest.is_empty()),
@@ -138,7 +142,8 @@ impl<'a> Reply<'a> {
         match error {
             Error::Io(error) if transport::is_timeout(error) => self.timed_out(),
             Error::Io(_) => Failure::Lost,
-            Error::Header { .. } => Failure::NoFrame,
+            Error::Refused { error, .. } if is_corruption(error) => Failure::Corrupt,
+            Error::Refused { .. } => Failure::NoFrame,
             Error::Truncated { .. } => Failure::Short,
         }
     }
@@ -158,4 +163,12 @@ impl<'a> Reply<'a> {
             Failure::Closed
         }
     }
+}
+
+/// Whether a frame came that was changed on its way.
+const fn is_corruption(error: &FrameError) -> bool {
+    matches!(
+        error,
+        FrameError::BadChecksum { .. } | FrameError::BadCompression { .. }
+    )
 }

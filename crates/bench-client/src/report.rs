@@ -49,6 +49,12 @@ impl fmt::Display for Summary<'_> {
             "throughput   {throughput:.0} messages/s, {:.3} MB/s of payload each way",
             bytes / 1e6
         )?;
+        writeln!(
+            f,
+            "wire         {} bytes a message, x{:.3} of its payload",
+            plan.message.len(),
+            plan.message.len() as f64 / plan.payload.len() as f64
+        )?;
         if round_trips > 0 {
             let row = |f: &mut fmt::Formatter<'_>, name: &str, latency: Duration| {
                 writeln!(f, "  {name:<10} {}", Micros(latency))

@@ -115,12 +115,14 @@ pub(crate) enum Failure {
     Lost,
     /// What came was no frame.
     NoFrame,
+    /// The checksum or the compression of a reply was bad.
+    Corrupt,
 }
 
 impl Failure {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
         "refused", "connect", "thread", "wrong", "short", "extra", "timeout", "closed", "lost",
-        "no frame",
+        "no frame", "corrupt",
     ];
 }
 

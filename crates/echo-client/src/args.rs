@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use proto::Wire;
+use proto::{Wire, Writer};
 use transport::{
     args::{ClientArgs, parse_count},
     cli::UsageError,
@@ -63,8 +63,13 @@ impl TryFrom<Args> for Plan {
 
     fn try_from(args: Args) -> Result<Self> {
         let plan = Self {
-            wire: Wire::new(args.client.raw, args.client.max_frame)
-                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            wire: Wire::of_client(
+                args.client.raw,
+                args.client.max_frame,
+                args.client.checksum,
+                args.client.compress,
+            )
+            .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
             host: args.client.host,
             connect_timeout: args.client.connect_timeout,
             timeout: args.client.timeout,
@@ -77,14 +82,9 @@ impl TryFrom<Args> for Plan {
             },
         };
         // The last message is the longest.
-        let longest = plan.message(plan.count).len();
-        match plan.wire {
-            Wire::Framed(max) if longest > max.get() as usize => Err(UsageError(format!(
-                "--message: {longest} bytes with its number exceed --max-frame {}",
-                max.get()
-            ))
-            .into()),
-            _ => Ok(plan),
-        }
+        Writer::new(plan.wire)
+            .add(&plan.message(plan.count))
+            .map_err(|error| UsageError(format!("--message against --max-frame: {error}")))?;
+        Ok(plan)
     }
 }

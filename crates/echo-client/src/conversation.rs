@@ -26,6 +26,7 @@ pub(crate) fn run(plan: &Plan, stream: &TcpStream) -> Result<()> {
         sent: 0,
         returned: 0,
         reply: Vec::new(),
+        scratch: Vec::new(),
         waiting_since: Instant::now(),
     };
     for i in 1..=plan.count {
@@ -50,6 +51,8 @@ struct Conversation<'a> {
     returned: u64,
     /// The part of a reply that has arrived, until it is whole.
     reply: Vec<u8>,
+    /// What compressed payloads decompress to.
+    scratch: Vec<u8>,
     /// When the last message was sent or returned.
     waiting_since: Instant,
 }
@@ -119,7 +122,10 @@ impl Conversation<'_> {
                 self.returned + 1
             ),
             Err(Error::Io(error)) => return Err(self.failed("waiting for a reply", error)),
-            Err(error) => return Err(error).with_context(|| format!("reading from {host}")),
+            Err(error) => {
+                let reply = self.returned + 1;
+                return Err(error).with_context(|| format!("reply {reply} from {host}"));
+            }
         };
         if batch.is_empty() {
             return Ok(());
@@ -134,13 +140,14 @@ impl Conversation<'_> {
                     Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
                     Wire::Raw => tracing::info!("read {bytes} bytes"),
                 }
-                for payload in batch.payloads() {
-                    cli::print(Escaped(payload))?;
+                for frame in batch.frames() {
+                    cli::print(Escaped(frame.payload(&mut self.scratch)))?;
                 }
             }
             Pace::AfterReply => {
-                for payload in batch.payloads() {
-                    self.reply.extend_from_slice(payload);
+                for frame in batch.frames() {
+                    self.reply
+                        .extend_from_slice(frame.payload(&mut self.scratch));
                 }
                 if self.due.is_empty() {
                     cli::print(Escaped(&self.reply))?;

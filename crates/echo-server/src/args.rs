@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use echo_server::Config;
-use proto::Wire;
+use proto::{Framing, MaxFrame, Wire};
 use transport::{
     args::{CommonArgs, parse_addr, parse_size},
     cli::UsageError,
@@ -29,6 +29,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
     max_frame: u64,
 
+    /// Refuse frames without a checksum
+    #[arg(long, conflicts_with = "raw")]
+    require_checksum: bool,
+
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -37,8 +41,12 @@ impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
-        let wire = Wire::new(args.raw, args.max_frame)
-            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        let framing = Framing {
+            max_frame: MaxFrame::new(args.max_frame)
+                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            require_checksum: args.require_checksum,
+            ..Framing::default()
+        };
         let read_buffer = usize::try_from(args.read_buffer)
             .ok()
             .filter(|&bytes| bytes <= Self::MAX_READ_BUFFER)
@@ -51,7 +59,11 @@ impl TryFrom<Args> for Config {
             })?;
         Ok(Self {
             listen: args.listen,
-            wire,
+            wire: if args.raw {
+                Wire::Raw
+            } else {
+                Wire::Framed(framing)
+            },
             read_buffer,
         })
     }

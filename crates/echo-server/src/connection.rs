@@ -71,7 +71,9 @@ fn log_messages(verb: &str, batch: &Batch<'_>) {
     if !tracing::enabled!(Level::DEBUG) {
         return;
     }
-    for message in batch.payloads() {
+    let mut scratch = Vec::new();
+    for frame in batch.frames() {
+        let message = frame.payload(&mut scratch);
         match message.get(..SHOWN) {
             Some(beginning) if message.len() > SHOWN => tracing::debug!(
                 "{verb} message: {}... ({} bytes)",

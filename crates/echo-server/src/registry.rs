@@ -15,8 +15,10 @@ use proto::{Batch, qps::Counter};
 pub struct Traffic {
     /// Frames echoed; of bare bytes, reads.
     pub frames: u64,
-    /// Bytes echoed, headers included.
+    /// Bytes echoed as they were on the wire, headers included.
     pub bytes: u64,
+    /// Bytes of payload among them, decompressed.
+    pub payload_bytes: u64,
     /// Reads that brought something.
     pub reads: u64,
     /// Reads that ended inside a frame.
@@ -27,6 +29,7 @@ impl AddAssign for Traffic {
     fn add_assign(&mut self, other: Self) {
         self.frames += other.frames;
         self.bytes += other.bytes;
+        self.payload_bytes += other.payload_bytes;
         self.reads += other.reads;
         self.split_reads += other.split_reads;
     }
@@ -39,6 +42,7 @@ impl AddAssign for Traffic {
 struct Counters {
     frames: Counter,
     bytes: Counter,
+    payload_bytes: Counter,
     reads: Counter,
     split_reads: Counter,
 }
@@ -48,6 +52,7 @@ impl Counters {
         Traffic {
             frames: self.frames.take(),
             bytes: self.bytes.take(),
+            payload_bytes: self.payload_bytes.take(),
             reads: self.reads.take(),
             split_reads: self.split_reads.take(),
         }
@@ -69,6 +74,7 @@ impl Connection {
         if !batch.is_empty() {
             self.counters.frames.add(batch.len() as u64);
             self.counters.bytes.add(batch.raw().len() as u64);
+            self.counters.payload_bytes.add(batch.payload_len() as u64);
         }
         if batch.is_split() {
             self.counters.split_reads.add(1);

@@ -135,20 +135,20 @@ impl fmt::Display for Summary {
         let Traffic {
             frames,
             bytes,
+            payload_bytes,
             reads,
             split_reads,
         } = self.traffic;
-        let per_read = if reads == 0 {
-            0.0
-        } else {
-            frames as f64 / reads as f64
-        };
+        let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
         write!(
             f,
-            "stopped after {:.1} s: {} connections, {frames} frames, {bytes} bytes, {reads} reads, \
-             {per_read:.2} frames per read, {split_reads} reads ended inside a frame",
+            "stopped after {:.1} s: {} connections, {frames} frames, {bytes} bytes \
+             for {payload_bytes} of payload (x{:.3}), {reads} reads, {:.2} frames per read, \
+             {split_reads} reads ended inside a frame",
             self.elapsed.as_secs_f64(),
             self.connections,
+            ratio(bytes, payload_bytes),
+            ratio(frames, reads),
         )
     }
 }

@@ -33,7 +33,12 @@ fn main() {
     println!();
 
     // The same in a frame: 12 bytes of payload, announced in four.
-    let header = proto::encode_header(12, proto::MaxFrame::DEFAULT).unwrap_or_default();
+    let header = proto::Header {
+        len: 12,
+        checksum: false,
+        compressed: false,
+    };
+    let header = header.encode();
     println!("a frame's header for 12 bytes: {}", hex(&header));
     println!(
         "read in the wrong order it announces {} bytes",

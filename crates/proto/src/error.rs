@@ -4,12 +4,13 @@ use std::{error, fmt, io};
 
 use crate::{Foreign, HEADER_LEN, MAX_LEN};
 
-/// Why a header is refused. The peer is at fault, or its limit differs.
+/// Why a frame is refused. The peer is at fault, or its limit differs, or the
+/// way between has changed a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeaderError {
-    /// The payload is larger than the limit.
+pub enum FrameError {
+    /// The frame, or what it decompresses to, is larger than the limit.
     TooLarge {
-        /// Payload length in bytes.
+        /// Its length in bytes.
         len: u64,
         /// The limit in bytes.
         max: u32,
@@ -19,16 +20,31 @@ pub enum HeaderError {
         /// The whole header.
         header: u32,
     },
-    /// Bit 31 (K), bit 30 (Z) or both are set.
-    UnsupportedFlags {
-        /// K: a checksum follows the payload.
-        checksum: bool,
-        /// Z: the payload is compressed.
-        compressed: bool,
+    /// There is no room for the checksum or the original length that the flags
+    /// announce.
+    TooShort {
+        /// The whole header.
+        header: u32,
+    },
+    /// There is no checksum, and one is required.
+    ChecksumMissing,
+    /// Header and payload are not what was sent.
+    BadChecksum {
+        /// The checksum in the frame.
+        announced: u32,
+        /// The checksum of the bytes that came.
+        computed: u32,
+    },
+    /// The payload does not decompress to the length that it announces.
+    BadCompression {
+        /// The length announced, in bytes.
+        original: u32,
+        /// What is wrong with it.
+        reason: &'static str,
     },
 }
 
-impl fmt::Display for HeaderError {
+impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::TooLarge { len, max } => {
@@ -42,22 +58,26 @@ impl fmt::Display for HeaderError {
                 };
                 write!(f, "reserved flag {bits} set in header {header:#010x}")
             }
-            Self::UnsupportedFlags {
-                checksum,
-                compressed,
-            } => {
-                let flags = match (checksum, compressed) {
-                    (true, false) => "flag K (checksum) is",
-                    (false, true) => "flag Z (compressed) is",
-                    _ => "flags K (checksum) and Z (compressed) are",
-                };
-                write!(f, "{flags} set and not supported")
+            Self::TooShort { header } => write!(
+                f,
+                "header {header:#010x} announces fewer bytes than its flags need"
+            ),
+            Self::ChecksumMissing => f.write_str("no checksum, and one is required"),
+            Self::BadChecksum {
+                announced,
+                computed,
+            } => write!(
+                f,
+                "bad checksum: the frame says {announced:#010x}, its bytes give {computed:#010x}"
+            ),
+            Self::BadCompression { original, reason } => {
+                write!(f, "bad compression: {original} bytes announced, {reason}")
             }
         }
     }
 }
 
-impl error::Error for HeaderError {}
+impl error::Error for FrameError {}
 
 /// A frame limit that the format cannot express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +104,10 @@ pub enum Error {
     /// The stream failed. A read timeout is here too (`WouldBlock` or
     /// `TimedOut`); nothing is lost by it and the next read carries on.
     Io(io::Error),
-    /// A header was refused; the stream cannot be followed any further.
-    Header {
+    /// A frame was refused; the stream cannot be followed any further.
+    Refused {
         /// What is wrong with it.
-        error: HeaderError,
+        error: FrameError,
         /// The protocol that the peer's first bytes belong to, if known.
         foreign: Option<Foreign>,
     },
@@ -105,7 +125,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::Header { error, foreign } => {
+            Self::Refused { error, foreign } => {
                 error.fmt(f)?;
                 match foreign {
                     Some(foreign) => write!(f, "; the peer speaks {foreign}, not frames"),
@@ -135,7 +155,7 @@ impl error::Error for Error {
         match self {
             // Display already says all that the inner error says.
             Self::Io(error) => error.source(),
-            Self::Header { .. } | Self::Truncated { .. } => None,
+            Self::Refused { .. } | Self::Truncated { .. } => None,
         }
     }
 }
@@ -146,9 +166,9 @@ impl From<io::Error> for Error {
     }
 }
 
-impl From<HeaderError> for Error {
-    fn from(error: HeaderError) -> Self {
-        Self::Header {
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Self {
+        Self::Refused {
             error,
             foreign: None,
         }

@@ -1,27 +1,38 @@
 //! The four bytes in front of every payload.
 
-use crate::{HeaderError, LimitError};
+use crate::{FrameError, Framing, LimitError};
 
 /// Length of a frame's header, in bytes.
 pub const HEADER_LEN: usize = 4;
 
-/// Largest payload that the format can announce, in bytes: 2^28 − 1, because
-/// the four upper bits of the header are flags.
+/// Length of the checksum behind a payload, in bytes.
+pub const CHECKSUM_LEN: usize = 4;
+
+/// Length of the original length in front of a compressed payload, in bytes.
+pub const ORIGINAL_LEN: usize = 4;
+
+/// Largest length that a header can announce, in bytes: 2^28 − 1, because its
+/// four upper bits are flags.
 pub const MAX_LEN: u32 = (1 << 28) - 1;
 
 const CHECKSUM: u32 = 1 << 31;
 const COMPRESSED: u32 = 1 << 30;
 const RESERVED: u32 = 0b11 << 28;
 
-/// Largest payload that this side sends and accepts, in bytes.
+/// Largest frame that this side sends and accepts, in bytes.
 ///
-/// The limit is exact: a payload of this size passes, one byte more does not.
+/// It bounds what follows the header, a checksum included, and what that
+/// decompresses to. The limit is exact: a frame of this size passes, one byte
+/// more does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxFrame(u32);
 
 impl MaxFrame {
     /// 8 MiB: as much as tokio-util's `LengthDelimitedCodec` takes by default.
     pub const DEFAULT: Self = Self(8 << 20);
+
+    /// As much as a header can announce.
+    pub const LARGEST: Self = Self(MAX_LEN);
 
     /// Takes a limit in bytes.
     ///
@@ -40,55 +51,100 @@ impl MaxFrame {
     pub const fn get(self) -> u32 {
         self.0
     }
-}
 
-/// Encodes the header of a plain frame whose payload has `len` bytes.
-///
-/// # Errors
-///
-/// [`HeaderError::TooLarge`] when `len` exceeds `max`.
-pub fn encode_header(len: usize, max: MaxFrame) -> Result<[u8; HEADER_LEN], HeaderError> {
-    match u32::try_from(len) {
-        Ok(len) if len <= max.0 => Ok(len.to_be_bytes()),
-        _ => Err(HeaderError::TooLarge {
-            len: len as u64,
-            max: max.0,
-        }),
+    /// Checks a length in bytes, in the widest type there is.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::TooLarge`] when it exceeds the limit.
+    pub const fn check(self, len: u64) -> Result<u32, FrameError> {
+        if len <= self.0 as u64 {
+            // No larger than a u32 by then.
+            #[allow(clippy::cast_possible_truncation)]
+            Ok(len as u32)
+        } else {
+            Err(FrameError::TooLarge { len, max: self.0 })
+        }
     }
 }
 
-/// Decodes a header into the number of payload bytes that follow it.
-///
-/// # Errors
-///
-/// [`HeaderError`] when a flag is set or the length exceeds `max`; flags are
-/// looked at first, since they say how to read the rest.
-#[inline]
-pub const fn decode_header(header: [u8; HEADER_LEN], max: MaxFrame) -> Result<u32, HeaderError> {
-    let word = u32::from_be_bytes(header);
-    // A plain header is its own length, so one comparison accepts the common
-    // case: any flag makes the word larger than every possible limit.
-    if word <= max.0 {
-        Ok(word)
-    } else {
-        Err(refuse(word, max))
-    }
+/// What a frame's first four bytes say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Bytes that follow the header.
+    pub len: u32,
+    /// K: the last four of them are a checksum over all before.
+    pub checksum: bool,
+    /// Z: the payload is compressed, behind its original length.
+    pub compressed: bool,
 }
 
-#[cold]
-const fn refuse(word: u32, max: MaxFrame) -> HeaderError {
-    if word & RESERVED != 0 {
-        HeaderError::ReservedFlags { header: word }
-    } else if word & (CHECKSUM | COMPRESSED) != 0 {
-        HeaderError::UnsupportedFlags {
+impl Header {
+    /// The header as it is on the wire.
+    #[must_use]
+    pub const fn encode(self) -> [u8; HEADER_LEN] {
+        let mut word = self.len & MAX_LEN;
+        if self.checksum {
+            word |= CHECKSUM;
+        }
+        if self.compressed {
+            word |= COMPRESSED;
+        }
+        word.to_be_bytes()
+    }
+
+    /// Reads a header and checks all that it can be checked for.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] when a reserved flag is set, the length exceeds the
+    /// limit or is too short for what the flags announce, or a checksum is
+    /// required and missing.
+    #[inline]
+    pub const fn decode(bytes: [u8; HEADER_LEN], framing: Framing) -> Result<Self, FrameError> {
+        let word = u32::from_be_bytes(bytes);
+        // A plain header is its own length, so one comparison accepts the
+        // common case: any flag makes the word larger than every limit.
+        if word <= framing.max_frame.0 && !framing.require_checksum {
+            Ok(Self {
+                len: word,
+                checksum: false,
+                compressed: false,
+            })
+        } else {
+            Self::decode_flags(word, framing)
+        }
+    }
+
+    #[cold]
+    const fn decode_flags(word: u32, framing: Framing) -> Result<Self, FrameError> {
+        if word & RESERVED != 0 {
+            return Err(FrameError::ReservedFlags { header: word });
+        }
+        let len = match framing.max_frame.check((word & MAX_LEN) as u64) {
+            Ok(len) => len,
+            Err(error) => return Err(error),
+        };
+        let header = Self {
+            len,
             checksum: word & CHECKSUM != 0,
             compressed: word & COMPRESSED != 0,
+        };
+        if header.overhead() > len as usize {
+            return Err(FrameError::TooShort { header: word });
         }
-    } else {
-        HeaderError::TooLarge {
-            len: word as u64,
-            max: max.0,
+        // Nothing in a heartbeat can be wrong.
+        if framing.require_checksum && !header.checksum && word != 0 {
+            return Err(FrameError::ChecksumMissing);
         }
+        Ok(header)
+    }
+
+    /// Bytes of what follows that are no payload.
+    const fn overhead(self) -> usize {
+        let checksum = if self.checksum { CHECKSUM_LEN } else { 0 };
+        let original = if self.compressed { ORIGINAL_LEN } else { 0 };
+        checksum + original
     }
 }
 
@@ -97,57 +153,82 @@ const fn refuse(word: u32, max: MaxFrame) -> HeaderError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn golden_bytes() {
-        let max = MaxFrame::new(u64::from(MAX_LEN)).unwrap();
-        for (bytes, len) in [
-            ([0x00, 0x00, 0x00, 0x00], 0),
-            ([0x00, 0x00, 0x00, 0x0c], 12),
-            ([0x00, 0x00, 0x01, 0x00], 256),
-            ([0x00, 0x80, 0x00, 0x00], 8_388_608),
-            ([0x0f, 0xff, 0xff, 0xff], 268_435_455),
-        ] {
-            assert_eq!(decode_header(bytes, max), Ok(len));
-            assert_eq!(encode_header(len as usize, max), Ok(bytes));
+    fn framing(max: u32, require_checksum: bool) -> Framing {
+        Framing {
+            max_frame: MaxFrame::new(u64::from(max)).unwrap(),
+            require_checksum,
+            ..Framing::default()
         }
     }
 
     #[test]
-    fn each_flag_is_named() {
-        let max = MaxFrame::DEFAULT;
-        let refused = |word: u32| {
-            decode_header(word.to_be_bytes(), max)
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(
-            refused(0x2000_0001),
-            "reserved flag bit 29 is set in header 0x20000001"
-        );
-        assert_eq!(
-            refused(0x1000_0001),
-            "reserved flag bit 28 is set in header 0x10000001"
-        );
-        assert_eq!(
-            refused(0xb000_0001),
-            "reserved flag bits 29 and 28 are set in header 0xb0000001"
-        );
-        assert_eq!(
-            refused(0x8000_0001),
-            "flag K (checksum) is set and not supported"
-        );
-        assert_eq!(
-            refused(0x4000_0001),
-            "flag Z (compressed) is set and not supported"
-        );
-        assert_eq!(
-            refused(0xc000_0001),
-            "flags K (checksum) and Z (compressed) are set and not supported"
-        );
-        assert_eq!(
-            refused(9_000_000),
-            "frame of 9000000 bytes exceeds the limit of 8388608"
-        );
+    fn golden_bytes() {
+        for (bytes, len, checksum, compressed) in [
+            ([0x00, 0x00, 0x00, 0x00], 0, false, false),
+            ([0x00, 0x00, 0x00, 0x0c], 12, false, false),
+            ([0x00, 0x00, 0x01, 0x00], 256, false, false),
+            ([0x00, 0x80, 0x00, 0x00], 8_388_608, false, false),
+            ([0x0f, 0xff, 0xff, 0xff], 268_435_455, false, false),
+            ([0x80, 0x00, 0x00, 0x10], 16, true, false),
+            ([0x40, 0x00, 0x00, 0x09], 9, false, true),
+            ([0xcf, 0xff, 0xff, 0xff], 268_435_455, true, true),
+        ] {
+            let header = Header {
+                len,
+                checksum,
+                compressed,
+            };
+            assert_eq!(Header::decode(bytes, framing(MAX_LEN, false)), Ok(header));
+            assert_eq!(header.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let max = MaxFrame::DEFAULT.0;
+        for (word, require_checksum, reason) in [
+            (
+                0x2000_0001_u32,
+                false,
+                "reserved flag bit 29 is set in header 0x20000001",
+            ),
+            (
+                0x1000_0001,
+                false,
+                "reserved flag bit 28 is set in header 0x10000001",
+            ),
+            (
+                0xb000_0001,
+                false,
+                "reserved flag bits 29 and 28 are set in header 0xb0000001",
+            ),
+            (
+                9_000_000,
+                false,
+                "frame of 9000000 bytes exceeds the limit of 8388608",
+            ),
+            (
+                0x8080_0001,
+                false,
+                "frame of 8388609 bytes exceeds the limit of 8388608",
+            ),
+            (
+                0x8000_0003,
+                false,
+                "header 0x80000003 announces fewer bytes than its flags need",
+            ),
+            (
+                0xc000_0007,
+                false,
+                "header 0xc0000007 announces fewer bytes than its flags need",
+            ),
+            (0x0000_0001, true, "no checksum, and one is required"),
+            (0x4000_0009, true, "no checksum, and one is required"),
+        ] {
+            let refused = Header::decode(word.to_be_bytes(), framing(max, require_checksum));
+            assert_eq!(refused.unwrap_err().to_string(), reason);
+        }
+        assert!(Header::decode([0; 4], framing(max, true)).is_ok());
     }
 
     #[test]
@@ -164,22 +245,22 @@ mod tests {
     #[ignore = "4 x 2^32 headers: half a minute optimised; cargo test --release -p proto -- --ignored all_headers"]
     fn all_headers() {
         for max in [1, 12, MaxFrame::DEFAULT.0, MAX_LEN] {
-            let max = MaxFrame::new(u64::from(max)).unwrap();
+            let framing = framing(max, false);
             let mut accepted = 0_u64;
             for word in 0..=u32::MAX {
-                let flags = word >> 28;
-                let decoded = decode_header(word.to_be_bytes(), max);
-                assert_eq!(
-                    decoded.is_ok(),
-                    flags == 0 && (word & MAX_LEN) <= max.0,
-                    "{word:#010x}"
-                );
-                if let Ok(len) = decoded {
-                    assert_eq!(len, word);
+                let (is_reserved, len) = (word & RESERVED != 0, word & MAX_LEN);
+                // Each of the two data flags needs four bytes.
+                let shortest = (word >> 30).count_ones() * 4;
+                let decoded = Header::decode(word.to_be_bytes(), framing);
+                let expected = !is_reserved && (shortest..=max).contains(&len);
+                assert_eq!(decoded.is_ok(), expected, "{word:#010x}");
+                if let Ok(header) = decoded {
+                    assert_eq!(header.encode(), word.to_be_bytes());
                     accepted += 1;
                 }
             }
-            assert_eq!(accepted, u64::from(max.0) + 1);
+            let lengths = |shortest: u32| u64::from((max + 1).saturating_sub(shortest));
+            assert_eq!(accepted, lengths(0) + 2 * lengths(4) + lengths(8));
         }
     }
 }

@@ -8,16 +8,17 @@
 //! ```text
 //!  31 30 29 28 27                                                  0
 //! +--+--+--+--+----------------------------------------------------+
-//! |K |Z |0 |0 |   payload length in bytes            (28 bits)     |   one big-endian u32
+//! |K |Z |0 |0 |   length of what follows, in bytes   (28 bits)     |   one big-endian u32
 //! +--+--+--+--+----------------------------------------------------+
-//! |   payload                                                      |
+//! |   payload (Z: original length as big-endian u32, then LZ4)     |
+//! |   K: CRC-32C, big-endian u32, over header and payload          |
 //! +----------------------------------------------------------------+
 //! ```
 //!
-//! K (checksum) and Z (compressed) are known and not spoken yet; bits 29 and
-//! 28 are reserved. A header with any of the four set is an error that names
-//! them, so a plain frame is byte for byte the common "u32 big-endian length,
-//! then payload".
+//! A plain frame has K = Z = 0 and is byte for byte the common "u32 big-endian
+//! length, then payload". The flags make a frame describe itself: the sender
+//! chooses for each. Bits 29 and 28 are reserved; one that is set is an error
+//! that names it.
 //!
 //! # Examples
 //!
@@ -35,7 +36,9 @@
 //! let Received::Batch(batch) = reader.read(&mut wire.as_slice())? else {
 //!     panic!("closed");
 //! };
-//! assert_eq!(batch.payloads().collect::<Vec<_>>(), [b"abc", b"123"]);
+//! let mut scratch = Vec::new();
+//! let payloads: Vec<_> = batch.frames().map(|frame| frame.payload(&mut scratch).to_vec()).collect();
+//! assert_eq!(payloads, [b"abc", b"123"]);
 //! # Ok::<(), proto::Error>(())
 //! ```
 #![warn(clippy::indexing_slicing)]
@@ -43,16 +46,18 @@
 mod error;
 mod escape;
 mod foreign;
+mod frame;
 mod header;
 pub mod qps;
 mod reader;
 mod wire;
 mod writer;
 
-pub use error::{Error, HeaderError, LimitError};
+pub use error::{Error, FrameError, LimitError};
 pub use escape::Escaped;
 pub use foreign::Foreign;
-pub use header::{HEADER_LEN, MAX_LEN, MaxFrame, decode_header, encode_header};
-pub use reader::{Batch, Payloads, Reader, Received};
-pub use wire::Wire;
+pub use frame::Frame;
+pub use header::{CHECKSUM_LEN, HEADER_LEN, Header, MAX_LEN, MaxFrame, ORIGINAL_LEN};
+pub use reader::{Batch, Frames, Reader, Received};
+pub use wire::{Framing, Wire};
 pub use writer::Writer;

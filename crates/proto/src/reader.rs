@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::{Error, Foreign, HEADER_LEN, HeaderError, Wire, decode_header};
+use crate::{Error, Foreign, Frame, FrameError, Framing, HEADER_LEN, Header, Wire, frame};
 
 /// First size of the buffer, in bytes. Less than a page, so that connections
 /// with small messages share pages: ten thousand of them cost 10 MB, not the
@@ -35,7 +35,10 @@ pub struct Reader {
     filled: bool,
     /// Whether the stream's first frame is still to come.
     opening: bool,
-    refused: Option<(HeaderError, Option<Foreign>)>,
+    /// Why the frame at `start` cannot be accepted.
+    refused: Option<(FrameError, Option<Foreign>)>,
+    /// What compressed payloads decompress to while they are checked.
+    scratch: Vec<u8>,
 }
 
 /// What one read brought.
@@ -66,6 +69,7 @@ impl Reader {
             filled: false,
             opening: true,
             refused: None,
+            scratch: Vec::new(),
         }
     }
 
@@ -73,33 +77,34 @@ impl Reader {
     /// bytes, all of them as one message.
     ///
     /// Blocks as long as `stream` does. Frames that arrived in front of a bad
-    /// header are handed over first; the error follows at the next call.
+    /// one are handed over first; the error follows at the next call.
     ///
     /// # Errors
     ///
-    /// [`Error::Header`] for a header that is refused, at once and again at
+    /// [`Error::Refused`] for a frame that is refused, at once and again at
     /// every later call; [`Error::Truncated`] when the stream ends inside a
     /// frame; [`Error::Io`] when the read fails, after which it may be tried
     /// again: no byte is lost by a timeout.
     pub fn read(&mut self, stream: &mut impl Read) -> Result<Received<'_>, Error> {
         if let Some((error, foreign)) = self.refused {
-            return Err(Error::Header { error, foreign });
+            return Err(Error::Refused { error, foreign });
         }
         self.make_room();
         if self.fill(stream)? == 0 {
             return self.ending();
         }
-        let (count, raw) = self.cut();
+        let cut = self.cut();
         match self.refused {
-            Some((error, foreign)) if count == 0 => Err(Error::Header { error, foreign }),
+            Some((error, foreign)) if cut.count == 0 => Err(Error::Refused { error, foreign }),
             _ => {
-                let raw = self.start..self.start + raw;
+                let raw = self.start..self.start + cut.raw;
                 self.start = raw.end;
-                self.opening &= count == 0;
+                self.opening &= cut.count == 0;
                 Ok(Received::Batch(Batch {
                     wire: self.wire,
                     raw: self.buf.get(raw).unwrap_or_default(),
-                    count,
+                    count: cut.count,
+                    payload: cut.payload,
                     split: self.start < self.end,
                 }))
             }
@@ -160,35 +165,78 @@ impl Reader {
         })
     }
 
-    /// Checks the headers from `start` on. Returns how many messages are whole
-    /// and how many bytes they take; notes the size of the first that is not.
-    fn cut(&mut self) -> (usize, usize) {
+    /// Checks the frames from `start` on, as far as they are whole, and notes
+    /// the size of the first that is not.
+    fn cut(&mut self) -> Cut {
         let pending = self.buf.get(self.start..self.end).unwrap_or_default();
-        let Wire::Framed(max) = self.wire else {
-            return (1, pending.len());
+        let Wire::Framed(framing) = self.wire else {
+            return Cut {
+                count: 1,
+                raw: pending.len(),
+                payload: pending.len(),
+            };
         };
-        let mut rest = pending;
-        let mut count = 0;
+        let mut cut = Cut::default();
         self.frame = HEADER_LEN;
-        while let Some((header, after)) = rest.split_first_chunk() {
-            let payload = match decode_header(*header, max) {
-                Ok(payload) => payload as usize,
+        while let Some(rest) = pending.get(cut.raw..)
+            && let Some(first) = rest.first_chunk()
+        {
+            match first_frame(*first, rest, framing, &mut self.scratch) {
+                Ok(First::Whole { size, payload }) => {
+                    cut.count += 1;
+                    cut.raw += size;
+                    cut.payload += payload;
+                }
+                Ok(First::Partial { size }) => {
+                    self.frame = size;
+                    break;
+                }
                 Err(error) => {
-                    let opening = self.opening && count == 0;
-                    let foreign = opening.then(|| Foreign::detect(*header)).flatten();
+                    let opening = self.opening && cut.count == 0;
+                    let foreign = opening.then(|| Foreign::detect(*first)).flatten();
                     self.refused = Some((error, foreign));
                     break;
                 }
-            };
-            let Some(after) = after.get(payload..) else {
-                self.frame = HEADER_LEN + payload;
-                break;
-            };
-            rest = after;
-            count += 1;
+            }
         }
-        (count, pending.len() - rest.len())
+        cut
     }
+}
+
+/// Whole messages: how many, their bytes on the wire, their bytes of payload.
+#[derive(Clone, Copy, Default)]
+struct Cut {
+    count: usize,
+    raw: usize,
+    payload: usize,
+}
+
+/// The frame that some bytes begin with; sizes in bytes, the header included.
+enum First {
+    Whole { size: usize, payload: usize },
+    Partial { size: usize },
+}
+
+#[inline]
+fn first_frame(
+    first: [u8; HEADER_LEN],
+    bytes: &[u8],
+    framing: Framing,
+    scratch: &mut Vec<u8>,
+) -> Result<First, FrameError> {
+    let header = Header::decode(first, framing)?;
+    let len = header.len as usize;
+    let size = HEADER_LEN + len;
+    if bytes.len() < size {
+        return Ok(First::Partial { size });
+    }
+    let payload = if header.checksum || header.compressed {
+        let raw = bytes.get(..size).unwrap_or_default();
+        frame::check(header, raw, framing.max_frame, scratch)?
+    } else {
+        len
+    };
+    Ok(First::Whole { size, payload })
 }
 
 /// The messages that were whole after a read, one behind the other.
@@ -197,6 +245,7 @@ pub struct Batch<'a> {
     wire: Wire,
     raw: &'a [u8],
     count: usize,
+    payload: usize,
     split: bool,
 }
 
@@ -213,6 +262,12 @@ impl<'a> Batch<'a> {
         self.count == 0
     }
 
+    /// Bytes of payload in all of them, decompressed.
+    #[must_use]
+    pub const fn payload_len(&self) -> usize {
+        self.payload
+    }
+
     /// Whether the read ended inside the next frame.
     #[must_use]
     pub const fn is_split(&self) -> bool {
@@ -226,36 +281,38 @@ impl<'a> Batch<'a> {
         self.raw
     }
 
-    /// The payloads, in order; of bare bytes, the whole read.
+    /// The messages, one by one; of bare bytes, the whole read.
     #[must_use]
-    pub const fn payloads(&self) -> Payloads<'a> {
-        Payloads {
+    pub const fn frames(&self) -> Frames<'a> {
+        Frames {
             wire: self.wire,
             raw: self.raw,
         }
     }
 }
 
-/// The payloads of messages whose headers were checked before.
+/// Messages that were checked before.
 #[derive(Clone, Debug)]
-pub struct Payloads<'a> {
+pub struct Frames<'a> {
     wire: Wire,
     raw: &'a [u8],
 }
 
-impl<'a> Iterator for Payloads<'a> {
-    type Item = &'a [u8];
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
 
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let (payload, rest) = match self.wire {
-            Wire::Framed(_) => {
-                let (header, after) = self.raw.split_first_chunk()?;
-                after.split_at_checked(u32::from_be_bytes(*header) as usize)?
+    fn next(&mut self) -> Option<Frame<'a>> {
+        let first = match self.wire {
+            Wire::Framed(framing) => {
+                let header = Header::decode(*self.raw.first_chunk()?, framing).ok()?;
+                let size = HEADER_LEN + header.len as usize;
+                let (raw, rest) = self.raw.split_at_checked(size)?;
+                self.raw = rest;
+                Frame::split(header, raw)
             }
             Wire::Raw if self.raw.is_empty() => return None,
-            Wire::Raw => (self.raw, &[][..]),
+            Wire::Raw => Frame::bare(std::mem::take(&mut self.raw)),
         };
-        self.raw = rest;
-        Some(payload)
+        Some(first)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{HeaderError, Wire, encode_header};
+use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame};
 
 /// Collects messages and writes them together.
 ///
@@ -28,14 +28,49 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`HeaderError::TooLarge`] when `payload` exceeds the limit; what was
+    /// [`FrameError::TooLarge`] when `payload` exceeds the limit; what was
     /// added before stays collected.
-    pub fn add(&mut self, payload: &[u8]) -> Result<(), HeaderError> {
-        if let Wire::Framed(max) = self.wire {
-            let header = encode_header(payload.len(), max)?;
-            self.buf.extend_from_slice(&header);
+    pub fn add(&mut self, payload: &[u8]) -> Result<(), FrameError> {
+        match self.wire {
+            Wire::Framed(framing) => self.add_frame(payload, framing),
+            Wire::Raw => {
+                self.buf.extend_from_slice(payload);
+                Ok(())
+            }
         }
-        self.buf.extend_from_slice(payload);
+    }
+
+    fn add_frame(&mut self, payload: &[u8], framing: Framing) -> Result<(), FrameError> {
+        framing.max_frame.check(payload.len() as u64)?;
+        let start = self.buf.len();
+        self.buf.extend_from_slice(&[0; HEADER_LEN]);
+        let compressed = framing.compress && frame::compress(payload, &mut self.buf);
+        if !compressed {
+            self.buf.extend_from_slice(payload);
+        }
+        // A heartbeat is always four zero bytes.
+        let checksum = framing.checksum && !payload.is_empty();
+        let body = self.buf.len() - start - HEADER_LEN;
+        let len = body + if checksum { CHECKSUM_LEN } else { 0 };
+        let header = match framing.max_frame.check(len as u64) {
+            Ok(len) => Header {
+                len,
+                checksum,
+                compressed,
+            },
+            Err(error) => {
+                self.buf.truncate(start);
+                return Err(error);
+            }
+        };
+        if let Some(slot) = self.buf.get_mut(start..start + HEADER_LEN) {
+            slot.copy_from_slice(&header.encode());
+        }
+        if checksum {
+            let covered = self.buf.get(start..).unwrap_or_default();
+            let checksum = frame::checksum(covered);
+            self.buf.extend_from_slice(&checksum.to_be_bytes());
+        }
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::io::{self, Read};
 
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
-use proto::{Error, HEADER_LEN, HeaderError, MaxFrame, Reader, Received, Wire, Writer};
+use proto::{
+    Batch, Error, FrameError, Framing, HEADER_LEN, MaxFrame, Reader, Received, Wire, Writer,
+};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 /// A stream that ends every read where the next chunk does.
@@ -40,9 +42,9 @@ fn read_all(
     loop {
         match reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => {
-                assert_eq!(batch.len(), batch.payloads().count());
+                assert_eq!(batch.len(), batch.frames().count());
                 assert_eq!(batch.is_empty(), batch.raw().is_empty());
-                payloads.extend(batch.payloads().map(<[u8]>::to_vec));
+                payloads.extend(payloads_of(&batch));
                 raw.extend_from_slice(batch.raw());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
@@ -51,12 +53,35 @@ fn read_all(
     }
 }
 
-fn limit(bytes: u64) -> Wire {
-    Wire::Framed(MaxFrame::new(bytes).unwrap())
+fn payloads_of(batch: &Batch<'_>) -> Vec<Vec<u8>> {
+    let mut scratch = Vec::new();
+    let frames = batch.frames();
+    frames
+        .map(|frame| frame.payload(&mut scratch).to_vec())
+        .collect()
 }
 
+fn limit(bytes: u64) -> Wire {
+    Wire::Framed(Framing {
+        max_frame: MaxFrame::new(bytes).unwrap(),
+        ..Framing::default()
+    })
+}
+
+/// Frames with a checksum, which the reader requires.
+const CHECKED: Wire = Wire::Framed(Framing {
+    max_frame: MaxFrame::DEFAULT,
+    checksum: true,
+    compress: false,
+    require_checksum: true,
+});
+
 fn written(payloads: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = Writer::new(Wire::default());
+    written_as(Wire::default(), payloads)
+}
+
+fn written_as(wire: Wire, payloads: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = Writer::new(wire);
     let mut wire = Vec::new();
     for payload in payloads {
         writer.add(payload).unwrap();
@@ -98,7 +123,7 @@ fn golden_stream() {
     };
     assert_eq!(batch.len(), 3, "all frames of one read, at once");
     assert_eq!(batch.raw(), wire);
-    assert!(batch.payloads().eq(payloads.iter()));
+    assert_eq!(payloads_of(&batch), payloads);
     assert!(matches!(reader.read(&mut stream), Ok(Received::Closed)));
 }
 
@@ -115,6 +140,37 @@ proptest! {
         prop_assert_eq!(read, payloads);
         prop_assert_eq!(raw, wire);
         prop_assert!(ending.is_ok());
+    }
+
+    #[test]
+    fn coded_frames_are_read_however_they_are_cut(
+        (payloads, cuts) in stream_and_cuts(),
+        repeat in 1_usize..40,
+        checksum: bool,
+        compress: bool,
+    ) {
+        // Repetition makes some of the payloads shrink.
+        let payloads: Vec<Vec<u8>> = payloads.iter().map(|payload| payload.repeat(repeat)).collect();
+        let wire = Wire::Framed(Framing { checksum, compress, ..Framing::default() });
+        let bytes = written_as(wire, &payloads);
+        let stream = Chunks { stream: &bytes, cuts: &cuts, at: 0 };
+        let (read, raw, ending) = read_all(&mut Reader::new(Wire::default(), 4096), stream);
+        prop_assert_eq!(&read, &payloads);
+        prop_assert_eq!(&raw, &bytes);
+        prop_assert!(ending.is_ok());
+        if compress {
+            let plain = written_as(Wire::Framed(Framing { checksum, ..Framing::default() }), &payloads);
+            prop_assert!(bytes.len() <= plain.len(), "compressed frames are never larger");
+        }
+    }
+
+    /// Whatever a compressed frame holds, it is refused or within the limit.
+    #[test]
+    fn noise_never_decompresses_beyond_the_limit(original in 0_u32..3000, block in vec(any::<u8>(), 0..300)) {
+        let len = u32::try_from(4 + block.len()).unwrap() | 1 << 30;
+        let wire = [&len.to_be_bytes()[..], &original.to_be_bytes(), &block].concat();
+        let (payloads, _, _) = read_all(&mut Reader::new(limit(1000), 4096), wire.as_slice());
+        prop_assert!(payloads.iter().all(|payload| payload.len() == original as usize && original <= 1000));
     }
 
     #[test]
@@ -176,8 +232,8 @@ proptest! {
                 prop_assert!(ending.is_ok());
             } else {
                 prop_assert_eq!(read.len(), before, "frames in front of the bad one arrive");
-                let refused = HeaderError::TooLarge { len: len as u64, max: u32::try_from(max).unwrap() };
-                let Err(Error::Header { error, .. }) = ending else { panic!("not refused") };
+                let refused = FrameError::TooLarge { len: len as u64, max: u32::try_from(max).unwrap() };
+                let Err(Error::Refused { error, .. }) = ending else { panic!("not refused") };
                 prop_assert_eq!(error, refused);
             }
         }
@@ -193,12 +249,13 @@ proptest! {
     ) {
         let mut wire = Vec::new();
         for (flags, announced, sent) in frames {
-            let flags = if flags < 16 { u32::from(flags) << 28 } else { 0 };
+            // Reserved ones: those that we know are no length here either.
+            let flags = if flags < 16 { (u32::from(flags) % 3 + 1) << 28 } else { 0 };
             let sent = if flags == 0 { announced as usize } else { sent };
             wire.extend_from_slice(&(flags | announced).to_be_bytes());
             wire.extend(std::iter::repeat_n(0x5a, sent));
         }
-        wire.extend_from_slice(&tail);
+        wire.extend(tail.iter().map(|byte| byte & 0x3f));
         assert_agreement(&wire, &cuts, max);
     }
 }
@@ -228,10 +285,10 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
         let (mut our_frames, mut our_end) = (Vec::new(), None);
         match ours.read(&mut stream) {
             Ok(Received::Batch(batch)) => {
-                our_frames = batch.payloads().map(<[u8]>::to_vec).collect();
+                our_frames = payloads_of(&batch);
             }
             Ok(Received::Closed) => our_end = Some(End::Closed),
-            Err(Error::Header { .. }) => our_end = Some(End::Refused),
+            Err(Error::Refused { .. }) => our_end = Some(End::Refused),
             Err(Error::Truncated { .. }) => our_end = Some(End::Truncated),
             Err(error) => panic!("{error}"),
         }
@@ -268,7 +325,7 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
 }
 
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Header { .. })
+    matches!(error, Error::Refused { .. })
 }
 
 /// Row F6: every one of the 2^19 ways to cut a stream of 20 bytes.
@@ -289,7 +346,7 @@ fn every_partition_of_a_stream_gives_the_same_frames() {
         let mut reader = Reader::new(Wire::default(), 64);
         let (mut next, mut reads) = (0, 0);
         while let Received::Batch(batch) = reader.read(&mut stream).unwrap() {
-            for frame in batch.payloads() {
+            for frame in payloads_of(&batch) {
                 assert_eq!(frame, payloads[next], "cuts at {cuts:?}");
                 next += 1;
             }
@@ -327,7 +384,7 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
     let mut read = Vec::new();
     loop {
         match reader.read(&mut stream) {
-            Ok(Received::Batch(batch)) => read.extend(batch.payloads().map(<[u8]>::to_vec)),
+            Ok(Received::Batch(batch)) => read.extend(payloads_of(&batch)),
             Ok(Received::Closed) => break,
             Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
             Err(error) => panic!("{error}"),
@@ -392,4 +449,90 @@ fn an_announced_length_allocates_nothing() {
         })
     ));
     assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
+}
+
+/// The frame of the example in the catalogue of CRCs, byte by byte.
+#[test]
+fn golden_checksummed_frame() {
+    let wire = written_as(CHECKED, &[b"abc".to_vec()]);
+    assert_eq!(wire[..7], [0x80, 0, 0, 7, b'a', b'b', b'c']);
+    // Computed bit by bit, without a table and without the crate.
+    let mut crc = u32::MAX;
+    for byte in &wire[..7] {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0x82f6_3b78 * (crc & 1));
+        }
+    }
+    assert_eq!(wire[7..], (!crc).to_be_bytes());
+}
+
+#[test]
+fn golden_compressed_frame() {
+    let wire = Wire::Framed(Framing {
+        compress: true,
+        ..Framing::default()
+    });
+    // LZ4 block format: token 0x1f is one literal and a match of 15 and more;
+    // offset 1, 75 more; the last five bytes are literals.
+    let block = [0x1f, b'x', 1, 0, 75, 0x50, b'x', b'x', b'x', b'x', b'x'];
+    let bytes = [&[0x40, 0, 0, 15, 0, 0, 0, 100][..], &block].concat();
+    let (payloads, raw, ending) = read_all(&mut Reader::new(wire, 4096), bytes.as_slice());
+    assert_eq!(payloads, [[b'x'; 100]]);
+    assert_eq!(raw, bytes);
+    ending.unwrap();
+    // Many blocks decompress to the same; ours is as short, or nearly.
+    assert!(written_as(wire, &[vec![b'x'; 100]]).len() <= bytes.len() + 1);
+    // Heartbeats and what does not shrink stay plain.
+    assert_eq!(written_as(wire, &[Vec::new()]), [0; 4]);
+    assert_eq!(written_as(wire, &[b"abc".to_vec()]), b"\0\0\0\x03abc");
+}
+
+/// Whether a reader that requires checksums hands anything over.
+fn is_delivered(bytes: &[u8]) -> bool {
+    let (payloads, _, _) = read_all(&mut Reader::new(CHECKED, 64 * 1024), bytes);
+    // A heartbeat carries nothing.
+    payloads.iter().any(|payload| !payload.is_empty())
+}
+
+#[test]
+fn every_flipped_bit_is_found() {
+    let payload: Vec<u8> = (0..4096_u32)
+        .map(|i| (i * 31 % 251).to_le_bytes()[0])
+        .collect();
+    let mut bytes = written_as(CHECKED, &[payload]);
+    assert!(is_delivered(&bytes));
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(!is_delivered(&bytes), "bit {bit}");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// Random changes of 1 to 8 bytes. By chance one in 2^32 passes a CRC.
+#[test]
+fn random_corruptions_are_found() {
+    const CORRUPTIONS: u32 = 1_000_000;
+
+    let payload: Vec<u8> = (0..200).collect();
+    let good = written_as(CHECKED, &[payload]);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for i in 0..CORRUPTIONS {
+        let mut bytes = good.clone();
+        for _ in 0..=random(8) {
+            let at = random(bytes.len());
+            bytes[at] ^= u8::try_from(1 + random(255)).unwrap();
+        }
+        // Two changes of one byte can undo each other.
+        assert!(
+            bytes == good || !is_delivered(&bytes),
+            "corruption {i}: {bytes:x?}"
+        );
+    }
 }

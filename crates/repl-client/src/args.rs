@@ -30,8 +30,13 @@ impl TryFrom<Args> for Plan {
 
     fn try_from(Args { client }: Args) -> Result<Self> {
         Ok(Self {
-            wire: Wire::new(client.raw, client.max_frame)
-                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            wire: Wire::of_client(
+                client.raw,
+                client.max_frame,
+                client.checksum,
+                client.compress,
+            )
+            .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
             host: client.host,
             connect_timeout: client.connect_timeout,
             timeout: client.timeout,

@@ -27,11 +27,13 @@ pub(crate) fn start(plan: &Plan, stream: TcpStream, events: Sender<Event>) -> Re
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {
+            let mut scratch = Vec::new();
             let lost = loop {
                 match reader.read(&mut &*stream) {
                     Ok(Received::Batch(batch)) => {
-                        for payload in batch.payloads() {
-                            if events.send(Event::Payload(payload.to_vec())).is_err() {
+                        for frame in batch.frames() {
+                            let payload = frame.payload(&mut scratch).to_vec();
+                            if events.send(Event::Payload(payload)).is_err() {
                                 return;
                             }
                         }

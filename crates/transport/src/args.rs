@@ -27,6 +27,14 @@ pub struct ClientArgs {
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
     pub max_frame: u64,
 
+    /// Send a CRC-32C checksum with every frame
+    #[arg(long, conflicts_with = "raw")]
+    pub checksum: bool,
+
+    /// Compress every frame that gets smaller by it (LZ4)
+    #[arg(long, conflicts_with = "raw")]
+    pub compress: bool,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonArgs,
