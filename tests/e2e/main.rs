@@ -6,9 +6,11 @@
 
 mod bad_input;
 mod bench;
+mod coded;
 mod conversations;
 #[cfg(target_os = "linux")]
 mod exhaustion;
+mod heartbeat;
 mod peers;
 mod stopping;
 mod streams;

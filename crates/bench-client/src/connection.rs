@@ -7,78 +7,118 @@ use std::{
 };
 
 use anyhow::Result;
-use proto::{Batch, Error, FrameError, Reader, Received, Wire};
+use proto::{Batch, Error, FrameError, HEADER_LEN, Reader, Received, Wire};
+use transport::{Liveness, Vitality};
 
 use crate::{args::Plan, stats::Failure};
 
 /// Most bytes that one read takes.
 const READ_SIZE: usize = 64 * 1024;
 
+/// The empty frame, which the server echoes like any other.
+const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
+
 /// A connection that sends one message over and over.
 pub(crate) struct Connection<'a> {
     stream: &'a TcpStream,
     plan: &'a Plan,
     reader: Reader,
+    liveness: Liveness,
+    /// Heartbeats sent whose echo has not come.
+    echoes_due: u64,
 }
 
 impl<'a> Connection<'a> {
     pub(crate) fn new(stream: &'a TcpStream, plan: &'a Plan) -> Result<Self> {
-        stream.set_read_timeout(Some(plan.timeout))?;
-        stream.set_write_timeout(Some(plan.timeout))?;
+        let wait = plan.heartbeat.unwrap_or(plan.timeout).min(plan.timeout);
+        stream.set_read_timeout(Some(wait))?;
+        stream.set_write_timeout(Some(wait))?;
         Ok(Self {
             stream,
             plan,
             reader: Reader::new(plan.wire, READ_SIZE),
+            liveness: Liveness::new(plan.heartbeat, Instant::now()),
+            echoes_due: 0,
         })
     }
 
-    /// Sends the message at `start`, which is now, and returns when its whole
-    /// reply is there and right.
+    /// Sends the message at `start`, which is now and when the last reply
+    /// came, and returns when its whole reply is there and right.
     pub(crate) fn round_trip(&mut self, start: Instant) -> Result<(), Failure> {
+        self.liveness.heard(start);
         let mut unsent = self.plan.message.as_slice();
         let mut reply = Reply::to(&self.plan.payload, &self.plan.message);
         loop {
             if !unsent.is_empty() {
                 let sent = self.send(unsent)?;
                 unsent = unsent.get(sent..).unwrap_or_default();
-                if sent > 0 && !unsent.is_empty() {
+                // The way out is full: bare bytes are on the way in then, but
+                // a frame comes back once it is whole.
+                let is_stuck = sent == 0 && self.plan.wire != Wire::Raw;
+                if is_stuck {
+                    self.check_time(start, &reply, false)?;
+                }
+                if is_stuck || (sent > 0 && !unsent.is_empty()) {
                     continue;
                 }
             }
             let mut stream = self.stream;
             match self.reader.read(&mut stream) {
                 Ok(Received::Batch(batch)) => {
-                    if reply.take(batch, self.plan.wire)? {
+                    if reply.take(batch, self.plan.wire, &mut self.echoes_due)? {
                         return reply.verdict();
+                    }
+                    if !batch.is_empty() {
+                        self.liveness.heard(Instant::now());
                     }
                 }
                 Ok(Received::Closed) => return Err(reply.closed()),
-                Err(error) => return Err(reply.failed(&error)),
+                Err(Error::Io(error)) if transport::is_timeout(&error) => {}
+                Err(error) => return Err(failure_of(&error)),
             }
-            // Bytes came and the reply is not whole: the socket's timeout
-            // starts again at each of them, the deadline does not.
-            if start.elapsed() > self.plan.timeout {
-                return Err(reply.timed_out());
-            }
+            self.check_time(start, &reply, unsent.is_empty())?;
         }
     }
 
-    /// Sends what the socket takes. Zero means that the way out is full and
-    /// that replies are on the way in.
+    /// Ends a round trip that takes too long: the socket's timeout starts
+    /// again at every byte, the deadline does not. Sends a heartbeat if it is
+    /// time for one, or gives the server up; in the middle of a message nothing
+    /// can be sent, and its echo has to do.
+    fn check_time(
+        &mut self,
+        start: Instant,
+        reply: &Reply<'_>,
+        is_between_messages: bool,
+    ) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now.duration_since(start) >= self.plan.timeout {
+            return Err(reply.timed_out());
+        }
+        match self.liveness.check(now) {
+            Vitality::Ask if is_between_messages => {
+                let mut stream = self.stream;
+                self.echoes_due += 1;
+                stream.write_all(&HEARTBEAT).map_err(|_| Failure::Lost)
+            }
+            Vitality::Alive | Vitality::Ask => Ok(()),
+            Vitality::Dead(_) => Err(Failure::Dead),
+        }
+    }
+
+    /// Sends what the socket takes; zero means that the way out is full.
     fn send(&self, bytes: &[u8]) -> Result<usize, Failure> {
         let mut stream = self.stream;
-        let sent = match self.plan.wire {
-            // A frame comes back once it is whole: nothing to read before.
-            Wire::Framed(_) => stream.write(bytes),
-            // Bare bytes come back as they go out.
-            Wire::Raw => transport::write_now(stream, bytes),
-        };
-        match sent {
-            Ok(sent) => Ok(sent),
-            Err(error) if self.plan.wire == Wire::Raw && transport::is_timeout(&error) => Ok(0),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-            Err(error) if transport::is_timeout(&error) => Err(Failure::Timeout),
-            Err(_) => Err(Failure::Lost),
+        loop {
+            let sent = match self.plan.wire {
+                Wire::Framed(_) => stream.write(bytes),
+                Wire::Raw => transport::write_now(stream, bytes),
+            };
+            match sent {
+                Ok(sent) => return Ok(sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if transport::is_timeout(&error) => return Ok(0),
+                Err(_) => return Err(Failure::Lost),
+            }
         }
     }
 }
@@ -103,20 +143,30 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Takes what one read brought; `true` once the reply is whole.
-    fn take(&mut self, batch: Batch<'_>, wire: Wire) -> Result<bool, Failure> {
+    /// Takes what one read brought; `true` once the reply is whole. Echoes of
+    /// heartbeats are no replies.
+    fn take(
+        &mut self,
+        batch: Batch<'_>,
+        wire: Wire,
+        echoes_due: &mut u64,
+    ) -> Result<bool, Failure> {
         let is_first_part = !std::mem::replace(&mut self.began, true);
         if batch.raw() == self.raw && (is_first_part || wire != Wire::Raw) {
             return Ok(true);
         }
-        let mut frames = batch.frames();
-        let Some(frame) = frames.next() else {
+        let mut scratch = Vec::new();
+        let mut replies = batch.frames().filter(|frame| {
+            let is_echo = *echoes_due > 0 && frame.is_empty();
+            *echoes_due -= u64::from(is_echo);
+            !is_echo
+        });
+        let Some(frame) = replies.next() else {
             return Ok(false);
         };
-        if frames.next().is_some() {
+        if replies.next().is_some() {
             return Err(Failure::Extra);
         }
-        let mut scratch = Vec::new();
         let came = frame.payload(&mut scratch);
         let (expected, rest) = self
             .payload
@@ -138,16 +188,6 @@ impl<'a> Reply<'a> {
         }
     }
 
-    fn failed(&self, error: &Error) -> Failure {
-        match error {
-            Error::Io(error) if transport::is_timeout(error) => self.timed_out(),
-            Error::Io(_) => Failure::Lost,
-            Error::Refused { error, .. } if is_corruption(error) => Failure::Corrupt,
-            Error::Refused { .. } => Failure::NoFrame,
-            Error::Truncated { .. } => Failure::Short,
-        }
-    }
-
     fn timed_out(&self) -> Failure {
         if self.began {
             Failure::Short
@@ -165,10 +205,14 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Whether a frame came that was changed on its way.
-const fn is_corruption(error: &FrameError) -> bool {
-    matches!(
-        error,
-        FrameError::BadChecksum { .. } | FrameError::BadCompression { .. }
-    )
+fn failure_of(error: &Error) -> Failure {
+    match error {
+        Error::Io(_) => Failure::Lost,
+        Error::Refused {
+            error: FrameError::BadChecksum { .. } | FrameError::BadCompression { .. },
+            ..
+        } => Failure::Corrupt,
+        Error::Refused { .. } => Failure::NoFrame,
+        Error::Truncated { .. } => Failure::Short,
+    }
 }

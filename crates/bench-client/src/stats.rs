@@ -117,12 +117,14 @@ pub(crate) enum Failure {
     NoFrame,
     /// The checksum or the compression of a reply was bad.
     Corrupt,
+    /// No frame came, not even the echo of a heartbeat.
+    Dead,
 }
 
 impl Failure {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "refused", "connect", "thread", "wrong", "short", "extra", "timeout", "closed", "lost",
-        "no frame", "corrupt",
+        "no frame", "corrupt", "dead",
     ];
 }
 

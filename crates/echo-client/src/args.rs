@@ -36,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
     pub(crate) count: u64,
     pub(crate) message: String,
@@ -73,6 +74,7 @@ impl TryFrom<Args> for Plan {
             host: args.client.host,
             connect_timeout: args.client.connect_timeout,
             timeout: args.client.timeout,
+            heartbeat: args.client.heartbeat,
             count: args.count,
             message: args.message,
             pace: if args.no_wait {

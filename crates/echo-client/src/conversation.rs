@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use proto::{Batch, Error, Escaped, Reader, Received, Wire, Writer};
-use transport::cli;
+use transport::{Liveness, Vitality, cli};
 
 use crate::args::{Pace, Plan};
 
@@ -28,6 +28,8 @@ pub(crate) fn run(plan: &Plan, stream: &TcpStream) -> Result<()> {
         reply: Vec::new(),
         scratch: Vec::new(),
         waiting_since: Instant::now(),
+        liveness: Liveness::new(plan.heartbeat, Instant::now()),
+        is_sending: false,
     };
     for i in 1..=plan.count {
         conversation.send(&plan.message(i))?;
@@ -55,6 +57,9 @@ struct Conversation<'a> {
     scratch: Vec<u8>,
     /// When the last message was sent or returned.
     waiting_since: Instant,
+    liveness: Liveness,
+    /// Whether a part of a message is sent and the rest is not.
+    is_sending: bool,
 }
 
 impl Conversation<'_> {
@@ -83,6 +88,7 @@ impl Conversation<'_> {
             let (now_due, unsent) = rest.split_at_checked(written).unwrap_or((rest, &[]));
             self.due.extend(now_due);
             rest = unsent;
+            self.is_sending = !rest.is_empty();
         }
         self.sent += 1;
         Ok(())
@@ -95,32 +101,36 @@ impl Conversation<'_> {
         }
     }
 
-    /// Reads until everything that was sent is back.
+    /// Reads until every message is back. The echo of a heartbeat may be late.
     fn receive_all(&mut self) -> Result<()> {
         self.waiting_since = Instant::now();
-        while !self.due.is_empty() {
+        while self.is_reply_due() {
             self.receive()?;
         }
         Ok(())
     }
 
-    /// Reads once, checks what came and prints it.
+    /// Reads once, checks what came and prints it; or returns when it is time
+    /// for a heartbeat.
     fn receive(&mut self) -> Result<()> {
-        let left = self
-            .plan
-            .timeout
-            .saturating_sub(self.waiting_since.elapsed());
+        let Plan { host, timeout, .. } = self.plan;
+        let now = Instant::now();
+        self.beat(now)?;
+        let left = timeout.saturating_sub(now.duration_since(self.waiting_since));
+        let wait = self.liveness.wait(now).map_or(left, |wait| wait.min(left));
         // Zero would mean no timeout at all.
         self.stream
-            .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            .set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let mut stream = self.stream;
-        let host = &self.plan.host;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
             Ok(Received::Closed) => bail!(
                 "{host} closed the connection before reply {}; does it speak the same (--raw)?",
                 self.returned + 1
             ),
+            Err(Error::Io(error)) if transport::is_timeout(&error) && wait < left => {
+                return Ok(());
+            }
             Err(Error::Io(error)) => return Err(self.failed("waiting for a reply", error)),
             Err(error) => {
                 let reply = self.returned + 1;
@@ -131,29 +141,55 @@ impl Conversation<'_> {
             return Ok(());
         }
         self.waiting_since = Instant::now();
-        self.returned += batch.len() as u64;
+        self.liveness.heard(self.waiting_since);
         check(&mut self.due, batch).with_context(|| format!("{host} is no echo server"))?;
-        match self.plan.pace {
-            Pace::NoWait => {
-                let bytes = batch.raw().len();
-                match self.plan.wire {
-                    Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
-                    Wire::Raw => tracing::info!("read {bytes} bytes"),
-                }
-                for frame in batch.frames() {
-                    cli::print(Escaped(frame.payload(&mut self.scratch)))?;
-                }
+        if self.plan.pace == Pace::NoWait {
+            let bytes = batch.raw().len();
+            match self.plan.wire {
+                Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
+                Wire::Raw => tracing::info!("read {bytes} bytes"),
             }
-            Pace::AfterReply => {
-                for frame in batch.frames() {
-                    self.reply
-                        .extend_from_slice(frame.payload(&mut self.scratch));
-                }
-                if self.due.is_empty() {
-                    cli::print(Escaped(&self.reply))?;
-                    self.reply.clear();
-                }
+        }
+        for frame in batch.frames() {
+            let payload = frame.payload(&mut self.scratch);
+            if payload.is_empty() {
+                continue; // the echo of a heartbeat
             }
+            self.returned += 1;
+            match (self.plan.pace, self.plan.wire) {
+                // A reply of bare bytes may come in parts.
+                (Pace::AfterReply, Wire::Raw) => self.reply.extend_from_slice(payload),
+                _ => cli::print(Escaped(payload))?,
+            }
+        }
+        if self.due.is_empty() && !self.reply.is_empty() {
+            cli::print(Escaped(&self.reply))?;
+            self.reply.clear();
+        }
+        Ok(())
+    }
+
+    /// Sends a heartbeat if it is time for one, or gives the server up.
+    fn beat(&mut self, now: Instant) -> Result<()> {
+        match self.liveness.check(now) {
+            Vitality::Alive => {}
+            // In the middle of a message, its echo has to do as a sign of life.
+            Vitality::Ask if self.is_sending => {}
+            Vitality::Ask => {
+                let mut heartbeat = Writer::new(self.plan.wire);
+                heartbeat.add(&[])?;
+                let mut stream = self.stream;
+                self.due.extend(heartbeat.raw());
+                heartbeat
+                    .write_to(&mut stream)
+                    .map_err(|error| self.failed("sending a heartbeat", error))?;
+                tracing::debug!("heartbeat sent");
+            }
+            Vitality::Dead(silence) => bail!(
+                "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
+                self.plan.host,
+                silence.as_secs_f64()
+            ),
         }
         Ok(())
     }

@@ -35,6 +35,12 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Whether this is a heartbeat, or bare bytes that are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// The payload; a compressed one is decompressed into `scratch`.
     #[must_use]
     pub fn payload<'b>(&self, scratch: &'b mut Vec<u8>) -> &'b [u8]

@@ -11,6 +11,7 @@ use transport::{args::ClientArgs, cli::UsageError};
 /// ends
 #[derive(Debug, Parser)]
 #[command(version, disable_help_flag = true)]
+#[command(mut_arg("heartbeat", |arg| arg.default_value("15s")))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) client: ClientArgs,
@@ -22,6 +23,7 @@ pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
 }
 
@@ -40,6 +42,8 @@ impl TryFrom<Args> for Plan {
             host: client.host,
             connect_timeout: client.connect_timeout,
             timeout: client.timeout,
+            // Bare bytes have no heartbeat, not even by default.
+            heartbeat: client.heartbeat.filter(|_| !client.raw),
         })
     }
 }

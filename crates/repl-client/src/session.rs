@@ -10,12 +10,12 @@ use std::{
 
 use anyhow::{Result, bail};
 use proto::{Escaped, Wire, Writer};
-use transport::cli;
+use transport::{Liveness, Vitality, cli};
 
 use crate::{args::Plan, event::Event, input::Input, network::Network};
 
 /// How often a waiting session looks whether a signal asked it to end.
-const STOP_CHECK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
 
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(
@@ -25,11 +25,12 @@ pub(crate) fn run(
     inbox: &Receiver<Event>,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let session = Session {
+    let mut session = Session {
         plan,
         network,
         inbox,
         stop,
+        liveness: Liveness::new(plan.heartbeat, Instant::now()),
     };
     let outcome = session.converse(&input);
     input.end();
@@ -41,10 +42,11 @@ struct Session<'a> {
     network: &'a Network,
     inbox: &'a Receiver<Event>,
     stop: &'a AtomicBool,
+    liveness: Liveness,
 }
 
 impl Session<'_> {
-    fn converse(&self, input: &Input) -> Result<()> {
+    fn converse(&mut self, input: &Input) -> Result<()> {
         loop {
             input.want_line();
             let Some(line) = self.next_line()? else {
@@ -59,11 +61,10 @@ impl Session<'_> {
     }
 
     /// Waits for a line; `None` when the user is done.
-    fn next_line(&self) -> Result<Option<Vec<u8>>> {
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
             match self.next_event(None)? {
                 Some(Event::Line(line)) => return Ok(Some(line)),
-                Some(Event::Payload(payload)) if payload.is_empty() => {}
                 Some(Event::Payload(payload)) => {
                     tracing::warn!("nobody asked for: {}", Escaped(&payload));
                 }
@@ -74,7 +75,7 @@ impl Session<'_> {
     }
 
     /// Sends one line, waits for its reply and prints it.
-    fn send(&self, line: &[u8]) -> Result<()> {
+    fn send(&mut self, line: &[u8]) -> Result<()> {
         let mut writer = Writer::new(self.plan.wire);
         if let Err(error) = writer.add(line) {
             tracing::error!("not sent: {error}");
@@ -93,12 +94,11 @@ impl Session<'_> {
 
     /// Waits for a whole reply: a frame, or as many bare bytes as were sent.
     /// `None` when the user does not want to wait.
-    fn reply(&self, len: usize) -> Result<Option<Vec<u8>>> {
+    fn reply(&mut self, len: usize) -> Result<Option<Vec<u8>>> {
         let deadline = Instant::now() + self.plan.timeout;
         let mut reply = Vec::new();
         loop {
             match self.next_event(Some(deadline))? {
-                Some(Event::Payload(payload)) if payload.is_empty() => {}
                 Some(Event::Payload(payload)) => {
                     reply.extend_from_slice(&payload);
                     if reply.len() >= len || matches!(self.plan.wire, Wire::Framed(_)) {
@@ -113,18 +113,45 @@ impl Session<'_> {
     }
 
     /// Waits for what happens next; `None` when a signal asked for an end.
-    fn next_event(&self, deadline: Option<Instant>) -> Result<Option<Event>> {
+    fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
         while !self.stop.load(Ordering::Relaxed) {
-            match self.inbox.recv_timeout(STOP_CHECK) {
+            let now = Instant::now();
+            let wait = self.liveness.wait(now).unwrap_or(TICK).min(TICK);
+            match self.inbox.recv_timeout(wait) {
+                Ok(Event::Payload(payload)) => {
+                    self.liveness.heard(Instant::now());
+                    // An empty one is the echo of a heartbeat.
+                    if !payload.is_empty() {
+                        return Ok(Some(Event::Payload(payload)));
+                    }
+                }
                 Ok(event) => return Ok(Some(event)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
+            self.beat()?;
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 let Plan { host, timeout, .. } = self.plan;
                 bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
             }
         }
         Ok(None)
+    }
+
+    /// Sends a heartbeat if it is time for one, or gives the server up.
+    fn beat(&mut self) -> Result<()> {
+        match self.liveness.check(Instant::now()) {
+            Vitality::Alive => Ok(()),
+            Vitality::Ask => {
+                let mut heartbeat = Writer::new(self.plan.wire);
+                heartbeat.add(&[])?;
+                self.network.send(&mut heartbeat)
+            }
+            Vitality::Dead(silence) => bail!(
+                "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
+                self.plan.host,
+                silence.as_secs_f64()
+            ),
+        }
     }
 }

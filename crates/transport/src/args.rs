@@ -35,6 +35,11 @@ pub struct ClientArgs {
     #[arg(long, conflicts_with = "raw")]
     pub compress: bool,
 
+    /// Send an empty frame after that much silence; give the server up when
+    /// as much again passes without a frame
+    #[arg(long, value_name = "DUR", value_parser = parse_timeout, conflicts_with = "raw")]
+    pub heartbeat: Option<Duration>,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonArgs,

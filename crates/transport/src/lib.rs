@@ -5,8 +5,10 @@ pub mod args;
 pub mod cli;
 mod dial;
 mod listen;
+mod liveness;
 mod socket;
 
 pub use dial::dial;
 pub use listen::{BACKLOG, listen};
+pub use liveness::{Liveness, Vitality};
 pub use socket::{is_timeout, write_now};
