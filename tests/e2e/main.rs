@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bench;
+mod buffering;
 mod coded;
 mod conversations;
 #[cfg(target_os = "linux")]

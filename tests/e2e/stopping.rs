@@ -60,7 +60,8 @@ fn what_has_arrived_is_echoed_before_the_end() {
 fn what_waits_behind_a_slow_reader_is_echoed_before_the_end() {
     let mut server = Server::start(&[]);
     let stream = connect(server.addr());
-    let lump: Vec<u8> = (0..10).flat_map(|_| frame(&[b'x'; 1000])).collect();
+    // Less than any receive buffer holds.
+    let lump: Vec<u8> = (0..40).flat_map(|_| frame(&[b'x'; 1000])).collect();
     let mut sent = Vec::new();
     while is_read_soon(server.addr(), stream.local_addr().unwrap()) {
         (&stream).write_all(&lump).unwrap();

@@ -3,7 +3,7 @@
 use e2e::run;
 
 /// Every option that takes a value, with values it must refuse.
-const REFUSED: [(&str, &str, &[&str]); 22] = [
+const REFUSED: &[(&str, &str, &[&str])] = &[
     (
         "echo-server",
         "--listen",
@@ -50,11 +50,89 @@ const REFUSED: [(&str, &str, &[&str]); 22] = [
     ),
     ("bench-client", "-h", &["", "60000"]),
     ("bench-client", "-c", &["", "0"]),
+    (
+        "echo-server",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("echo-client", "--heartbeat", &["", "0s", "5", "x"]),
+    (
+        "repl-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("repl-client", "--heartbeat", &["", "0s", "5", "x"]),
+    (
+        "bench-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("bench-client", "--heartbeat", &["", "0s", "5", "x"]),
 ];
 
 #[test]
 fn every_value_is_checked() {
-    for (program, option, values) in REFUSED {
+    for (program, option, values) in REFUSED.iter().copied() {
         for value in values {
             // As one argument, so that -1 is a value and no option.
             let arg = if option.starts_with("--") {

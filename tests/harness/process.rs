@@ -48,6 +48,17 @@ impl Output {
         self
     }
 
+    /// Checks that stdout has exactly this line.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_stdout_line(self, line: &str) -> Self {
+        assert!(
+            self.stdout.lines().any(|each| each == line),
+            "no {line:?} in {self}"
+        );
+        self
+    }
+
     /// Checks all of stdout.
     #[must_use]
     #[track_caller]

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Parser;
 use proto::{Wire, Writer};
 use transport::{
+    Dialer,
     args::{ClientArgs, parse_count, parse_size, parse_timeout},
     cli::UsageError,
 };
@@ -42,12 +43,12 @@ pub(crate) struct Args {
 /// What one run does.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) host: String,
+    pub(crate) server: Dialer,
     pub(crate) with_server: bool,
-    pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
+    pub(crate) read_buffer: usize,
     pub(crate) connections: u64,
     pub(crate) duration: Option<Duration>,
     pub(crate) requests: Option<u64>,
@@ -96,10 +97,10 @@ impl TryFrom<Args> for Plan {
             .add(&payload)
             .map_err(|error| UsageError(format!("--size against --max-frame: {error}")))?;
         Ok(Self {
-            host: args.client.host,
+            server: args.client.dialer(),
             with_server: args.with_server,
-            connect_timeout: args.client.connect_timeout,
             timeout: args.client.timeout,
+            read_buffer: args.client.buffers.read_buffer,
             heartbeat: args.client.heartbeat,
             wire,
             connections: args.connections,

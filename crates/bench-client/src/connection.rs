@@ -12,9 +12,6 @@ use transport::{Liveness, Vitality};
 
 use crate::{args::Plan, stats::Failure};
 
-/// Most bytes that one read takes.
-const READ_SIZE: usize = 64 * 1024;
-
 /// The empty frame, which the server echoes like any other.
 const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
 
@@ -26,6 +23,10 @@ pub(crate) struct Connection<'a> {
     liveness: Liveness,
     /// Heartbeats sent whose echo has not come.
     echoes_due: u64,
+    /// System calls that sent something.
+    pub(crate) writes: u64,
+    /// System calls that brought something.
+    pub(crate) reads: u64,
 }
 
 impl<'a> Connection<'a> {
@@ -36,9 +37,11 @@ impl<'a> Connection<'a> {
         Ok(Self {
             stream,
             plan,
-            reader: Reader::new(plan.wire, READ_SIZE),
+            reader: Reader::new(plan.wire, plan.read_buffer),
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
             echoes_due: 0,
+            writes: 0,
+            reads: 0,
         })
     }
 
@@ -51,6 +54,7 @@ impl<'a> Connection<'a> {
         loop {
             if !unsent.is_empty() {
                 let sent = self.send(unsent)?;
+                self.writes += u64::from(sent > 0);
                 unsent = unsent.get(sent..).unwrap_or_default();
                 // The way out is full: bare bytes are on the way in then, but
                 // a frame comes back once it is whole.
@@ -65,6 +69,7 @@ impl<'a> Connection<'a> {
             let mut stream = self.stream;
             match self.reader.read(&mut stream) {
                 Ok(Received::Batch(batch)) => {
+                    self.reads += 1;
                     if reply.take(batch, self.plan.wire, &mut self.echoes_due)? {
                         return reply.verdict();
                     }

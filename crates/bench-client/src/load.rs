@@ -118,7 +118,7 @@ enum Report {
 fn drive(plan: &Plan, index: u64, shared: &Shared, reports: &Sender<Report>) {
     // Nobody listens only once the run is over.
     let report = |report| drop(reports.send(report));
-    let stream = match transport::dial(&plan.host, plan.connect_timeout) {
+    let stream = match plan.server.dial() {
         Ok(stream) => stream,
         Err(error) => return report(Report::Opened(Err(error))),
     };
@@ -175,6 +175,8 @@ fn converse(plan: &Plan, messages: u64, link: &Link, ending: &AtomicBool) -> (St
         }
         start = now;
     }
+    stats.writes = connection.writes;
+    stats.reads = connection.reads;
     (stats, start)
 }
 

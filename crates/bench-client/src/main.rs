@@ -33,7 +33,7 @@ fn run(mut plan: Plan) -> Result<()> {
     cli::stop_on_signals(&stop)?;
     let server = if plan.with_server {
         let server = EmbeddedServer::start(plan.wire)?;
-        plan.host = server.addr().to_string();
+        plan.server.host = server.addr().to_string();
         Some(server)
     } else {
         None
@@ -52,7 +52,7 @@ fn run(mut plan: Plan) -> Result<()> {
     if failures > 0 {
         bail!(
             "{failures} failures against {}: {}",
-            plan.host,
+            plan.server.host,
             outcome.stats.failures
         );
     }

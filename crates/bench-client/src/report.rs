@@ -31,7 +31,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(
             f,
             "{}, {wire}, {} bytes, closed loop",
-            plan.host,
+            plan.server.host,
             plan.payload.len()
         )?;
         writeln!(
@@ -56,6 +56,13 @@ impl fmt::Display for Summary<'_> {
             plan.message.len() as f64 / plan.payload.len() as f64
         )?;
         if round_trips > 0 {
+            let per = |calls: u64| calls as f64 / round_trips as f64;
+            writeln!(
+                f,
+                "system calls {:.2} writes and {:.2} reads a message",
+                per(stats.writes),
+                per(stats.reads)
+            )?;
             let row = |f: &mut fmt::Formatter<'_>, name: &str, latency: Duration| {
                 writeln!(f, "  {name:<10} {}", Micros(latency))
             };

@@ -22,6 +22,9 @@ pub(crate) struct Stats {
     /// Replies that were right, by their latency in nanoseconds.
     pub(crate) latencies: Latencies,
     pub(crate) failures: Failures,
+    /// System calls that sent or brought something.
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
     /// Messages that had no reply yet when the run was stopped.
     pub(crate) unanswered: u64,
 }
@@ -32,6 +35,8 @@ impl Stats {
             connections: 0,
             latencies: Latencies::new(),
             failures: Failures::default(),
+            writes: 0,
+            reads: 0,
             unanswered: 0,
         }
     }
@@ -41,6 +46,8 @@ impl Stats {
         for (count, more) in self.failures.0.iter_mut().zip(other.failures.0) {
             *count += more;
         }
+        self.writes += other.writes;
+        self.reads += other.reads;
         self.unanswered += other.unanswered;
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Parser;
 use proto::{Wire, Writer};
 use transport::{
+    Dialer,
     args::{ClientArgs, parse_count},
     cli::UsageError,
 };
@@ -33,11 +34,13 @@ pub(crate) struct Args {
 /// What one run does.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) host: String,
-    pub(crate) connect_timeout: Duration,
+    pub(crate) server: Dialer,
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
+    pub(crate) read_buffer: usize,
+    /// Bytes to collect before a write.
+    pub(crate) write_buffer: usize,
     pub(crate) count: u64,
     pub(crate) message: String,
     pub(crate) pace: Pace,
@@ -71,9 +74,10 @@ impl TryFrom<Args> for Plan {
                 args.client.compress,
             )
             .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
-            host: args.client.host,
-            connect_timeout: args.client.connect_timeout,
+            server: args.client.dialer(),
             timeout: args.client.timeout,
+            read_buffer: args.client.buffers.read_buffer,
+            write_buffer: args.client.buffers.write_buffer.unwrap_or(0),
             heartbeat: args.client.heartbeat,
             count: args.count,
             message: args.message,

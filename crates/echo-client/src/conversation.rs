@@ -8,36 +8,47 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use proto::{Batch, Error, Escaped, Reader, Received, Wire, Writer};
+use proto::{Batch, Error, Escaped, HEADER_LEN, Header, Reader, Received, Wire, Writer};
 use transport::{Liveness, Vitality, cli};
 
 use crate::args::{Pace, Plan};
 
-/// Most bytes that one read takes.
-const READ_SIZE: usize = 64 * 1024;
-
 /// Sends all messages, prints all replies.
 pub(crate) fn run(plan: &Plan, stream: &TcpStream) -> Result<()> {
+    stream.set_write_timeout(Some(plan.timeout))?;
     let mut conversation = Conversation {
         plan,
         stream,
-        reader: Reader::new(plan.wire, READ_SIZE),
+        reader: Reader::new(plan.wire, plan.read_buffer),
         due: VecDeque::new(),
-        sent: 0,
         returned: 0,
         reply: Vec::new(),
         scratch: Vec::new(),
         waiting_since: Instant::now(),
         liveness: Liveness::new(plan.heartbeat, Instant::now()),
         is_sending: false,
+        reads: 0,
+        writes: 0,
     };
+    let mut writer = Writer::new(plan.wire);
     for i in 1..=plan.count {
-        conversation.send(&plan.message(i))?;
-        if plan.pace == Pace::AfterReply {
+        writer.add(&plan.message(i))?;
+        let waits = plan.pace == Pace::AfterReply;
+        if waits || i == plan.count || writer.raw().len() >= plan.write_buffer {
+            conversation.send(writer.raw())?;
+            writer.clear();
+        }
+        if waits {
             conversation.receive_all()?;
         }
     }
-    conversation.receive_all()
+    conversation.receive_all()?;
+    let Conversation { reads, writes, .. } = conversation;
+    tracing::info!(
+        "{} messages in {writes} writes and {reads} reads",
+        plan.count
+    );
+    Ok(())
 }
 
 struct Conversation<'a> {
@@ -47,8 +58,6 @@ struct Conversation<'a> {
     /// What was sent and has not come back. An echo returns the very bytes,
     /// so this is also what to expect.
     due: VecDeque<u8>,
-    /// Messages wholly sent.
-    sent: u64,
     /// Messages returned; of bare bytes, reads.
     returned: u64,
     /// The part of a reply that has arrived, until it is whole.
@@ -60,16 +69,15 @@ struct Conversation<'a> {
     liveness: Liveness,
     /// Whether a part of a message is sent and the rest is not.
     is_sending: bool,
+    reads: u64,
+    writes: u64,
 }
 
 impl Conversation<'_> {
-    /// Sends one message, and reads whenever the way out is full while a
-    /// reply can come: else both sides could wait for each other for ever.
-    fn send(&mut self, message: &[u8]) -> Result<()> {
-        let mut writer = Writer::new(self.plan.wire);
-        writer.add(message)?;
-        let mut rest = writer.raw();
-        self.stream.set_write_timeout(Some(self.plan.timeout))?;
+    /// Sends messages, and reads whenever the way out is full while a reply
+    /// can come: else both sides could wait for each other for ever.
+    fn send(&mut self, messages: &[u8]) -> Result<()> {
+        let mut rest = messages;
         self.waiting_since = Instant::now();
         while !rest.is_empty() {
             let mut stream = self.stream;
@@ -87,18 +95,30 @@ impl Conversation<'_> {
             let written = written.map_err(|error| self.failed("sending", error))?;
             let (now_due, unsent) = rest.split_at_checked(written).unwrap_or((rest, &[]));
             self.due.extend(now_due);
+            self.writes += 1;
             rest = unsent;
             self.is_sending = !rest.is_empty();
         }
-        self.sent += 1;
         Ok(())
     }
 
+    /// Whether a reply can come: bare bytes come back as they go out, a frame
+    /// once it is whole. The echo of a heartbeat is no reply.
     fn is_reply_due(&self) -> bool {
-        match self.plan.wire {
-            Wire::Framed(_) => self.returned < self.sent,
-            Wire::Raw => !self.due.is_empty(),
+        let Wire::Framed(framing) = self.plan.wire else {
+            return !self.due.is_empty();
+        };
+        let mut due = self.due.iter().copied();
+        while due.len() >= HEADER_LEN {
+            let header = std::array::from_fn(|_| due.next().unwrap_or_default());
+            match Header::decode(header, framing) {
+                Ok(Header { len: 0, .. }) => {}
+                Ok(Header { len, .. }) => return due.len() >= len as usize,
+                // It is our own frame, so this does not happen.
+                Err(_) => return true,
+            }
         }
+        false
     }
 
     /// Reads until every message is back. The echo of a heartbeat may be late.
@@ -113,7 +133,7 @@ impl Conversation<'_> {
     /// Reads once, checks what came and prints it; or returns when it is time
     /// for a heartbeat.
     fn receive(&mut self) -> Result<()> {
-        let Plan { host, timeout, .. } = self.plan;
+        let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
         let now = Instant::now();
         self.beat(now)?;
         let left = timeout.saturating_sub(now.duration_since(self.waiting_since));
@@ -137,6 +157,7 @@ impl Conversation<'_> {
                 return Err(error).with_context(|| format!("reply {reply} from {host}"));
             }
         };
+        self.reads += 1;
         if batch.is_empty() {
             return Ok(());
         }
@@ -187,7 +208,7 @@ impl Conversation<'_> {
             }
             Vitality::Dead(silence) => bail!(
                 "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
-                self.plan.host,
+                self.plan.server.host,
                 silence.as_secs_f64()
             ),
         }
@@ -195,7 +216,7 @@ impl Conversation<'_> {
     }
 
     fn failed(&self, doing: &str, error: io::Error) -> anyhow::Error {
-        let Plan { host, timeout, .. } = self.plan;
+        let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
         if transport::is_timeout(&error) {
             anyhow!(
                 "{doing}: nothing from {host} within {timeout:?}; does it speak the same (--raw)?"

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> Result<()> {
-    let stream = transport::dial(&plan.host, plan.connect_timeout)?;
-    tracing::info!("connection established to tcp://{}", plan.host);
+    let stream = plan.server.dial()?;
+    tracing::info!("connection established to tcp://{}", plan.server.host);
     conversation::run(plan, &stream)
 }

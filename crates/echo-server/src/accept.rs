@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use socket2::SockRef;
+use transport::SocketOptions;
 
 use crate::{
     Config, StopHandle,
@@ -215,7 +216,7 @@ fn spawn(
     plan: Plan,
     registry: &Arc<Registry>,
 ) -> Result<(), Trouble> {
-    prepare(&stream).map_err(Trouble::Peer)?;
+    prepare(&stream, plan.socket).map_err(Trouble::Peer)?;
     let live = registry.register(stream, peer);
     thread::Builder::new()
         .name("connection".to_owned())
@@ -226,7 +227,7 @@ fn spawn(
         .map_err(|error| Trouble::Machine(format!("no thread for {peer}, closed: {error}")))
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
     // What the listener was set to is inherited: the timeout on Linux, being
     // non-blocking elsewhere.
     if ACCEPT_TIMES_OUT {
@@ -234,7 +235,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     } else {
         stream.set_nonblocking(false)?;
     }
-    stream.set_nodelay(true)
+    options.set_connected(stream)
 }
 
 /// Pauses that grow while exhaustion lasts, and complaints that do not flood.
@@ -280,7 +281,7 @@ mod tests {
         let Ok(Some((stream, _))) = queue.next() else {
             panic!("nobody came");
         };
-        prepare(&stream).unwrap();
+        prepare(&stream, config.socket).unwrap();
         assert_eq!(stream.read_timeout().unwrap(), None);
         assert!(stream.nodelay().unwrap());
     }

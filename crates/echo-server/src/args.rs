@@ -4,7 +4,7 @@ use clap::Parser;
 use echo_server::Config;
 use proto::{Framing, MaxFrame, Wire};
 use transport::{
-    args::{CommonArgs, parse_addr, parse_size},
+    args::{BufferArgs, CommonArgs, parse_addr, parse_size},
     cli::UsageError,
 };
 
@@ -21,10 +21,6 @@ pub(crate) struct Args {
     #[arg(long)]
     raw: bool,
 
-    /// Most bytes that one read takes
-    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_size)]
-    read_buffer: u64,
-
     /// Largest frame to accept
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
     max_frame: u64,
@@ -35,6 +31,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+
+    #[command(flatten)]
+    buffers: BufferArgs,
 }
 
 impl TryFrom<Args> for Config {
@@ -47,16 +46,6 @@ impl TryFrom<Args> for Config {
             require_checksum: args.require_checksum,
             ..Framing::default()
         };
-        let read_buffer = usize::try_from(args.read_buffer)
-            .ok()
-            .filter(|&bytes| bytes <= Self::MAX_READ_BUFFER)
-            .ok_or_else(|| {
-                UsageError(format!(
-                    "--read-buffer: {} bytes is more than the {} allowed",
-                    args.read_buffer,
-                    Self::MAX_READ_BUFFER
-                ))
-            })?;
         Ok(Self {
             listen: args.listen,
             wire: if args.raw {
@@ -64,7 +53,9 @@ impl TryFrom<Args> for Config {
             } else {
                 Wire::Framed(framing)
             },
-            read_buffer,
+            read_buffer: args.buffers.read_buffer,
+            write_buffer: args.buffers.write_buffer,
+            socket: args.buffers.socket(),
         })
     }
 }

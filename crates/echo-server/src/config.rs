@@ -1,6 +1,7 @@
 //! What a server is told.
 
 use proto::Wire;
+use transport::SocketOptions;
 
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
@@ -9,14 +10,13 @@ pub struct Config {
     pub listen: String,
     /// What is echoed: frames once they are whole, or bytes as they come.
     pub wire: Wire,
-    /// Most bytes that one read takes, 1 to [`MAX_READ_BUFFER`](Self::MAX_READ_BUFFER).
+    /// Most bytes that one read takes; at least 1.
     pub read_buffer: usize,
-}
-
-impl Config {
-    /// Largest read buffer, in bytes: as large as the largest frame, since no
-    /// socket buffer holds more.
-    pub const MAX_READ_BUFFER: usize = proto::MAX_LEN as usize + 1;
+    /// Bytes of echoes to collect before a write. All that a read brought is
+    /// written before the next read; `None`: in one write.
+    pub write_buffer: Option<usize>,
+    /// How each socket is set up.
+    pub socket: SocketOptions,
 }
 
 impl Default for Config {
@@ -25,6 +25,8 @@ impl Default for Config {
             listen: "127.0.0.1:60000".to_owned(),
             wire: Wire::default(),
             read_buffer: 64 * 1024,
+            write_buffer: None,
+            socket: SocketOptions::default(),
         }
     }
 }

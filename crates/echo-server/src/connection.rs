@@ -1,13 +1,14 @@
 //! One connection's life: read, echo, close.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{Shutdown, TcpStream},
     time::{Duration, Instant},
 };
 
 use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
+use transport::SocketOptions;
 
 use crate::{Config, registry::Connection};
 
@@ -25,13 +26,18 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Plan {
     wire: Wire,
     read_buffer: usize,
+    /// Bytes to collect before a write, of what one read brought.
+    write_buffer: usize,
+    pub(crate) socket: SocketOptions,
 }
 
 impl From<&Config> for Plan {
     fn from(config: &Config) -> Self {
         Self {
             wire: config.wire,
-            read_buffer: config.read_buffer.clamp(1, Config::MAX_READ_BUFFER),
+            read_buffer: config.read_buffer,
+            write_buffer: config.write_buffer.unwrap_or(usize::MAX),
+            socket: config.socket,
         }
     }
 }
@@ -50,19 +56,45 @@ pub(crate) fn serve(connection: &Connection, plan: Plan) {
     }
 }
 
-/// Sends all that is whole after a read back in one write, straight from the
-/// read buffer.
+/// Sends all that is whole after a read back, straight from the read buffer,
+/// in one write unless smaller ones were asked for.
 fn echo(connection: &Connection, plan: Plan) -> Result<(), Error> {
     let mut stream = &connection.stream;
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     while let Received::Batch(batch) = reader.read(&mut stream)? {
         connection.count_read(&batch);
+        tracing::trace!(
+            "read {} messages, {} bytes, inside a frame: {}",
+            batch.len(),
+            batch.raw().len(),
+            batch.is_split()
+        );
         if batch.is_empty() {
             continue;
         }
         log_messages("read", &batch);
-        stream.write_all(batch.raw())?;
+        for lump in batch.lumps(plan.write_buffer) {
+            write(connection, lump)?;
+        }
         log_messages("send", &batch);
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes` and counts the system calls that it takes.
+fn write(connection: &Connection, bytes: &[u8]) -> io::Result<()> {
+    let mut stream = &connection.stream;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match stream.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                connection.count_write();
+                rest = rest.get(n..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

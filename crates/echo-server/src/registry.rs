@@ -23,6 +23,8 @@ pub struct Traffic {
     pub reads: u64,
     /// Reads that ended inside a frame.
     pub split_reads: u64,
+    /// Writes that took something.
+    pub writes: u64,
 }
 
 impl AddAssign for Traffic {
@@ -32,6 +34,7 @@ impl AddAssign for Traffic {
         self.payload_bytes += other.payload_bytes;
         self.reads += other.reads;
         self.split_reads += other.split_reads;
+        self.writes += other.writes;
     }
 }
 
@@ -45,6 +48,7 @@ struct Counters {
     payload_bytes: Counter,
     reads: Counter,
     split_reads: Counter,
+    writes: Counter,
 }
 
 impl Counters {
@@ -55,6 +59,7 @@ impl Counters {
             payload_bytes: self.payload_bytes.take(),
             reads: self.reads.take(),
             split_reads: self.split_reads.take(),
+            writes: self.writes.take(),
         }
     }
 }
@@ -79,6 +84,11 @@ impl Connection {
         if batch.is_split() {
             self.counters.split_reads.add(1);
         }
+    }
+
+    /// Counts one write.
+    pub(crate) fn count_write(&self) {
+        self.counters.writes.add(1);
     }
 }
 

@@ -62,7 +62,7 @@ impl Server {
     ///
     /// One line that says why the address cannot be listened on.
     pub fn bind(config: &Config) -> Result<Self> {
-        let listener = transport::listen(&config.listen)?;
+        let listener = transport::listen(&config.listen, config.socket)?;
         Self::take(listener, config)
     }
 
@@ -138,17 +138,21 @@ impl fmt::Display for Summary {
             payload_bytes,
             reads,
             split_reads,
+            writes,
         } = self.traffic;
         let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
         write!(
             f,
             "stopped after {:.1} s: {} connections, {frames} frames, {bytes} bytes \
              for {payload_bytes} of payload (x{:.3}), {reads} reads, {:.2} frames per read, \
-             {split_reads} reads ended inside a frame",
+             {split_reads} reads ended inside a frame, {writes} writes, {:.2} frames per write, \
+             {:.3} system calls per frame",
             self.elapsed.as_secs_f64(),
             self.connections,
             ratio(bytes, payload_bytes),
             ratio(frames, reads),
+            ratio(frames, writes),
+            ratio(reads + writes, frames),
         )
     }
 }

@@ -58,6 +58,6 @@ pub use escape::Escaped;
 pub use foreign::Foreign;
 pub use frame::Frame;
 pub use header::{CHECKSUM_LEN, HEADER_LEN, Header, MAX_LEN, MaxFrame, ORIGINAL_LEN};
-pub use reader::{Batch, Frames, Reader, Received};
+pub use reader::{Batch, Frames, Lumps, Reader, Received};
 pub use wire::{Framing, Wire};
 pub use writer::Writer;

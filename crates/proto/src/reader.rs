@@ -281,6 +281,16 @@ impl<'a> Batch<'a> {
         self.raw
     }
 
+    /// The same bytes, in lumps that each hold whole messages and at least
+    /// `size` bytes, but for the last.
+    #[must_use]
+    pub const fn lumps(&self, size: usize) -> Lumps<'a> {
+        Lumps {
+            frames: self.frames(),
+            size,
+        }
+    }
+
     /// The messages, one by one; of bare bytes, the whole read.
     #[must_use]
     pub const fn frames(&self) -> Frames<'a> {
@@ -288,6 +298,30 @@ impl<'a> Batch<'a> {
             wire: self.wire,
             raw: self.raw,
         }
+    }
+}
+
+/// Messages that were checked before, in lumps.
+#[derive(Clone, Debug)]
+pub struct Lumps<'a> {
+    frames: Frames<'a>,
+    size: usize,
+}
+
+impl<'a> Iterator for Lumps<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let all = self.frames.raw;
+        if self.size >= all.len() {
+            // The usual case, and it need not know where messages end.
+            self.frames.raw = &[];
+        }
+        while !self.frames.raw.is_empty() && all.len() - self.frames.raw.len() < self.size {
+            self.frames.next()?;
+        }
+        let lump = all.get(..all.len() - self.frames.raw.len())?;
+        (!lump.is_empty()).then_some(lump)
     }
 }
 

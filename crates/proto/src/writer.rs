@@ -90,7 +90,12 @@ impl Writer {
     pub fn write_to(&mut self, stream: &mut impl Write) -> io::Result<()> {
         stream.write_all(&self.buf)?;
         stream.flush()?;
-        self.buf.clear();
+        self.clear();
         Ok(())
+    }
+
+    /// Forgets the collected messages, once they were written otherwise.
+    pub fn clear(&mut self) {
+        self.buf.clear();
     }
 }

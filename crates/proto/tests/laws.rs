@@ -143,6 +143,29 @@ proptest! {
     }
 
     #[test]
+    fn lumps_are_the_same_bytes_at_frame_boundaries(
+        payloads in vec(vec(any::<u8>(), 0..40), 1..8),
+        size in 1_usize..200,
+    ) {
+        let wire = written(&payloads);
+        let mut reader = Reader::new(Wire::default(), 4096);
+        let mut stream = wire.as_slice();
+        let Ok(Received::Batch(batch)) = reader.read(&mut stream) else { panic!("no batch") };
+        let lumps: Vec<&[u8]> = batch.lumps(size).collect();
+        prop_assert_eq!(lumps.concat(), wire);
+        let (last, others) = lumps.split_last().unwrap();
+        prop_assert!(!last.is_empty());
+        prop_assert!(others.iter().all(|lump| lump.len() >= size));
+        // No lump is longer than it has to be.
+        for lump in &lumps {
+            let (read, _, ending) = read_all(&mut Reader::new(Wire::default(), 4096), *lump);
+            prop_assert!(ending.is_ok());
+            let last_frame = HEADER_LEN + read.last().unwrap().len();
+            prop_assert!(lump.len() - last_frame < size);
+        }
+    }
+
+    #[test]
     fn coded_frames_are_read_however_they_are_cut(
         (payloads, cuts) in stream_and_cuts(),
         repeat in 1_usize..40,

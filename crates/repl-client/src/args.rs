@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use proto::Wire;
-use transport::{args::ClientArgs, cli::UsageError};
+use transport::{Dialer, args::ClientArgs, cli::UsageError};
 
 /// Sends the lines that are typed and prints the replies; q, Ctrl-D or Ctrl-C
 /// ends
@@ -20,11 +20,11 @@ pub(crate) struct Args {
 /// What one session does.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) host: String,
-    pub(crate) connect_timeout: Duration,
+    pub(crate) server: Dialer,
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
+    pub(crate) read_buffer: usize,
 }
 
 impl TryFrom<Args> for Plan {
@@ -39,9 +39,9 @@ impl TryFrom<Args> for Plan {
                 client.compress,
             )
             .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
-            host: client.host,
-            connect_timeout: client.connect_timeout,
+            server: client.dialer(),
             timeout: client.timeout,
+            read_buffer: client.buffers.read_buffer,
             // Bare bytes have no heartbeat, not even by default.
             heartbeat: client.heartbeat.filter(|_| !client.raw),
         })

@@ -30,8 +30,8 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> Result<()> {
-    let stream = transport::dial(&plan.host, plan.connect_timeout)?;
-    tracing::info!("connection established to tcp://{}", plan.host);
+    let stream = plan.server.dial()?;
+    tracing::info!("connection established to tcp://{}", plan.server.host);
 
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {

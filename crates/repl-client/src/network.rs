@@ -12,9 +12,6 @@ use proto::{Reader, Received, Writer};
 
 use crate::{args::Plan, event::Event};
 
-/// Most bytes that one read takes.
-const READ_SIZE: usize = 64 * 1024;
-
 pub(crate) struct Network(Arc<TcpStream>);
 
 /// Starts reading; what comes goes to `events`, at last why nothing will.
@@ -22,8 +19,8 @@ pub(crate) fn start(plan: &Plan, stream: TcpStream, events: Sender<Event>) -> Re
     stream.set_write_timeout(Some(plan.timeout))?;
     let stream = Arc::new(stream);
     let network = Network(Arc::clone(&stream));
-    let mut reader = Reader::new(plan.wire, READ_SIZE);
-    let host = plan.host.clone();
+    let mut reader = Reader::new(plan.wire, plan.read_buffer);
+    let host = plan.server.host.clone();
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {

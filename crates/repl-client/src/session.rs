@@ -131,7 +131,7 @@ impl Session<'_> {
             }
             self.beat()?;
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                let Plan { host, timeout, .. } = self.plan;
+                let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
                 bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
             }
         }
@@ -149,7 +149,7 @@ impl Session<'_> {
             }
             Vitality::Dead(silence) => bail!(
                 "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
-                self.plan.host,
+                self.plan.server.host,
                 silence.as_secs_f64()
             ),
         }

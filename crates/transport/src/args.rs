@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use crate::{Dialer, SocketOptions};
+
 /// What every client is told about its connection.
 #[derive(Args, Clone, Debug)]
 pub struct ClientArgs {
@@ -43,6 +45,60 @@ pub struct ClientArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub buffers: BufferArgs,
+}
+
+impl ClientArgs {
+    /// How to reach the server.
+    #[must_use]
+    pub fn dialer(&self) -> Dialer {
+        Dialer {
+            host: self.host.clone(),
+            timeout: self.connect_timeout,
+            socket: self.buffers.socket(),
+        }
+    }
+}
+
+/// How much is read and written at once, and what the sockets are told.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Buffering")]
+pub struct BufferArgs {
+    /// Most bytes that one read takes
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_buffer)]
+    pub read_buffer: usize,
+
+    /// Bytes to collect before a write; what is there is written at the
+    /// latest before waiting for the peer
+    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
+    pub write_buffer: Option<usize>,
+
+    /// The socket's own buffer for sending [default: the system's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
+    send_buffer: Option<usize>,
+
+    /// The socket's own buffer for receiving [default: the system's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
+    recv_buffer: Option<usize>,
+
+    /// Let Nagle's algorithm hold small writes back
+    #[arg(long)]
+    no_nodelay: bool,
+}
+
+impl BufferArgs {
+    /// What the sockets are told.
+    #[must_use]
+    pub const fn socket(self) -> SocketOptions {
+        SocketOptions {
+            send_buffer: self.send_buffer,
+            recv_buffer: self.recv_buffer,
+            nagle: self.no_nodelay,
+        }
+    }
 }
 
 /// What every program has.
@@ -106,6 +162,18 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     match parse_size::Config::new().with_binary().parse_size(text) {
         Ok(bytes) if bytes > 0 => Ok(bytes),
         _ => Err("expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned()),
+    }
+}
+
+/// Largest buffer, in bytes: no frame fills more (2^28, the header's length
+/// field), and the kernel takes no more than an `int`.
+const MAX_BUFFER: u64 = 1 << 28;
+
+/// Parses the size of a buffer, at most [`MAX_BUFFER`].
+fn parse_buffer(text: &str) -> Result<usize, String> {
+    match parse_size(text)? {
+        bytes if bytes <= MAX_BUFFER => usize::try_from(bytes).map_err(|error| error.to_string()),
+        _ => Err(format!("expected at most {MAX_BUFFER} bytes")),
     }
 }
 

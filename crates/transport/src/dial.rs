@@ -7,56 +7,80 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// Connects to `host` (`name:port` or `address:port`), trying each resolved
-/// address in turn, and turns Nagle's algorithm off.
-///
-/// Blocks for at most `timeout` for each address; resolving a name takes as
-/// long as the system's resolver does.
-///
-/// # Errors
-///
-/// One line that names every address tried and what it said, as an
-/// [`io::Error`] of the last one's kind. A connection to itself counts as
-/// refused: nothing listens there.
-pub fn dial(host: &str, timeout: Duration) -> Result<TcpStream> {
-    let addrs: Vec<SocketAddr> = host
-        .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {host}"))?
-        .collect();
-    let mut failures = Vec::new();
-    let mut last = None;
-    for addr in &addrs {
-        match dial_addr(addr, timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => {
-                failures.push(format!("{addr}: {error}"));
-                last = Some(error);
-            }
-        }
-    }
-    let Some(last) = last else {
-        bail!("{host} resolves to no address");
-    };
-    let advice = match last.kind() {
-        io::ErrorKind::ConnectionRefused => "; is a server listening there?",
-        _ if is_connect_timeout(&last) => "; is the address right, and does a firewall allow it?",
-        _ => "",
-    };
-    let what = format!("cannot connect to {}{advice}", failures.join("; "));
-    Err(io::Error::new(last.kind(), what).into())
+use crate::{SocketOptions, buffer_sizes};
+
+/// How to reach a server.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    /// `name:port` or `address:port`.
+    pub host: String,
+    /// Longest wait for a connection, for each address tried.
+    pub timeout: Duration,
+    /// How each socket is set up.
+    pub socket: SocketOptions,
 }
 
-fn dial_addr(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(addr, timeout)?;
-    if is_self_connected(&stream) {
-        return Err(io::Error::new(
-            io::ErrorKind::ConnectionRefused,
-            "the system connected the socket to itself, nothing listens there",
-        ));
+impl Dialer {
+    /// Connects to the host, trying each resolved address in turn.
+    ///
+    /// Blocks for at most the timeout for each address; resolving a name takes
+    /// as long as the system's resolver does.
+    ///
+    /// # Errors
+    ///
+    /// One line that names every address tried and what it said, as an
+    /// [`io::Error`] of the last one's kind. A connection to itself counts as
+    /// refused: nothing listens there.
+    pub fn dial(&self) -> Result<TcpStream> {
+        let host = &self.host;
+        let addrs: Vec<SocketAddr> = host
+            .to_socket_addrs()
+            .with_context(|| format!("cannot resolve {host}"))?
+            .collect();
+        let mut failures = Vec::new();
+        let mut last = None;
+        for addr in &addrs {
+            match self.dial_addr(addr) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    failures.push(format!("{addr}: {error}"));
+                    last = Some(error);
+                }
+            }
+        }
+        let Some(last) = last else {
+            bail!("{host} resolves to no address");
+        };
+        let advice = match last.kind() {
+            io::ErrorKind::ConnectionRefused => "; is a server listening there?",
+            io::ErrorKind::TimedOut => "; is the address right, and does a firewall allow it?",
+            _ => "",
+        };
+        let what = format!("cannot connect to {}{advice}", failures.join("; "));
+        Err(io::Error::new(last.kind(), what).into())
     }
-    stream.set_nodelay(true)?;
-    Ok(stream)
+
+    fn dial_addr(&self, addr: &SocketAddr) -> io::Result<TcpStream> {
+        let socket = Socket::new(
+            Domain::for_address(*addr),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        self.socket.set_buffers(&SockRef::from(&socket))?;
+        socket.connect_timeout(&(*addr).into(), self.timeout)?;
+        let stream = TcpStream::from(socket);
+        if is_self_connected(&stream) {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                "the system connected the socket to itself, nothing listens there",
+            ));
+        }
+        self.socket.set_connected(&stream)?;
+        tracing::debug!("{}", buffer_sizes(&stream)?);
+        Ok(stream)
+    }
 }
 
 /// Whether both ends of a connection are the same socket.
@@ -69,18 +93,20 @@ fn is_self_connected(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
-fn is_connect_timeout(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::net::TcpListener;
 
-    use socket2::{Domain, Socket, Type};
-
     use super::*;
+
+    fn dialer(host: &impl ToString, socket: SocketOptions) -> Dialer {
+        Dialer {
+            host: host.to_string(),
+            timeout: Duration::from_secs(5),
+            socket,
+        }
+    }
 
     #[test]
     fn a_socket_connected_to_itself_is_told_apart() {
@@ -98,15 +124,24 @@ mod tests {
     }
 
     #[test]
-    fn small_messages_are_not_held_back() {
+    fn a_socket_is_set_up_as_told() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        assert!(
-            dial(&host, Duration::from_secs(5))
-                .unwrap()
-                .nodelay()
-                .unwrap()
-        );
+        let addr = listener.local_addr().unwrap();
+        let stream = dialer(&addr, SocketOptions::default()).dial().unwrap();
+        assert!(stream.nodelay().unwrap());
+
+        let small = SocketOptions {
+            send_buffer: Some(8192),
+            recv_buffer: Some(8192),
+            nagle: true,
+        };
+        let stream = dialer(&addr, small).dial().unwrap();
+        assert!(!stream.nodelay().unwrap());
+        let socket = SockRef::from(&stream);
+        // Linux doubles what is asked for.
+        for size in [socket.send_buffer_size(), socket.recv_buffer_size()] {
+            assert!((8192..=16384).contains(&size.unwrap()));
+        }
     }
 
     #[test]
@@ -117,7 +152,7 @@ mod tests {
         socket.bind(&any_port.into()).unwrap();
         let addr = socket.local_addr().unwrap().as_socket().unwrap();
 
-        let error = dial(&addr.to_string(), Duration::from_secs(5)).unwrap_err();
+        let error = dialer(&addr, SocketOptions::default()).dial().unwrap_err();
         assert!(error.to_string().contains(&addr.to_string()), "{error}");
         let error = error.downcast::<io::Error>().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

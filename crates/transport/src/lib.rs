@@ -8,7 +8,7 @@ mod listen;
 mod liveness;
 mod socket;
 
-pub use dial::dial;
+pub use dial::Dialer;
 pub use listen::{BACKLOG, listen};
 pub use liveness::{Liveness, Vitality};
-pub use socket::{is_timeout, write_now};
+pub use socket::{SocketOptions, buffer_sizes, is_timeout, write_now};

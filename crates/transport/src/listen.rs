@@ -8,6 +8,8 @@ use std::{
 use anyhow::{Context, Result};
 use socket2::SockRef;
 
+use crate::{SocketOptions, buffer_sizes};
+
 /// Connections that the kernel completes and queues before they are accepted.
 ///
 /// std asks for 128; when that overflows, each further client waits a whole
@@ -22,7 +24,7 @@ pub const BACKLOG: i32 = 4096;
 ///
 /// One line that says what is in the way and, when that is the address being
 /// in use, what can hold it and how to keep it free.
-pub fn listen(addr: &str) -> Result<TcpListener> {
+pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
     let addrs: Vec<SocketAddr> = addr
         .to_socket_addrs()
         .with_context(|| format!("cannot resolve {addr}"))?
@@ -34,6 +36,11 @@ pub fn listen(addr: &str) -> Result<TcpListener> {
         };
         anyhow::Error::new(error).context(format!("cannot listen on {addr}{advice}"))
     })?;
+    // Accepted sockets inherit them.
+    options
+        .set_buffers(&SockRef::from(&listener))
+        .with_context(|| format!("cannot set the buffers of {addr}"))?;
+    tracing::debug!("{}", buffer_sizes(&listener)?);
     // A second listen() on a live listener only changes its backlog.
     SockRef::from(&listener)
         .listen(BACKLOG)
@@ -66,6 +73,10 @@ fn ephemeral_ports() -> Option<(u16, u16)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    fn listen(addr: &str) -> Result<TcpListener> {
+        super::listen(addr, SocketOptions::default())
+    }
 
     #[test]
     fn port_0_takes_a_free_port_on_every_kind_of_address() {
