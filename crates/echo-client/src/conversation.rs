@@ -145,7 +145,7 @@ impl Conversation<'_> {
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
             Ok(Received::Closed) => bail!(
-                "{host} closed the connection before reply {}; does it speak the same (--raw)?",
+                "{host} closed the connection before reply {}; its log says why",
                 self.returned + 1
             ),
             Err(Error::Io(error)) if transport::is_timeout(&error) && wait < left => {
