@@ -234,8 +234,17 @@ fn check(due: &mut VecDeque<u8>, batch: Batch<'_>) -> Result<()> {
         bail!("it returned {} bytes too many", came.len() - due.len());
     }
     let sent: Vec<u8> = due.drain(..came.len()).collect();
-    if sent != came {
-        bail!("it returned {} for {}", Escaped(came), Escaped(&sent));
+    match std::iter::zip(&sent, came).position(|(sent, came)| sent != came) {
+        None => Ok(()),
+        Some(at) => bail!(
+            "it returned {} where {} was sent",
+            Escaped(beginning(&came[at..])),
+            Escaped(beginning(&sent[at..]))
+        ),
     }
-    Ok(())
+}
+
+/// As much of a message as an error can show.
+fn beginning(bytes: &[u8]) -> &[u8] {
+    bytes.get(..40).unwrap_or(bytes)
 }

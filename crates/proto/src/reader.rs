@@ -199,6 +199,11 @@ impl Reader {
                 }
             }
         }
+        if self.scratch.capacity() > GROWTH {
+            // A small frame can decompress to a large payload: an idle
+            // connection must not hold what it did not receive.
+            self.scratch = Vec::new();
+        }
         cut
     }
 }
