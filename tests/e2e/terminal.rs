@@ -162,6 +162,11 @@ fn a_lost_server_ends_the_session_while_a_line_is_typed() {
     let mut server = Server::start(&[]);
     let host = server.host();
     let mut repl = Terminal::repl(&host);
+    // A reply proves that the connection was accepted: killing a server resets
+    // those in its queue.
+    repl.type_keys("hello\r");
+    repl.wait_for("\nhello\r\n");
+    repl.wait_for(">>> ");
     repl.type_keys("half a li");
     repl.wait_for("half a li");
     server.process().kill();
