@@ -1,0 +1,53 @@
+//! However a stream is cut, the same frames come out of it and it ends in the
+//! same way; memory follows what arrived.
+#![no_main]
+
+use std::io::{self, Read};
+
+use libfuzzer_sys::fuzz_target;
+use proto::{Framing, MaxFrame, Reader, Wire};
+use proto_fuzz::read_all;
+
+/// A stream in chunks of 1 to 256 bytes, their sizes repeating.
+struct Chunks<'a> {
+    stream: &'a [u8],
+    sizes: std::iter::Cycle<std::slice::Iter<'a, u8>>,
+    arrived: usize,
+}
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // A buffer doubles only when it was full; 1 KiB is its first size.
+        assert!(buf.len() <= (2 * self.arrived).max(1024));
+        let size = 1 + self.sizes.next().map_or(0, |&size| size.into());
+        let n = size.min(buf.len());
+        let n = self.stream.read(&mut buf[..n])?;
+        self.arrived += n;
+        Ok(n)
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some(([max, read_size, sizes @ ..], stream)) = data.split_first_chunk::<6>() else {
+        return;
+    };
+    let max_frame = MaxFrame::new(u64::from(*max) * 16).unwrap_or(MaxFrame::DEFAULT);
+    let wire = Wire::Framed(Framing {
+        max_frame,
+        ..Framing::default()
+    });
+    // Squares reach both buffers smaller than a frame and larger ones.
+    let reader = Reader::new(wire, usize::from(*read_size).pow(2));
+    let mut chunks = Chunks {
+        stream,
+        sizes: sizes.iter().cycle(),
+        arrived: 0,
+    };
+
+    let (payloads, raw, ending) = read_all(reader, &mut chunks);
+    assert!(stream.starts_with(&raw));
+    assert!(ending.is_err() || raw == stream);
+    let whole = read_all(Reader::new(wire, 1 << 20), &mut &*stream);
+    assert_eq!((payloads, raw), (whole.0, whole.1));
+    assert_eq!(format!("{ending:?}"), format!("{:?}", whole.2));
+});
