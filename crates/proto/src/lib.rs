@@ -43,6 +43,7 @@
 //! ```
 #![warn(clippy::indexing_slicing)]
 
+mod batch;
 mod error;
 mod escape;
 mod foreign;
@@ -53,11 +54,12 @@ mod reader;
 mod wire;
 mod writer;
 
+pub use batch::{Batch, Frames, Lumps};
 pub use error::{Error, FrameError, LimitError};
 pub use escape::Escaped;
 pub use foreign::Foreign;
 pub use frame::Frame;
 pub use header::{CHECKSUM_LEN, HEADER_LEN, Header, MAX_LEN, MaxFrame, ORIGINAL_LEN};
-pub use reader::{Batch, Frames, Lumps, Reader, Received};
+pub use reader::{Reader, Received};
 pub use wire::{Framing, Wire};
 pub use writer::Writer;

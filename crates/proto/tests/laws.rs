@@ -1,110 +1,15 @@
 //! What holds for every stream of frames, however it is cut.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::io::{self, Read};
 
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
-use proto::{
-    Batch, Error, FrameError, Framing, HEADER_LEN, MaxFrame, Reader, Received, Wire, Writer,
-};
+use proto::{Error, FrameError, HEADER_LEN, Reader, Received, Wire, Writer};
+use support::{Chunks, cuts, limit, payloads_of, read_all, stream_and_cuts, written};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
-
-/// A stream that ends every read where the next chunk does.
-struct Chunks<'a> {
-    stream: &'a [u8],
-    /// Where chunks end, ascending; the rest of the stream is the last one.
-    cuts: &'a [usize],
-    at: usize,
-}
-
-impl Read for Chunks<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let end = self
-            .cuts
-            .iter()
-            .copied()
-            .find(|&cut| cut > self.at)
-            .unwrap_or(self.stream.len())
-            .min(self.stream.len());
-        let n = (&self.stream[self.at..end]).read(buf)?;
-        self.at += n;
-        Ok(n)
-    }
-}
-
-/// All frames of a stream, and how it ended.
-fn read_all(
-    reader: &mut Reader,
-    mut stream: impl Read,
-) -> (Vec<Vec<u8>>, Vec<u8>, Result<(), Error>) {
-    let (mut payloads, mut raw) = (Vec::new(), Vec::new());
-    loop {
-        match reader.read(&mut stream) {
-            Ok(Received::Batch(batch)) => {
-                assert_eq!(batch.len(), batch.frames().count());
-                assert_eq!(batch.is_empty(), batch.raw().is_empty());
-                payloads.extend(payloads_of(&batch));
-                raw.extend_from_slice(batch.raw());
-            }
-            Ok(Received::Closed) => return (payloads, raw, Ok(())),
-            Err(error) => return (payloads, raw, Err(error)),
-        }
-    }
-}
-
-fn payloads_of(batch: &Batch<'_>) -> Vec<Vec<u8>> {
-    let mut scratch = Vec::new();
-    let frames = batch.frames();
-    frames
-        .map(|frame| frame.payload(&mut scratch).to_vec())
-        .collect()
-}
-
-fn limit(bytes: u64) -> Wire {
-    Wire::Framed(Framing {
-        max_frame: MaxFrame::new(bytes).unwrap(),
-        ..Framing::default()
-    })
-}
-
-/// Frames with a checksum, which the reader requires.
-const CHECKED: Wire = Wire::Framed(Framing {
-    max_frame: MaxFrame::DEFAULT,
-    checksum: true,
-    compress: false,
-    require_checksum: true,
-});
-
-fn written(payloads: &[Vec<u8>]) -> Vec<u8> {
-    written_as(Wire::default(), payloads)
-}
-
-fn written_as(wire: Wire, payloads: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = Writer::new(wire);
-    let mut wire = Vec::new();
-    for payload in payloads {
-        writer.add(payload).unwrap();
-    }
-    writer.write_to(&mut wire).unwrap();
-    wire
-}
-
-/// Ascending offsets inside a stream of `len` bytes.
-fn cuts(len: usize) -> impl Strategy<Value = Vec<usize>> {
-    vec(0..=len, 0..12).prop_map(|mut cuts| {
-        cuts.sort_unstable();
-        cuts
-    })
-}
-
-fn stream_and_cuts() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<usize>)> {
-    let payloads = vec(vec(any::<u8>(), 0..40), 0..8);
-    payloads.prop_flat_map(|payloads| {
-        let len = written(&payloads).len();
-        (Just(payloads), cuts(len))
-    })
-}
 
 #[test]
 fn golden_stream() {
@@ -163,37 +68,6 @@ proptest! {
             let last_frame = HEADER_LEN + read.last().unwrap().len();
             prop_assert!(lump.len() - last_frame < size);
         }
-    }
-
-    #[test]
-    fn coded_frames_are_read_however_they_are_cut(
-        (payloads, cuts) in stream_and_cuts(),
-        repeat in 1_usize..40,
-        checksum: bool,
-        compress: bool,
-    ) {
-        // Repetition makes some of the payloads shrink.
-        let payloads: Vec<Vec<u8>> = payloads.iter().map(|payload| payload.repeat(repeat)).collect();
-        let wire = Wire::Framed(Framing { checksum, compress, ..Framing::default() });
-        let bytes = written_as(wire, &payloads);
-        let stream = Chunks { stream: &bytes, cuts: &cuts, at: 0 };
-        let (read, raw, ending) = read_all(&mut Reader::new(Wire::default(), 4096), stream);
-        prop_assert_eq!(&read, &payloads);
-        prop_assert_eq!(&raw, &bytes);
-        prop_assert!(ending.is_ok());
-        if compress {
-            let plain = written_as(Wire::Framed(Framing { checksum, ..Framing::default() }), &payloads);
-            prop_assert!(bytes.len() <= plain.len(), "compressed frames are never larger");
-        }
-    }
-
-    /// Whatever a compressed frame holds, it is refused or within the limit.
-    #[test]
-    fn noise_never_decompresses_beyond_the_limit(original in 0_u32..3000, block in vec(any::<u8>(), 0..300)) {
-        let len = u32::try_from(4 + block.len()).unwrap() | 1 << 30;
-        let wire = [&len.to_be_bytes()[..], &original.to_be_bytes(), &block].concat();
-        let (payloads, _, _) = read_all(&mut Reader::new(limit(1000), 4096), wire.as_slice());
-        prop_assert!(payloads.iter().all(|payload| payload.len() == original as usize && original <= 1000));
     }
 
     #[test]
@@ -472,90 +346,4 @@ fn an_announced_length_allocates_nothing() {
         })
     ));
     assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
-}
-
-/// The frame of the example in the catalogue of CRCs, byte by byte.
-#[test]
-fn golden_checksummed_frame() {
-    let wire = written_as(CHECKED, &[b"abc".to_vec()]);
-    assert_eq!(wire[..7], [0x80, 0, 0, 7, b'a', b'b', b'c']);
-    // Computed bit by bit, without a table and without the crate.
-    let mut crc = u32::MAX;
-    for byte in &wire[..7] {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0x82f6_3b78 * (crc & 1));
-        }
-    }
-    assert_eq!(wire[7..], (!crc).to_be_bytes());
-}
-
-#[test]
-fn golden_compressed_frame() {
-    let wire = Wire::Framed(Framing {
-        compress: true,
-        ..Framing::default()
-    });
-    // LZ4 block format: token 0x1f is one literal and a match of 15 and more;
-    // offset 1, 75 more; the last five bytes are literals.
-    let block = [0x1f, b'x', 1, 0, 75, 0x50, b'x', b'x', b'x', b'x', b'x'];
-    let bytes = [&[0x40, 0, 0, 15, 0, 0, 0, 100][..], &block].concat();
-    let (payloads, raw, ending) = read_all(&mut Reader::new(wire, 4096), bytes.as_slice());
-    assert_eq!(payloads, [[b'x'; 100]]);
-    assert_eq!(raw, bytes);
-    ending.unwrap();
-    // Many blocks decompress to the same; ours is as short, or nearly.
-    assert!(written_as(wire, &[vec![b'x'; 100]]).len() <= bytes.len() + 1);
-    // Heartbeats and what does not shrink stay plain.
-    assert_eq!(written_as(wire, &[Vec::new()]), [0; 4]);
-    assert_eq!(written_as(wire, &[b"abc".to_vec()]), b"\0\0\0\x03abc");
-}
-
-/// Whether a reader that requires checksums hands anything over.
-fn is_delivered(bytes: &[u8]) -> bool {
-    let (payloads, _, _) = read_all(&mut Reader::new(CHECKED, 64 * 1024), bytes);
-    // A heartbeat carries nothing.
-    payloads.iter().any(|payload| !payload.is_empty())
-}
-
-#[test]
-fn every_flipped_bit_is_found() {
-    let payload: Vec<u8> = (0..4096_u32)
-        .map(|i| (i * 31 % 251).to_le_bytes()[0])
-        .collect();
-    let mut bytes = written_as(CHECKED, &[payload]);
-    assert!(is_delivered(&bytes));
-    for bit in 0..bytes.len() * 8 {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(!is_delivered(&bytes), "bit {bit}");
-        bytes[bit / 8] ^= 1 << (bit % 8);
-    }
-}
-
-/// Random changes of 1 to 8 bytes. By chance one in 2^32 passes a CRC.
-#[test]
-fn random_corruptions_are_found() {
-    const CORRUPTIONS: u32 = 1_000_000;
-
-    let payload: Vec<u8> = (0..200).collect();
-    let good = written_as(CHECKED, &[payload]);
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    for i in 0..CORRUPTIONS {
-        let mut bytes = good.clone();
-        for _ in 0..=random(8) {
-            let at = random(bytes.len());
-            bytes[at] ^= u8::try_from(1 + random(255)).unwrap();
-        }
-        // Two changes of one byte can undo each other.
-        assert!(
-            bytes == good || !is_delivered(&bytes),
-            "corruption {i}: {bytes:x?}"
-        );
-    }
 }
