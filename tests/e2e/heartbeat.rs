@@ -121,28 +121,19 @@ fn a_server_that_only_drips_is_dead() {
 /// While the user thinks, the connection is kept and checked.
 #[test]
 fn an_idle_session_beats() {
-    let server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     let mut repl = client("repl-client", &server.host(), &[]);
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait_for_stdout("hello");
-    thread::sleep(4 * INTERVAL);
+    let _ = server.process().wait_for_stderr("read message: hello");
+    for _ in 0..3 {
+        let line = server.process().wait_for_stderr("read message:");
+        assert!(line.ends_with("read message:"), "not empty: {line}");
+    }
     repl.stdin().write_all(b"still there\n").unwrap();
     let _ = repl.wait_for_stdout("still there");
     let _ = repl.wait().expect_code(0);
-    let output = server.stop().expect_code(0);
-    let frames = output
-        .stderr
-        .split(" frames, ")
-        .next()
-        .unwrap()
-        .rsplit(' ')
-        .next()
-        .unwrap();
-    let frames: u32 = frames.parse().unwrap();
-    assert!(
-        (4..=6).contains(&frames),
-        "2 lines and about 3 heartbeats: {output}"
-    );
+    let _ = server.stop().expect_code(0);
 }
 
 #[test]

@@ -266,7 +266,8 @@ impl Exhaustion {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[allow(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use super::*;
