@@ -7,10 +7,13 @@
 mod bad_input;
 mod bench;
 mod buffering;
+mod certificates;
 mod coded;
 mod conversations;
+mod encryption;
 #[cfg(target_os = "linux")]
 mod exhaustion;
+mod handshakes;
 mod heartbeat;
 mod peers;
 mod stopping;

@@ -140,6 +140,21 @@ impl Process {
         self.child.id()
     }
 
+    /// Processor time that it has used so far, in steps of 10 ms.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    #[track_caller]
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        let stat = stat.expect("a running process");
+        // Behind the name, which is in parentheses: utime and stime are fields
+        // 14 and 15 (proc(5)), in ticks of 1/100 s.
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+
     /// The way into the child; closed by [`wait`](Self::wait).
     pub fn stdin(&mut self) -> &mut ChildStdin {
         self.child.stdin.as_mut().expect("stdin is open")

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Parser;
 use proto::{Wire, Writer};
 use transport::{
-    Dialer,
+    ClientTls, Dialer, ServerTls,
     args::{ClientArgs, parse_count, parse_size, parse_timeout},
     cli::UsageError,
 };
@@ -44,7 +44,8 @@ pub(crate) struct Args {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) server: Dialer,
-    pub(crate) with_server: bool,
+    /// How the server in this process encrypts, if there is to be one.
+    pub(crate) own_server: Option<ServerTls>,
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
@@ -96,9 +97,19 @@ impl TryFrom<Args> for Plan {
         message
             .add(&payload)
             .map_err(|error| UsageError(format!("--size against --max-frame: {error}")))?;
+        let (server, own_server) = if args.with_server {
+            let (server_tls, client_tls) = own_tls(args.client.tls.is_on())?;
+            let dialer = Dialer {
+                tls: client_tls,
+                ..args.client.plain_dialer()
+            };
+            (dialer, Some(server_tls))
+        } else {
+            (args.client.dialer()?, None)
+        };
         Ok(Self {
-            server: args.client.dialer(),
-            with_server: args.with_server,
+            server,
+            own_server,
             timeout: args.client.timeout,
             read_buffer: args.client.buffers.read_buffer,
             heartbeat: args.client.heartbeat,
@@ -109,5 +120,14 @@ impl TryFrom<Args> for Plan {
             message: message.raw().to_vec(),
             payload,
         })
+    }
+}
+
+/// The two ends of encryption with a server in this process.
+fn own_tls(is_on: bool) -> Result<(ServerTls, ClientTls)> {
+    if is_on {
+        transport::tls_pair()
+    } else {
+        Ok(Default::default())
     }
 }

@@ -2,13 +2,12 @@
 
 use std::{
     io::{self, Write},
-    net::TcpStream,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
 use proto::{Batch, Error, FrameError, HEADER_LEN, Reader, Received, Wire};
-use transport::{Liveness, Vitality};
+use transport::{Liveness, Ready, Stream, Vitality};
 
 use crate::{args::Plan, stats::Failure};
 
@@ -17,8 +16,10 @@ const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
 
 /// A connection that sends one message over and over.
 pub(crate) struct Connection<'a> {
-    stream: &'a TcpStream,
+    stream: &'a Stream,
     plan: &'a Plan,
+    /// Longest wait before the time is checked.
+    wait: Duration,
     reader: Reader,
     liveness: Liveness,
     /// Heartbeats sent whose echo has not come.
@@ -30,13 +31,14 @@ pub(crate) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    pub(crate) fn new(stream: &'a TcpStream, plan: &'a Plan) -> Result<Self> {
+    pub(crate) fn new(stream: &'a Stream, plan: &'a Plan) -> Result<Self> {
         let wait = plan.heartbeat.unwrap_or(plan.timeout).min(plan.timeout);
         stream.set_read_timeout(Some(wait))?;
         stream.set_write_timeout(Some(wait))?;
         Ok(Self {
             stream,
             plan,
+            wait,
             reader: Reader::new(plan.wire, plan.read_buffer),
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
             echoes_due: 0,
@@ -56,15 +58,11 @@ impl<'a> Connection<'a> {
                 let sent = self.send(unsent)?;
                 self.writes += u64::from(sent > 0);
                 unsent = unsent.get(sent..).unwrap_or_default();
-                // The way out is full: bare bytes are on the way in then, but
-                // a frame comes back once it is whole.
-                let is_stuck = sent == 0 && self.plan.wire != Wire::Raw;
-                if is_stuck {
-                    self.check_time(start, &reply, false)?;
-                }
-                if is_stuck || (sent > 0 && !unsent.is_empty()) {
-                    continue;
-                }
+            }
+            // The way out is full: bare bytes are on the way in then.
+            if !unsent.is_empty() && !self.has_something_to_read()? {
+                self.check_time(start, &reply, false)?;
+                continue;
             }
             let mut stream = self.stream;
             match self.reader.read(&mut stream) {
@@ -112,19 +110,20 @@ impl<'a> Connection<'a> {
 
     /// Sends what the socket takes; zero means that the way out is full.
     fn send(&self, bytes: &[u8]) -> Result<usize, Failure> {
-        let mut stream = self.stream;
         loop {
-            let sent = match self.plan.wire {
-                Wire::Framed(_) => stream.write(bytes),
-                Wire::Raw => transport::write_now(stream, bytes),
-            };
-            match sent {
+            match self.stream.write_now(bytes) {
                 Ok(sent) => return Ok(sent),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if transport::is_timeout(&error) => return Ok(0),
                 Err(_) => return Err(Failure::Lost),
             }
         }
+    }
+
+    /// Waits until there is room to send or something to read, and says which.
+    fn has_something_to_read(&self) -> Result<bool, Failure> {
+        let ready = self.stream.wait(true, self.wait);
+        Ok(ready.map_err(|_| Failure::Lost)? == Ready::Read)
     }
 }
 

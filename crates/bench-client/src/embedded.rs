@@ -5,6 +5,7 @@ use std::{net::SocketAddr, thread, thread::JoinHandle};
 use anyhow::{Context, Result};
 use echo_server::{Config, Server, StopHandle, Summary};
 use proto::Wire;
+use transport::ServerTls;
 
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
@@ -14,10 +15,11 @@ pub(crate) struct EmbeddedServer {
 
 impl EmbeddedServer {
     /// Starts a server on a free loopback port.
-    pub(crate) fn start(wire: Wire) -> Result<Self> {
+    pub(crate) fn start(wire: Wire, tls: ServerTls) -> Result<Self> {
         let server = Server::bind(&Config {
             listen: "127.0.0.1:0".to_owned(),
             wire,
+            tls,
             ..Config::default()
         })?;
         let (addr, stop) = (server.local_addr(), server.stop_handle());

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 use proto::qps::{self, Counter};
+use transport::Stream;
 
 use crate::{
     args::Plan,
@@ -102,7 +103,7 @@ impl Gate {
 /// reply.
 #[repr(align(64))]
 struct Link {
-    stream: TcpStream,
+    stream: Stream,
     replies: Counter,
 }
 

@@ -31,12 +31,13 @@ fn main() -> ExitCode {
 fn run(mut plan: Plan) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     cli::stop_on_signals(&stop)?;
-    let server = if plan.with_server {
-        let server = EmbeddedServer::start(plan.wire)?;
-        plan.server.host = server.addr().to_string();
-        Some(server)
-    } else {
-        None
+    let server = match plan.own_server.take() {
+        Some(tls) => {
+            let server = EmbeddedServer::start(plan.wire, tls)?;
+            plan.server.host = server.addr().to_string();
+            Some(server)
+        }
+        None => None,
     };
 
     let outcome = load::run(&plan, &stop)?;

@@ -74,7 +74,7 @@ impl TryFrom<Args> for Plan {
                 args.client.compress,
             )
             .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
-            server: args.client.dialer(),
+            server: args.client.dialer()?,
             timeout: args.client.timeout,
             read_buffer: args.client.buffers.read_buffer,
             write_buffer: args.client.buffers.write_buffer.unwrap_or(0),

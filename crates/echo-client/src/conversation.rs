@@ -2,19 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, Write},
-    net::TcpStream,
+    io,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use proto::{Batch, Error, Escaped, HEADER_LEN, Header, Reader, Received, Wire, Writer};
-use transport::{Liveness, Vitality, cli};
+use proto::{Batch, Error, Escaped, Foreign, HEADER_LEN, Header, Reader, Received, Wire, Writer};
+use transport::{Liveness, Ready, Stream, Vitality, cli};
 
 use crate::args::{Pace, Plan};
 
 /// Sends all messages, prints all replies.
-pub(crate) fn run(plan: &Plan, stream: &TcpStream) -> Result<()> {
+pub(crate) fn run(plan: &Plan, stream: &Stream) -> Result<()> {
     stream.set_write_timeout(Some(plan.timeout))?;
     let mut conversation = Conversation {
         plan,
@@ -53,7 +52,7 @@ pub(crate) fn run(plan: &Plan, stream: &TcpStream) -> Result<()> {
 
 struct Conversation<'a> {
     plan: &'a Plan,
-    stream: &'a TcpStream,
+    stream: &'a Stream,
     reader: Reader,
     /// What was sent and has not come back. An echo returns the very bytes,
     /// so this is also what to expect.
@@ -74,31 +73,38 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    /// Sends messages, and reads whenever the way out is full while a reply
-    /// can come: else both sides could wait for each other for ever.
+    /// Sends messages, and reads whenever something comes while the way out is
+    /// full: else both sides could wait for each other for ever.
     fn send(&mut self, messages: &[u8]) -> Result<()> {
         let mut rest = messages;
         self.waiting_since = Instant::now();
         while !rest.is_empty() {
-            let mut stream = self.stream;
-            let written = match transport::write_now(stream, rest) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.is_reply_due() {
-                        self.receive()?;
-                        continue;
-                    }
-                    // Nothing comes back before the server has more.
-                    stream.write(rest)
+            self.is_sending = true;
+            match self.stream.write_now(rest) {
+                Ok(written) => {
+                    self.waiting_since = Instant::now();
+                    let (now_due, unsent) = rest.split_at_checked(written).unwrap_or((rest, &[]));
+                    self.due.extend(now_due);
+                    self.writes += 1;
+                    rest = unsent;
                 }
-                other => other,
-            };
-            let written = written.map_err(|error| self.failed("sending", error))?;
-            let (now_due, unsent) = rest.split_at_checked(written).unwrap_or((rest, &[]));
-            self.due.extend(now_due);
-            self.writes += 1;
-            rest = unsent;
-            self.is_sending = !rest.is_empty();
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let now = Instant::now();
+                    self.beat(now)?;
+                    let (wait, left) = self.patience(now);
+                    if left.is_zero() {
+                        return Err(self.failed("sending", io::ErrorKind::TimedOut.into()));
+                    }
+                    match self.stream.wait(true, wait) {
+                        Ok(Ready::Read) => self.receive()?,
+                        Ok(Ready::Write | Ready::Neither) => {}
+                        Err(error) => return Err(self.failed("sending", error)),
+                    }
+                }
+                Err(error) => return Err(self.failed("sending", error)),
+            }
         }
+        self.is_sending = false;
         Ok(())
     }
 
@@ -133,11 +139,10 @@ impl Conversation<'_> {
     /// Reads once, checks what came and prints it; or returns when it is time
     /// for a heartbeat.
     fn receive(&mut self) -> Result<()> {
-        let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
+        let host = &self.plan.server.host;
         let now = Instant::now();
         self.beat(now)?;
-        let left = timeout.saturating_sub(now.duration_since(self.waiting_since));
-        let wait = self.liveness.wait(now).map_or(left, |wait| wait.min(left));
+        let (wait, left) = self.patience(now);
         // Zero would mean no timeout at all.
         self.stream
             .set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
@@ -190,6 +195,15 @@ impl Conversation<'_> {
         Ok(())
     }
 
+    /// How long to wait until it is time for a heartbeat or to give up, and
+    /// until it is time to give up.
+    fn patience(&self, now: Instant) -> (Duration, Duration) {
+        let waited = now.saturating_duration_since(self.waiting_since);
+        let left = self.plan.timeout.saturating_sub(waited);
+        let wait = self.liveness.wait(now).map_or(left, |wait| wait.min(left));
+        (wait, left)
+    }
+
     /// Sends a heartbeat if it is time for one, or gives the server up.
     fn beat(&mut self, now: Instant) -> Result<()> {
         match self.liveness.check(now) {
@@ -236,11 +250,17 @@ fn check(due: &mut VecDeque<u8>, batch: Batch<'_>) -> Result<()> {
     let sent: Vec<u8> = due.drain(..came.len()).collect();
     match std::iter::zip(&sent, came).position(|(sent, came)| sent != came) {
         None => Ok(()),
-        Some(at) => bail!(
-            "it returned {} where {} was sent",
-            Escaped(beginning(&came[at..])),
-            Escaped(beginning(&sent[at..]))
-        ),
+        Some(at) => {
+            let speaks = came
+                .first_chunk()
+                .and_then(|first| Foreign::detect(*first))
+                .map_or_else(String::new, |foreign| format!("; it speaks {foreign}"));
+            bail!(
+                "it returned {} where {} was sent{speaks}",
+                Escaped(beginning(&came[at..])),
+                Escaped(beginning(&sent[at..])),
+            )
+        }
     }
 }
 

@@ -44,7 +44,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    plan: Plan,
+    plan: Arc<Plan>,
     pub(crate) stop: StopHandle,
 }
 
@@ -57,7 +57,7 @@ impl Acceptor {
         }
         Ok(Self {
             listener,
-            plan: Plan::from(config),
+            plan: Arc::new(Plan::from(config)),
             stop,
         })
     }
@@ -74,7 +74,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     let mut exhaustion = Exhaustion::default();
     while !stop.is_stopped() {
         let arrival = match queue.next() {
-            Ok(Some((stream, peer))) => spawn(stream, peer, plan, registry),
+            Ok(Some((stream, peer))) => spawn(stream, peer, &plan, registry),
             Ok(None) => continue,
             Err(error) => Err(error),
         };
@@ -87,7 +87,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
     for (stream, peer) in queue.close() {
-        if let Err(Trouble::Machine(what)) = spawn(stream, peer, plan, registry) {
+        if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry) {
             tracing::error!("{what}");
         }
     }
@@ -213,15 +213,17 @@ fn is_protocol_error(error: &io::Error) -> bool {
 fn spawn(
     stream: TcpStream,
     peer: SocketAddr,
-    plan: Plan,
+    plan: &Arc<Plan>,
     registry: &Arc<Registry>,
 ) -> Result<(), Trouble> {
     prepare(&stream, plan.socket).map_err(Trouble::Peer)?;
+    let stream = plan.tls.over(stream).map_err(Trouble::Peer)?;
     let live = registry.register(stream, peer);
+    let plan = Arc::clone(plan);
     thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&live, plan))
+        .spawn(move || connection::serve(&live, &plan))
         .map(drop)
         // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
         .map_err(|error| Trouble::Machine(format!("no thread for {peer}, closed: {error}")))

@@ -1,10 +1,13 @@
 //! The command line, and how it becomes a [`Config`].
 
+use std::time::Duration;
+
 use clap::Parser;
 use echo_server::Config;
 use proto::{Framing, MaxFrame, Wire};
 use transport::{
-    args::{BufferArgs, CommonArgs, parse_addr, parse_size},
+    ServerTlsArgs,
+    args::{BufferArgs, CommonArgs, parse_addr, parse_size, parse_timeout},
     cli::UsageError,
 };
 
@@ -29,11 +32,18 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "raw")]
     require_checksum: bool,
 
+    /// Longest time for a TLS handshake
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
+    handshake_timeout: Duration,
+
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 
     #[command(flatten)]
     buffers: BufferArgs,
+
+    #[command(flatten)]
+    tls: ServerTlsArgs,
 }
 
 impl TryFrom<Args> for Config {
@@ -47,6 +57,8 @@ impl TryFrom<Args> for Config {
             ..Framing::default()
         };
         Ok(Self {
+            tls: args.tls.load(&args.listen)?,
+            handshake_timeout: args.handshake_timeout,
             listen: args.listen,
             wire: if args.raw {
                 Wire::Raw

@@ -1,7 +1,9 @@
 //! What a server is told.
 
+use std::time::Duration;
+
 use proto::Wire;
-use transport::SocketOptions;
+use transport::{ServerTls, SocketOptions};
 
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
@@ -17,6 +19,11 @@ pub struct Config {
     pub write_buffer: Option<usize>,
     /// How each socket is set up.
     pub socket: SocketOptions,
+    /// How connections are encrypted.
+    pub tls: ServerTls,
+    /// Longest time from accepting a connection to the end of its TLS
+    /// handshake; the connection is closed within a second of it.
+    pub handshake_timeout: Duration,
 }
 
 impl Default for Config {
@@ -27,6 +34,8 @@ impl Default for Config {
             read_buffer: 64 * 1024,
             write_buffer: None,
             socket: SocketOptions::default(),
+            tls: ServerTls::default(),
+            handshake_timeout: Duration::from_secs(10),
         }
     }
 }

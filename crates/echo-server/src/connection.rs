@@ -1,34 +1,25 @@
 //! One connection's life: read, echo, close.
 
-use std::{
-    io::{self, Read, Write},
-    net::{Shutdown, TcpStream},
-    time::{Duration, Instant},
-};
+use std::io::{self, Write};
 
 use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
-use transport::SocketOptions;
+use transport::{ServerTls, SocketOptions};
 
 use crate::{Config, registry::Connection};
 
 /// Most bytes of a message that the log shows.
 const SHOWN: usize = 1024;
 
-/// What a refused peer may still be sending, in bytes and time. Closing with
-/// bytes unread resets the connection, and a reset destroys replies that the
-/// peer has not read yet.
-const LINGER_BYTES: usize = 64 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
-
 /// What every connection of a server does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     wire: Wire,
     read_buffer: usize,
     /// Bytes to collect before a write, of what one read brought.
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
+    pub(crate) tls: ServerTls,
 }
 
 impl From<&Config> for Plan {
@@ -38,27 +29,32 @@ impl From<&Config> for Plan {
             read_buffer: config.read_buffer,
             write_buffer: config.write_buffer.unwrap_or(usize::MAX),
             socket: config.socket,
+            tls: config.tls.clone(),
         }
     }
 }
 
 /// Serves one connection until it ends, and says why it did.
-pub(crate) fn serve(connection: &Connection, plan: Plan) {
+pub(crate) fn serve(connection: &Connection, plan: &Plan) {
     let peer = connection.peer;
+    if let Err(error) = connection.handshake() {
+        tracing::warn!("closing {peer}: {error}");
+        return connection.stream.linger();
+    }
     tracing::debug!("connection established from {peer}");
     match echo(connection, plan) {
         Ok(()) => tracing::debug!("connection closed by {peer}"),
         Err(Error::Io(error)) => tracing::debug!("connection lost from {peer}: {error}"),
         Err(error) => {
             tracing::warn!("closing {peer}: {error}");
-            linger(&connection.stream);
+            connection.stream.linger();
         }
     }
 }
 
 /// Sends all that is whole after a read back, straight from the read buffer,
 /// in one write unless smaller ones were asked for.
-fn echo(connection: &Connection, plan: Plan) -> Result<(), Error> {
+fn echo(connection: &Connection, plan: &Plan) -> Result<(), Error> {
     let mut stream = &connection.stream;
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     while let Received::Batch(batch) = reader.read(&mut stream)? {
@@ -113,28 +109,6 @@ fn log_messages(verb: &str, batch: &Batch<'_>) {
                 message.len()
             ),
             _ => tracing::debug!("{verb} message: {}", Escaped(message)),
-        }
-    }
-}
-
-/// Closes the way out and swallows what the peer is still sending, within
-/// bounds.
-#[inline(never)] // Its buffer would be on every connection's stack.
-fn linger(mut stream: &TcpStream) {
-    let deadline = Instant::now() + LINGER;
-    if stream.shutdown(Shutdown::Write).is_err() {
-        return;
-    }
-    let mut left = LINGER_BYTES;
-    let mut buf = [0; 4096];
-    while left > 0 {
-        let timeout = deadline.saturating_duration_since(Instant::now());
-        if timeout.is_zero() || stream.set_read_timeout(Some(timeout)).is_err() {
-            return;
-        }
-        match stream.read(&mut buf) {
-            Ok(0) | Err(_) => return,
-            Ok(n) => left = left.saturating_sub(n),
         }
     }
 }

@@ -2,13 +2,18 @@
 
 use std::{
     collections::HashMap,
-    net::{Shutdown, SocketAddr, TcpStream},
+    io,
+    net::{Shutdown, SocketAddr},
     ops::{AddAssign, Deref},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use proto::{Batch, qps::Counter};
+use transport::Stream;
 
 /// What went through one connection or all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +72,34 @@ impl Counters {
 /// A connection that is alive.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) peer: SocketAddr,
+    accepted: Instant,
+    /// Cleared by whoever ends the handshake: its thread, or the watcher.
+    in_handshake: AtomicBool,
     counters: Counters,
 }
 
 impl Connection {
+    /// Makes the TLS handshake, if there is one to make.
+    pub(crate) fn handshake(&self) -> io::Result<()> {
+        let outcome = self.stream.handshake(None);
+        let was_in_time = self.in_handshake.swap(false, Ordering::Relaxed);
+        if self.stream.has_handshake() && !was_in_time {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the TLS handshake took longer than --handshake-timeout",
+            ));
+        }
+        outcome
+    }
+
+    /// Whether the handshake has taken too long; said once.
+    fn overstays_handshake(&self, now: Instant, timeout: Duration) -> bool {
+        now.saturating_duration_since(self.accepted) >= timeout
+            && self.in_handshake.swap(false, Ordering::Relaxed)
+    }
+
     /// Counts one read and what it brought.
     pub(crate) fn count_read(&self, batch: &Batch<'_>) {
         self.counters.reads.add(1);
@@ -109,8 +136,10 @@ struct Inner {
 
 impl Registry {
     /// Adds a connection; it is removed when the returned guard is dropped.
-    pub(crate) fn register(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) -> Live {
+    pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> Live {
         let connection = Arc::new(Connection {
+            accepted: Instant::now(),
+            in_handshake: AtomicBool::new(stream.has_handshake()),
             stream,
             peer,
             counters: Counters::default(),
@@ -148,6 +177,17 @@ impl Registry {
         for connection in self.lock().live.values() {
             // One that the peer has closed already cannot be shut down.
             let _ = connection.stream.shutdown(how);
+        }
+    }
+
+    /// Ends the connections whose handshake takes longer than `timeout`. The
+    /// socket's own timeout would start again at every byte.
+    pub(crate) fn end_slow_handshakes(&self, timeout: Duration) {
+        let now = Instant::now();
+        for connection in self.lock().live.values() {
+            if connection.overstays_handshake(now, timeout) {
+                let _ = connection.stream.shutdown(Shutdown::Both);
+            }
         }
     }
 

@@ -30,6 +30,7 @@ const CUT: Duration = Duration::from_secs(1);
 pub struct Server {
     acceptor: Acceptor,
     local_addr: SocketAddr,
+    handshake_timeout: Duration,
 }
 
 /// Stops a server from another thread.
@@ -74,6 +75,7 @@ impl Server {
         Ok(Self {
             acceptor: Acceptor::new(listener, config, StopHandle::default())?,
             local_addr,
+            handshake_timeout: config.handshake_timeout,
         })
     }
 
@@ -100,7 +102,7 @@ impl Server {
     pub fn serve(self) -> Result<Summary> {
         let started = Instant::now();
         let registry = Arc::new(Registry::default());
-        let watcher = Watcher::spawn(Arc::clone(&registry))?;
+        let watcher = Watcher::spawn(Arc::clone(&registry), self.handshake_timeout)?;
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.

@@ -1,4 +1,5 @@
-//! The thread that watches all connections: it reports every second.
+//! The thread that watches all connections: every second it reports, and ends
+//! what has overstayed.
 
 use std::{
     sync::{
@@ -14,7 +15,7 @@ use proto::qps;
 
 use crate::registry::Registry;
 
-/// Time between two reports.
+/// Time between two looks at the connections.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Watcher {
@@ -24,13 +25,14 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn spawn(registry: Arc<Registry>) -> Result<Self> {
+    pub(crate) fn spawn(registry: Arc<Registry>, handshake_timeout: Duration) -> Result<Self> {
         let (alive, stopped) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("watcher".to_owned())
             .spawn(move || {
                 let mut report = Report::new();
                 while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    registry.end_slow_handshakes(handshake_timeout);
                     report.tick(&registry);
                 }
             })

@@ -39,7 +39,7 @@ impl TryFrom<Args> for Plan {
                 client.compress,
             )
             .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
-            server: client.dialer(),
+            server: client.dialer()?,
             timeout: client.timeout,
             read_buffer: client.buffers.read_buffer,
             // Bare bytes have no heartbeat, not even by default.

@@ -2,20 +2,20 @@
 //! that a lost server is noticed while nobody types.
 
 use std::{
-    net::TcpStream,
     sync::{Arc, mpsc::Sender},
     thread,
 };
 
 use anyhow::{Context, Result, anyhow};
 use proto::{Reader, Received, Writer};
+use transport::Stream;
 
 use crate::{args::Plan, event::Event};
 
-pub(crate) struct Network(Arc<TcpStream>);
+pub(crate) struct Network(Arc<Stream>);
 
 /// Starts reading; what comes goes to `events`, at last why nothing will.
-pub(crate) fn start(plan: &Plan, stream: TcpStream, events: Sender<Event>) -> Result<Network> {
+pub(crate) fn start(plan: &Plan, stream: Stream, events: Sender<Event>) -> Result<Network> {
     stream.set_write_timeout(Some(plan.timeout))?;
     let stream = Arc::new(stream);
     let network = Network(Arc::clone(&stream));

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::{ArgAction, Args};
 
-use crate::{Dialer, SocketOptions};
+use crate::{ClientTls, ClientTlsArgs, Dialer, SocketOptions};
 
 /// What every client is told about its connection.
 #[derive(Args, Clone, Debug)]
@@ -17,7 +18,8 @@ pub struct ClientArgs {
     #[arg(long)]
     pub raw: bool,
 
-    /// Longest wait for a connection, for each address tried
+    /// Longest wait for a connection, TLS handshake included, for each
+    /// address tried
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
     pub connect_timeout: Duration,
 
@@ -49,16 +51,33 @@ pub struct ClientArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub buffers: BufferArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub tls: ClientTlsArgs,
 }
 
 impl ClientArgs {
     /// How to reach the server.
+    ///
+    /// # Errors
+    ///
+    /// One line that says which file of certificates is no good.
+    pub fn dialer(&self) -> Result<Dialer> {
+        Ok(Dialer {
+            tls: self.tls.load()?,
+            ..self.plain_dialer()
+        })
+    }
+
+    /// The same without encryption, whatever was asked for.
     #[must_use]
-    pub fn dialer(&self) -> Dialer {
+    pub fn plain_dialer(&self) -> Dialer {
         Dialer {
             host: self.host.clone(),
             timeout: self.connect_timeout,
             socket: self.buffers.socket(),
+            tls: ClientTls::default(),
         }
     }
 }

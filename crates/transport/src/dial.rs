@@ -3,23 +3,26 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::{SocketOptions, buffer_sizes};
+use crate::{ClientTls, SocketOptions, Stream, buffer_sizes};
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     /// `name:port` or `address:port`.
     pub host: String,
-    /// Longest wait for a connection, for each address tried.
+    /// Longest wait for a connection, for each address tried; with the TLS
+    /// handshake, if there is one.
     pub timeout: Duration,
     /// How each socket is set up.
     pub socket: SocketOptions,
+    /// How the connection is encrypted.
+    pub tls: ClientTls,
 }
 
 impl Dialer {
@@ -33,7 +36,7 @@ impl Dialer {
     /// One line that names every address tried and what it said, as an
     /// [`io::Error`] of the last one's kind. A connection to itself counts as
     /// refused: nothing listens there.
-    pub fn dial(&self) -> Result<TcpStream> {
+    pub fn dial(&self) -> Result<Stream> {
         let host = &self.host;
         let addrs: Vec<SocketAddr> = host
             .to_socket_addrs()
@@ -62,7 +65,8 @@ impl Dialer {
         Err(io::Error::new(last.kind(), what).into())
     }
 
-    fn dial_addr(&self, addr: &SocketAddr) -> io::Result<TcpStream> {
+    fn dial_addr(&self, addr: &SocketAddr) -> io::Result<Stream> {
+        let deadline = Instant::now() + self.timeout;
         let socket = Socket::new(
             Domain::for_address(*addr),
             Type::STREAM,
@@ -79,6 +83,8 @@ impl Dialer {
         }
         self.socket.set_connected(&stream)?;
         tracing::debug!("{}", buffer_sizes(&stream)?);
+        let stream = self.tls.over(stream, &self.host)?;
+        stream.handshake(Some(deadline))?;
         Ok(stream)
     }
 }
@@ -105,6 +111,14 @@ mod tests {
             host: host.to_string(),
             timeout: Duration::from_secs(5),
             socket,
+            tls: ClientTls::default(),
+        }
+    }
+
+    fn dial_plain(host: &impl ToString, socket: SocketOptions) -> TcpStream {
+        match dialer(host, socket).dial().unwrap() {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(_) => unreachable!("nobody asked for it"),
         }
     }
 
@@ -127,7 +141,7 @@ mod tests {
     fn a_socket_is_set_up_as_told() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let stream = dialer(&addr, SocketOptions::default()).dial().unwrap();
+        let stream = dial_plain(&addr, SocketOptions::default());
         assert!(stream.nodelay().unwrap());
 
         let small = SocketOptions {
@@ -135,7 +149,7 @@ mod tests {
             recv_buffer: Some(8192),
             nagle: true,
         };
-        let stream = dialer(&addr, small).dial().unwrap();
+        let stream = dial_plain(&addr, small);
         assert!(!stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
         // Linux doubles what is asked for.

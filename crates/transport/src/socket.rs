@@ -64,16 +64,8 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// Writes as much as the send buffer takes at once and never waits.
-///
-/// With it a client that has more in flight than the sockets hold can turn to
-/// reading when the way out is full, instead of waiting for a peer that
-/// itself waits to be read.
-///
-/// # Errors
-///
-/// `WouldBlock` when the send buffer is full; else what the socket says.
-pub fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+/// See [`Stream::write_now`](crate::Stream::write_now).
+pub(crate) fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     #[cfg(unix)]
     {
         // std ignores SIGPIPE at start, so a closed peer is an error here too.

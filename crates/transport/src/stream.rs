@@ -1,0 +1,182 @@
+//! A connection's bytes, encrypted or not.
+
+use crate::{poll, socket::write_now, tls::TlsStream};
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant},
+};
+
+/// What a peer that is being closed may still be sending, in bytes and time.
+/// Closing with bytes unread resets the connection, and a reset destroys
+/// what the peer has not read yet.
+const LINGER_BYTES: usize = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A connected stream. As with [`TcpStream`], `&Stream` reads and writes, so
+/// one thread can read while another writes, and a third can shut it down.
+///
+/// Over TLS a peer that closes the connection without saying so within TLS
+/// looks like one that did: whoever reads knows whether the end came in the
+/// middle of something.
+#[derive(Debug)]
+pub enum Stream {
+    /// Bare TCP.
+    Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
+}
+
+/// What a [`wait`](Stream::wait) found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// There is something to read: bytes, the end, or an error.
+    Read,
+    /// Nothing to read, but the way out has room.
+    Write,
+    /// Neither within the timeout.
+    Neither,
+}
+
+impl Stream {
+    /// Agrees on keys with the peer; over bare TCP there is nothing to do.
+    ///
+    /// Blocks until the peer has done its part, or is shut down, or `deadline`
+    /// has passed; without one for as long as the peer likes.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is wrong with the peer or its certificate.
+    pub fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(stream) => stream.handshake(deadline),
+        }
+    }
+
+    /// Whether there is a [handshake](Self::handshake) to make.
+    #[must_use]
+    pub const fn has_handshake(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(_) => true,
+        }
+    }
+
+    /// Writes as much as the way out takes at once and never waits.
+    ///
+    /// With it a client that has more in flight than the sockets hold can turn
+    /// to reading when the way out is full, instead of waiting for a peer that
+    /// itself waits to be read.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when the way out is full: the next write has to begin with
+    /// the same bytes, since some of them may be under way encrypted. Else
+    /// what the socket says.
+    pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => write_now(socket, bytes),
+            Self::Tls(stream) => stream.write_now(bytes),
+        }
+    }
+
+    /// Waits until there is something to read, or room to write when that is
+    /// wanted too.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn wait(&self, for_room: bool, timeout: Duration) -> io::Result<Ready> {
+        if let Self::Tls(stream) = self
+            && stream.has_received()
+        {
+            return Ok(Ready::Read);
+        }
+        poll::wait(self.socket(), for_room, timeout)
+    }
+
+    /// Sets how long a read may wait; `None` for ever.
+    ///
+    /// # Errors
+    ///
+    /// What the socket says; zero is invalid.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket().set_read_timeout(timeout)
+    }
+
+    /// Sets how long a write may wait; `None` for ever.
+    ///
+    /// # Errors
+    ///
+    /// What the socket says; zero is invalid.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket().set_write_timeout(timeout)
+    }
+
+    /// Shuts the socket down at once; blocked reads and writes wake up.
+    ///
+    /// # Errors
+    ///
+    /// What the socket says, such as that the peer has closed it already.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().shutdown(how)
+    }
+
+    /// Says that no more will come and swallows what the peer is still
+    /// sending, 64 KiB or for 1 s at most, so that it can read all that was
+    /// sent to it.
+    #[inline(never)] // Its buffer would be on every connection's stack.
+    pub fn linger(&self) {
+        let deadline = Instant::now() + LINGER;
+        if let Self::Tls(stream) = self {
+            stream.say_goodbye();
+        }
+        let mut socket = self.socket();
+        if socket.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let mut left = LINGER_BYTES;
+        let mut buf = [0; 4096];
+        while left > 0 {
+            let timeout = deadline.saturating_duration_since(Instant::now());
+            if timeout.is_zero() || socket.set_read_timeout(Some(timeout)).is_err() {
+                return;
+            }
+            match socket.read(&mut buf) {
+                Ok(0) | Err(_) => return,
+                Ok(n) => left = left.saturating_sub(n),
+            }
+        }
+    }
+
+    const fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.socket(),
+        }
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => (&*socket).read(buf),
+            Stream::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => (&*socket).write(buf),
+            Stream::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    /// There is nothing to do: what a write took is with the system.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! What went wrong, in one line.
+
+use std::{
+    fmt::Write,
+    io,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    AlertDescription, CertificateError, Error, HandshakeType, InvalidMessage, OtherError,
+    pki_types::{ServerName, UnixTime},
+};
+
+/// An error of the TLS layer as one of the stream.
+pub(crate) fn io_error(error: &Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, in_words(error))
+}
+
+fn in_words(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(error) => format!("certificate refused: {}", certificate(error)),
+        Error::NoCertificatesPresented => {
+            "the peer has no certificate, and --tls-client-ca demands one".to_owned()
+        }
+        Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired => {
+                "the peer demands a client certificate: give --tls-client-cert and --tls-client-key"
+                    .to_owned()
+            }
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate => {
+                format!("the peer refused our certificate ({alert:?})")
+            }
+            _ => format!("the peer ended TLS with an alert ({alert:?})"),
+        },
+        // What a client gets from a server that echoes bare bytes.
+        Error::InappropriateHandshakeMessage {
+            got_type: HandshakeType::ClientHello,
+            ..
+        } => "the peer echoed our TLS greeting: it does not speak TLS, leave out --tls".to_owned(),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge
+            | InvalidMessage::InvalidEmptyPayload,
+        ) => format!("the peer does not speak TLS ({error})"),
+        _ => error.to_string(),
+    }
+}
+
+fn certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let mut words = format!("it is not for {}", name(expected));
+            if !presented.is_empty() {
+                let _ = write!(words, " but for {}", names(presented));
+            }
+            words + "; --tls-name says what name to expect"
+        }
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("it expired at {}", time(*not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("it is not valid before {}", time(*not_before))
+        }
+        CertificateError::UnknownIssuer => {
+            "its issuer is unknown; --tls-ca says whom to trust".to_owned()
+        }
+        CertificateError::BadSignature => {
+            "whoever signed it does not have the key of the authority to trust".to_owned()
+        }
+        CertificateError::Other(OtherError(error)) => match error.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "it is an authority's own, not a server's (CA:TRUE); --tls-pin takes it".to_owned()
+            }
+            _ => error.to_string(),
+        },
+        _ => error.to_string(),
+    }
+}
+
+fn name(name: &ServerName<'_>) -> String {
+    name.to_str().into_owned()
+}
+
+/// Names as webpki presents them, `DnsName("localhost")`, without the Rust.
+/// They are the peer's, so what could drive a terminal is escaped.
+fn names(presented: &[String]) -> String {
+    let names: Vec<String> = presented
+        .iter()
+        .map(|name| {
+            let value = name
+                .split_once('(')
+                .map_or(name.as_str(), |(_, value)| value);
+            let value = value.trim_end_matches(')').trim_matches('"');
+            value.escape_debug().to_string()
+        })
+        .collect();
+    names.join(", ")
+}
+
+fn time(time: UnixTime) -> String {
+    // 9999-12-31, the last that X.509 and this format can say.
+    let seconds = time.as_secs().min(253_402_300_799);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_a_certificate_drive_no_terminal() {
+        let presented = ["DnsName(\"a\u{1b}[2J\u{202e}\")", "IpAddress(127.0.0.1)"];
+        assert_eq!(
+            names(&presented.map(str::to_owned)),
+            "a\\u{1b}[2J\\u{202e}, 127.0.0.1"
+        );
+    }
+}
