@@ -34,6 +34,7 @@ pub(crate) struct Args {
 
     /// Longest time for a TLS handshake
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
+    #[arg(help_heading = "Encryption")]
     handshake_timeout: Duration,
 
     #[command(flatten)]
