@@ -28,9 +28,6 @@ const MAX_WRITE: usize = 4 * MAX_PLAINTEXT;
 const HANDSHAKE: u8 = 22;
 const ALERT: u8 = 21;
 
-/// A fatal alert in a record of its own (RFC 8446, section 6).
-const UNEXPECTED_MESSAGE: [u8; 7] = [ALERT, 3, 3, 0, 2, 2, 10];
-
 /// TLS over a socket, in both directions at once.
 ///
 /// A thread that waits for the socket holds no lock that the other direction
@@ -114,7 +111,7 @@ impl TlsStream {
                 return Err(closed_in_handshake());
             }
             if std::mem::take(&mut is_first) {
-                self.check_first_byte(&incoming)?;
+                incoming.check_first_byte()?;
             }
             let has_closed = incoming.decrypt(&mut lock(&self.session), usize::MAX);
             if let Some(error) = &incoming.failure {
@@ -124,19 +121,6 @@ impl TlsStream {
                 return Err(closed_in_handshake());
             }
         }
-    }
-
-    /// TLS begins with a handshake, or an alert that says why not. Whoever
-    /// speaks something else gets one in clear, by which it can tell.
-    fn check_first_byte(&self, incoming: &Incoming) -> io::Result<()> {
-        if let Some(&(HANDSHAKE | ALERT)) = incoming.buf.first() {
-            return Ok(());
-        }
-        let _ = write_now(&self.socket, &UNEXPECTED_MESSAGE);
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the peer does not speak TLS",
-        ))
     }
 
     /// Lets the next system call wait until `deadline`.
@@ -282,6 +266,18 @@ impl Incoming {
             self.start = self.end;
         }
         has_closed
+    }
+
+    /// TLS begins with a handshake, or an alert that says why not. Whoever
+    /// speaks something else can tell by the alert that is sent at the end.
+    fn check_first_byte(&self) -> io::Result<()> {
+        match self.buf.first() {
+            Some(&(HANDSHAKE | ALERT)) => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the peer does not speak TLS",
+            )),
+        }
     }
 }
 
