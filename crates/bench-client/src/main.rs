@@ -13,6 +13,8 @@ mod connection;
 mod embedded;
 mod load;
 mod report;
+#[allow(dead_code)] // until the load fills it in
+mod results;
 mod stats;
 
 use args::{Args, Plan};

@@ -1,0 +1,332 @@
+//! What a run brought: the schema of `--json`, and the only thing that the
+//! summary, the verdict, the page and the comparison look at.
+//!
+//! Times are in microseconds (`_us`) or seconds (`_s`), sizes in bytes, rates
+//! per second, shares and quantiles in 0..1. A field that does not apply is
+//! `null`. The number in `schema` rises whenever a field changes its meaning
+//! or goes away.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of this schema.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) schema: u32,
+    /// When the load began, in UTC, as RFC 3339.
+    pub(crate) started: String,
+    pub(crate) arguments: Arguments,
+    pub(crate) host: Host,
+    /// `null` when it was not measured.
+    pub(crate) noise_floor: Option<NoiseFloor>,
+    /// From the end of the warm-up to the last reply, or to the end that was
+    /// asked for, whichever is later. All rates are divided by it.
+    pub(crate) elapsed_s: f64,
+    pub(crate) connections: Connections,
+    pub(crate) messages: Messages,
+    /// Replies a second.
+    pub(crate) throughput: f64,
+    /// From the intended start in an open loop, from the send in a closed one.
+    pub(crate) latency: Distribution,
+    /// From the send; only in an open loop.
+    pub(crate) latency_uncorrected: Option<Distribution>,
+    /// How late messages were sent, against their intended start; only in an
+    /// open loop.
+    pub(crate) schedule_lag: Option<Distribution>,
+    /// Messages in flight over all connections, the mean of many looks.
+    pub(crate) in_flight_mean: f64,
+    pub(crate) cpu: Cpu,
+    pub(crate) series: Vec<Second>,
+    /// By kind; kinds that did not happen are left out.
+    pub(crate) failures: BTreeMap<String, u64>,
+    pub(crate) expectations: Vec<Expectation>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What the run was asked to do. Two runs compare when all but `host` agree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Arguments {
+    /// The server aimed at, as `host:port`.
+    pub(crate) host: String,
+    /// Whether the server ran inside this process.
+    pub(crate) with_server: bool,
+    /// `framed` or `raw`.
+    pub(crate) wire: String,
+    pub(crate) connections: u64,
+    /// Most messages in flight on a connection.
+    pub(crate) pipeline: u64,
+    /// Messages a second over all connections; `null` is a closed loop.
+    pub(crate) rate: Option<f64>,
+    pub(crate) duration_s: Option<f64>,
+    pub(crate) requests: Option<u64>,
+    pub(crate) warmup_s: f64,
+    pub(crate) ramp_s: f64,
+    /// As it was given: `64`, `64..4k`, `64,512,4k`.
+    pub(crate) size: String,
+    pub(crate) seed: u64,
+    /// 0: one byte repeated, 1: random bytes.
+    pub(crate) entropy: f64,
+    pub(crate) verify: bool,
+    pub(crate) checksum: bool,
+    pub(crate) compress: bool,
+    pub(crate) tls: bool,
+    pub(crate) heartbeat_s: Option<f64>,
+    pub(crate) read_buffer: u64,
+    pub(crate) write_buffer: Option<u64>,
+    pub(crate) send_buffer: Option<u64>,
+    pub(crate) recv_buffer: Option<u64>,
+    pub(crate) nodelay: bool,
+}
+
+/// Where the run was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Host {
+    pub(crate) version: String,
+    pub(crate) os: String,
+    pub(crate) kernel: Option<String>,
+    pub(crate) cpu_model: Option<String>,
+    /// Processors that this process may use.
+    pub(crate) processors: u64,
+}
+
+/// What this host adds to every latency, measured before the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NoiseFloor {
+    /// One look at the clock.
+    pub(crate) clock_us: f64,
+    /// How much longer than asked a short sleep takes.
+    pub(crate) sleep_overshoot_p50_us: f64,
+    pub(crate) sleep_overshoot_p99_us: f64,
+    /// From one thread waking another to that one running.
+    pub(crate) handover_p50_us: f64,
+    pub(crate) handover_p99_us: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Connections {
+    pub(crate) asked: u64,
+    pub(crate) opened: u64,
+    /// Right replies on each open connection.
+    pub(crate) replies: Vec<u64>,
+    pub(crate) replies_min: u64,
+    pub(crate) replies_median: u64,
+    pub(crate) replies_max: u64,
+    /// Jain's fairness index of `replies`: 1 is even, 1/n is all on one.
+    pub(crate) fairness: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Messages {
+    pub(crate) sent: u64,
+    /// Right replies.
+    pub(crate) replies: u64,
+    /// Without a reply when the run was ended.
+    pub(crate) unanswered: u64,
+    /// Of the right replies, one way.
+    pub(crate) payload_bytes: u64,
+    /// The same on the wire, headers and checksums included.
+    pub(crate) wire_bytes: u64,
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+}
+
+/// Latencies that were recorded with three significant digits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Distribution {
+    pub(crate) count: u64,
+    pub(crate) min_us: f64,
+    pub(crate) mean_us: f64,
+    pub(crate) stddev_us: f64,
+    pub(crate) max_us: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p90_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) p99_9_us: f64,
+    pub(crate) p99_99_us: f64,
+    /// The whole curve, rising, from quantile 0 towards 1; the steps halve
+    /// with the distance to 1.
+    pub(crate) curve: Vec<Point>,
+}
+
+/// A share `quantile` of the samples did not exceed `latency_us`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Point {
+    pub(crate) quantile: f64,
+    pub(crate) latency_us: f64,
+}
+
+/// Processor time between the end of the warm-up and the end of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cpu {
+    /// Of this process, its server's threads left out.
+    pub(crate) own_s: f64,
+    /// Of the embedded server's threads.
+    pub(crate) server_s: Option<f64>,
+    /// The share of all processors that `own_s` is.
+    pub(crate) own_share: f64,
+    /// The busy share of all processors, whoever used them; `null` where the
+    /// system does not say.
+    pub(crate) host_share: Option<f64>,
+}
+
+/// One second of the run, or what there was of the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Second {
+    /// When it ended, since the load began; warm-up included.
+    pub(crate) at_s: f64,
+    pub(crate) throughput: f64,
+    /// `null` without a reply.
+    pub(crate) p50_us: Option<f64>,
+    pub(crate) p99_us: Option<f64>,
+    pub(crate) max_us: Option<f64>,
+    pub(crate) in_flight: u64,
+    pub(crate) failures: u64,
+    /// Not in any other figure.
+    pub(crate) is_warmup: bool,
+}
+
+/// One `--expect` and how it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Expectation {
+    /// As it was given.
+    pub(crate) text: String,
+    /// In the unit it was given in.
+    pub(crate) measured: f64,
+    pub(crate) met: bool,
+}
+
+/// Whether the figures can be believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// No reason against it was found.
+    pub(crate) is_valid: bool,
+    /// Each with its remedy.
+    pub(crate) reasons: Vec<String>,
+}
+
+/// A run without a flaw, for tests to make flaws in.
+#[cfg(test)]
+pub(crate) fn sample() -> Results {
+    let curve = [
+        (0.0, 20.0),
+        (0.5, 40.0),
+        (0.75, 50.0),
+        (0.9, 60.0),
+        (0.99, 90.0),
+        (0.999, 150.0),
+        (0.9999, 400.0),
+        (1.0, 900.0),
+    ];
+    Results {
+        schema: SCHEMA,
+        started: "2026-11-24T12:00:00Z".to_owned(),
+        arguments: Arguments {
+            host: "127.0.0.1:60000".to_owned(),
+            with_server: false,
+            wire: "framed".to_owned(),
+            connections: 4,
+            pipeline: 1,
+            rate: None,
+            duration_s: Some(10.0),
+            requests: None,
+            warmup_s: 0.0,
+            ramp_s: 0.0,
+            size: "12".to_owned(),
+            seed: 1,
+            entropy: 1.0,
+            verify: true,
+            checksum: false,
+            compress: false,
+            tls: false,
+            heartbeat_s: None,
+            read_buffer: 65_536,
+            write_buffer: None,
+            send_buffer: None,
+            recv_buffer: None,
+            nodelay: true,
+        },
+        host: Host {
+            version: "0.1.0".to_owned(),
+            os: "linux".to_owned(),
+            kernel: Some("6.18.0".to_owned()),
+            cpu_model: Some("A Processor".to_owned()),
+            processors: 8,
+        },
+        noise_floor: Some(NoiseFloor {
+            clock_us: 0.03,
+            sleep_overshoot_p50_us: 55.0,
+            sleep_overshoot_p99_us: 70.0,
+            handover_p50_us: 5.0,
+            handover_p99_us: 12.0,
+        }),
+        elapsed_s: 10.0,
+        connections: Connections {
+            asked: 4,
+            opened: 4,
+            replies: vec![250_000; 4],
+            replies_min: 250_000,
+            replies_median: 250_000,
+            replies_max: 250_000,
+            fairness: 1.0,
+        },
+        messages: Messages {
+            sent: 1_000_000,
+            replies: 1_000_000,
+            unanswered: 0,
+            payload_bytes: 12_000_000,
+            wire_bytes: 16_000_000,
+            reads: 1_000_000,
+            writes: 1_000_000,
+        },
+        throughput: 100_000.0,
+        latency: Distribution {
+            count: 1_000_000,
+            min_us: 20.0,
+            mean_us: 40.0,
+            stddev_us: 10.0,
+            max_us: 900.0,
+            p50_us: 40.0,
+            p90_us: 60.0,
+            p99_us: 90.0,
+            p99_9_us: 150.0,
+            p99_99_us: 400.0,
+            curve: curve
+                .map(|(quantile, latency_us)| Point {
+                    quantile,
+                    latency_us,
+                })
+                .to_vec(),
+        },
+        latency_uncorrected: None,
+        schedule_lag: None,
+        in_flight_mean: 4.0,
+        cpu: Cpu {
+            own_s: 10.0,
+            server_s: None,
+            own_share: 0.125,
+            host_share: Some(0.3),
+        },
+        series: (1..=10)
+            .map(|second| Second {
+                at_s: f64::from(second),
+                throughput: 100_000.0,
+                p50_us: Some(40.0),
+                p99_us: Some(90.0),
+                max_us: Some(900.0),
+                in_flight: 4,
+                failures: 0,
+                is_warmup: false,
+            })
+            .collect(),
+        failures: BTreeMap::new(),
+        expectations: Vec::new(),
+        verdict: Verdict {
+            is_valid: true,
+            reasons: Vec::new(),
+        },
+    }
+}
