@@ -11,7 +11,13 @@ use transport::cli;
 mod args;
 mod connection;
 mod embedded;
+#[allow(dead_code)] // until there is a flag for it
+mod expect;
 mod load;
+#[allow(dead_code)] // until the load fills the results in
+mod output;
+#[allow(dead_code)] // until the load fills the results in
+mod percentile;
 mod report;
 #[allow(dead_code)] // until the load fills it in
 mod results;
