@@ -22,6 +22,8 @@ mod report;
 #[allow(dead_code)] // until the load fills it in
 mod results;
 mod stats;
+#[allow(dead_code)] // until the load fills the results in
+mod verdict;
 
 use args::{Args, Plan};
 use embedded::EmbeddedServer;
