@@ -1,3 +1,6 @@
 //! What people read of a run.
 
+pub(crate) mod histogram;
+mod latencies;
+pub(crate) mod summary;
 pub(crate) mod text;

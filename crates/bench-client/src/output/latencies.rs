@@ -1,0 +1,67 @@
+//! The latencies of a run as a table, with a histogram beside it.
+
+use std::fmt::{self, Formatter, Write as _};
+
+use crate::{
+    output::{histogram, text::COLUMNS},
+    results::{Distribution, Results},
+};
+
+/// Percentiles shown, and the quantiles they stand for.
+const PERCENTILES: [(&str, f64); 5] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+];
+
+/// Columns of a latency's name, and of each of its figures.
+const NAME_COLUMNS: usize = 8;
+const FIGURE_COLUMNS: usize = 14;
+
+/// Columns between the latencies and their histogram.
+const GAP: usize = 3;
+
+/// The latencies in one column or, of an open loop, in two, and beside them
+/// how the first of these is distributed.
+pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let latency = &results.latency;
+    if latency.count == 0 {
+        return Ok(());
+    }
+    let uncorrected = results.latency_uncorrected.as_ref();
+    let figures: Vec<_> = std::iter::once(latency).chain(uncorrected).collect();
+    let used = NAME_COLUMNS + FIGURE_COLUMNS * figures.len() + GAP;
+    let (heads, bars_head) = if uncorrected.is_some() {
+        (
+            "latency    corrected   uncorrected",
+            "replies by corrected latency",
+        )
+    } else {
+        ("latency", "replies by latency")
+    };
+    writeln!(f, "{heads:<used$}{bars_head}")?;
+    let mut bars = histogram::rows(latency, COLUMNS - used).into_iter();
+    let mut write_row = |name: &str, figure: &dyn Fn(&Distribution) -> Option<f64>| {
+        let mut row = format!("{:<NAME_COLUMNS$}", format!("  {name}"));
+        for distribution in &figures {
+            match figure(distribution) {
+                Some(us) => write!(row, "{us:>11.1} µs")?,
+                None => write!(row, "{:>11}   ", "-")?,
+            }
+        }
+        if let Some(bar) = bars.next() {
+            write!(row, "{:GAP$}{bar}", "")?;
+        }
+        writeln!(f, "{}", row.trim_end())
+    };
+    write_row("min", &|latency| Some(latency.min_us))?;
+    write_row("mean", &|latency| Some(latency.mean_us))?;
+    for (name, quantile) in PERCENTILES {
+        write_row(name, &|latency| {
+            latency.at(quantile).filter(|_| latency.supports(quantile))
+        })?;
+    }
+    write_row("max", &|latency| Some(latency.max_us))
+}
