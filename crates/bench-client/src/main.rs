@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 use transport::cli;
 
 mod args;
+#[allow(dead_code)] // until there is a command for it
+mod compare;
 mod connection;
 mod embedded;
 #[allow(dead_code)] // until there is a flag for it

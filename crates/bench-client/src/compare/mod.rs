@@ -1,0 +1,287 @@
+//! `bench-client compare`: two sides of one or more runs, and whether they
+//! differ by more than noise.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use transport::cli;
+
+use crate::{
+    output::text::wrap,
+    results::{Results, SCHEMA},
+};
+
+mod rank;
+mod table;
+
+use table::Table;
+
+/// Compares two sides of one or more saved runs
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CompareArgs {
+    /// Results of the first side: a file, or several with commas between them
+    #[arg(value_name = "A.json[,...]")]
+    a: String,
+
+    /// Results of the second side
+    #[arg(value_name = "B.json[,...]")]
+    b: String,
+
+    /// Compare runs whose arguments differ
+    #[arg(long)]
+    force: bool,
+}
+
+/// Reads both sides, and prints how they compare.
+///
+/// # Errors
+///
+/// A file that is no result of this schema; arguments that differ, unless
+/// they were forced; a closed stdout.
+pub(crate) fn run(args: &CompareArgs) -> Result<()> {
+    cli::print(compare(args)?)
+}
+
+fn compare(args: &CompareArgs) -> Result<String> {
+    let a = read_side(&args.a)?;
+    let b = read_side(&args.b)?;
+    let runs: Vec<&Run> = a.iter().chain(&b).collect();
+    let mut notes = differing_arguments(&runs)?;
+    if !notes.is_empty() && !args.force {
+        bail!("{}; --force compares them anyway", notes.join("; "));
+    }
+    notes.extend(warnings(&runs)?);
+
+    let mut text = String::new();
+    for note in &notes {
+        text.push_str(&wrap("warning: ", note));
+        text.push('\n');
+    }
+    let table = Table::new(&results(&a), &results(&b));
+    Ok(format!("{text}{table}"))
+}
+
+/// A file and what it holds.
+struct Run {
+    path: String,
+    results: Results,
+}
+
+fn results(side: &[Run]) -> Vec<&Results> {
+    side.iter().map(|run| &run.results).collect()
+}
+
+fn read_side(paths: &str) -> Result<Vec<Run>> {
+    let runs = paths
+        .split(',')
+        .map(|path| {
+            Ok(Run {
+                path: path.to_owned(),
+                results: read(Path::new(path)).with_context(|| format!("cannot read {path:?}"))?,
+            })
+        })
+        .collect::<Result<Vec<Run>>>()?;
+    let (count, max) = (runs.len() as u64, rank::MAX_RUNS);
+    ensure!(
+        count <= max,
+        "{count} runs on a side exceed the {max} that can be ranked"
+    );
+    Ok(runs)
+}
+
+fn read(path: &Path) -> Result<Results> {
+    let value: Value = serde_json::from_slice(&fs::read(path)?).context("it is no JSON")?;
+    // Before the rest, which another schema may have under other names.
+    let schema = value.get("schema").context("it has no schema number")?;
+    ensure!(
+        *schema == SCHEMA,
+        "its schema is {schema}, and this program reads {SCHEMA}"
+    );
+    serde_json::from_value(value).context("it is no result of a run")
+}
+
+/// What was asked of each run and not of the first, but for the host.
+fn differing_arguments(runs: &[&Run]) -> Result<Vec<String>> {
+    differing(runs, &["host"], |results| &results.arguments)
+}
+
+/// What weakens a comparison without forbidding it.
+fn warnings(runs: &[&Run]) -> Result<Vec<String>> {
+    let mut warnings = differing(runs, &[], |results| &results.host)?;
+    for run in runs {
+        let verdict = &run.results.verdict;
+        if !verdict.is_valid {
+            let reasons = verdict.reasons.join("; ");
+            warnings.push(format!("{} is SUSPECT: {reasons}", run.path));
+        }
+    }
+    Ok(warnings)
+}
+
+/// The fields of a part of the results in which a run differs from the first
+/// one, a line for each such run.
+fn differing<T: Serialize>(
+    runs: &[&Run],
+    ignored: &[&str],
+    part: impl Fn(&Results) -> &T,
+) -> Result<Vec<String>> {
+    let [first, others @ ..] = runs else {
+        return Ok(Vec::new());
+    };
+    // By name, so that no field that is added can be forgotten here.
+    let first_fields = serde_json::to_value(part(&first.results))?;
+    let mut lines = Vec::new();
+    for other in others {
+        let fields = serde_json::to_value(part(&other.results))?;
+        let differing: Vec<String> = first_fields
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| !ignored.contains(&name.as_str()))
+            .filter_map(|(name, value)| {
+                let other = fields.get(name)?;
+                (other != value).then(|| format!("{name} {value} and {other}"))
+            })
+            .collect();
+        if !differing.is_empty() {
+            let (a, b) = (&first.path, &other.path);
+            lines.push(format!("{a} and {b} differ: {}", differing.join(", ")));
+        }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::results::sample;
+
+    /// Files in a folder of its own, which goes away with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let id = std::process::id();
+            let path = std::env::temp_dir().join(format!("compare-{name}-{id}"));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self, name: &str, content: &str) -> String {
+            let path = self.0.join(name);
+            fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        }
+
+        fn results(&self, name: &str, change: impl FnOnce(&mut Results)) -> String {
+            let mut results = sample();
+            change(&mut results);
+            self.file(name, &serde_json::to_string(&results).unwrap())
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn compare(a: &str, b: &str, force: bool) -> Result<String> {
+        super::compare(&CompareArgs {
+            a: a.to_owned(),
+            b: b.to_owned(),
+            force,
+        })
+    }
+
+    #[test]
+    fn equal_arguments_compare_whatever_the_host() {
+        let folder = Folder::new("equal");
+        let a = folder.results("a", |_| ());
+        let b = folder.results("b", |results| {
+            results.arguments.host = "192.0.2.1:1".to_owned();
+            results.host.kernel = None;
+        });
+        let text = compare(&a, &b, false).unwrap();
+        assert!(
+            text.starts_with("warning: ") && text.contains("\nthroughput "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn differing_arguments_are_named_and_refused() {
+        let folder = Folder::new("differing");
+        let a = folder.results("a", |_| ());
+        let b = folder.results("b", |results| {
+            results.arguments.size = "64".to_owned();
+            results.arguments.tls = true;
+        });
+        // Across the sides and within one.
+        for (a, b) in [(&a, &b), (&format!("{a},{b}"), &a)] {
+            let error = compare(a, b, false).unwrap_err().to_string();
+            assert!(
+                error.contains(r#" differ: size "12" and "64", tls false and true; --force"#),
+                "{error}"
+            );
+            let text = compare(a, b, true).unwrap();
+            assert!(text.starts_with("warning: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_verdicts_are_warned_about() {
+        let run = |path: &str, results| Run {
+            path: path.to_owned(),
+            results,
+        };
+        let (a, mut b) = (run("a", sample()), run("b", sample()));
+        assert!(warnings(&[&a, &b]).unwrap().is_empty());
+        b.results.host.processors = 2;
+        b.results.verdict.is_valid = false;
+        b.results.verdict.reasons = vec!["it was bad: do better".to_owned()];
+        assert_eq!(
+            warnings(&[&a, &b]).unwrap(),
+            [
+                "a and b differ: processors 8 and 2",
+                "b is SUSPECT: it was bad: do better"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_what_is_wrong_in_one_line() {
+        let folder = Folder::new("bad");
+        let good = folder.results("good", |_| ());
+        for (bad, reason) in [
+            (folder.file("text", "qps 7"), "it is no JSON"),
+            (folder.file("cut", "{\"schema\": 1"), "it is no JSON"),
+            (folder.file("list", "[]"), "it has no schema number"),
+            (
+                folder.file("next", "{\"schema\": 2}"),
+                "its schema is 2, and this program reads 1",
+            ),
+            (
+                folder.file("empty", "{\"schema\": 1}"),
+                "it is no result of a run: missing field",
+            ),
+            (
+                folder.0.join("none").to_str().unwrap().to_owned(),
+                "No such file",
+            ),
+        ] {
+            let error = format!("{:#}", compare(&good, &bad, true).unwrap_err());
+            assert!(error.contains(reason) && error.contains(&bad), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+        let many = vec![good.as_str(); 13].join(",");
+        let error = compare(&many, &good, false).unwrap_err().to_string();
+        assert!(error.contains("13 runs on a side exceed"), "{error}");
+    }
+}
