@@ -2,5 +2,6 @@
 
 pub(crate) mod histogram;
 mod latencies;
+pub(crate) mod page;
 pub(crate) mod summary;
 pub(crate) mod text;
