@@ -11,8 +11,10 @@
 )]
 
 mod build;
+mod liar;
 mod process;
 pub mod tokio_peer;
 
 pub use build::program;
+pub use liar::{Behaviour, Liar};
 pub use process::{DEADLINE, Output, Process, Server, run, run_with_input};
