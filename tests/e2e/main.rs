@@ -15,6 +15,8 @@ mod encryption;
 mod exhaustion;
 mod handshakes;
 mod heartbeat;
+mod lies;
+mod measuring;
 mod peers;
 mod stopping;
 mod streams;

@@ -164,7 +164,7 @@ fn unknown_and_contradicting_options_are_refused() {
 }
 
 #[track_caller]
-fn assert_refused(program: &str, args: &[&str], named: &str) {
+pub(crate) fn assert_refused(program: &str, args: &[&str], named: &str) {
     let output = run(program, args).expect_code(2).expect_stdout("");
     let long_name = if named == "h" {
         "host"
