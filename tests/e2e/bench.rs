@@ -35,8 +35,8 @@ fn exactly_the_messages_asked_for_are_exchanged() {
                 "{output}"
             );
             assert_eq!(row(&output, "failures"), "none", "{output}");
-            for percentile in ["min", "mean", "p50", "p90", "p99", "p99.9", "max"] {
-                assert!(row(&output, percentile).ends_with(" µs"), "{output}");
+            for percentile in ["min", "mean", "p50", "p90", "max"] {
+                assert!(row(&output, percentile).contains(" µs"), "{output}");
             }
             let output = server.stop().expect_code(0);
             assert!(output.stderr.contains(": 7 connections, "), "{output}");
@@ -132,56 +132,86 @@ fn lying(header: usize, answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + '
     addr.to_string()
 }
 
-/// Row B1: each kind of wrong answer is counted as its kind.
+/// A message changed into a reply.
+type Lie = fn(&[u8]) -> Vec<u8>;
+
+/// Row B1: each kind of wrong answer is counted as its kind, and how many
+/// replies were right for all that.
 #[test]
 fn wrong_answers_are_counted_by_kind() {
-    let send = |bytes: &'static [u8]| {
-        move |stream: &mut TcpStream, _: &[u8]| {
-            let _ = stream.write_all(bytes);
+    let send = |lie: Lie| {
+        move |stream: &mut TcpStream, message: &[u8]| {
+            let _ = stream.write_all(&lie(message));
         }
     };
-    let close = |stream: &mut TcpStream, _: &[u8]| {
-        let _ = stream.shutdown(std::net::Shutdown::Both);
-    };
-    let close_after = |bytes: &'static [u8]| {
-        move |stream: &mut TcpStream, _: &[u8]| {
-            let _ = stream.write_all(bytes);
+    let send_and_close = |lie: Lie| {
+        move |stream: &mut TcpStream, message: &[u8]| {
+            let _ = stream.write_all(&lie(message));
             let _ = stream.shutdown(std::net::Shutdown::Write);
         }
     };
+    let framed = &[][..];
     let raw = &["--raw"][..];
-    for (mode, host, kind) in [
+    for (mode, host, kind, right) in [
         (
-            &[][..],
-            lying(4, send(b"\0\0\0\x0cHello World?")),
-            "1 wrong",
+            framed,
+            lying(4, send(|_| b"\0\0\0\x0cHello World!".into())),
+            "1 corrupt",
+            0,
         ),
-        (&[], lying(4, send(b"\0\0\0\x0bHello World")), "1 short"),
-        (&[], lying(4, send(b"\0\0\0\x00")), "1 short"),
-        (&[], lying(4, send(b"\0\0\0\x0dHello World!!")), "1 extra"),
         (
-            &[],
-            lying(4, send(b"\0\0\0\x0cHello World!\0\0\0\x0cHello World!")),
+            framed,
+            lying(4, send(|m| [b"\0\0\0\x0b", &m[4..15]].concat())),
+            "1 short",
+            0,
+        ),
+        (framed, lying(4, send(|_| vec![0; 4])), "1 short", 0),
+        (
+            framed,
+            lying(4, send(|m| [b"\0\0\0\x0d", &m[4..], b"!"].concat())),
             "1 extra",
+            0,
         ),
-        (&[], lying(4, close_after(b"\0\0\0\x0cHello")), "1 short"),
-        (&[], lying(4, send(b"\xff\xff\xff\xff")), "1 no frame"),
-        (&[], lying(4, close), "1 closed"),
-        (&[], lying(4, send(b"")), "1 timeout"),
-        (&[], lying(4, send(b"\0\0\0\x0cHel")), "1 short"),
-        (raw, lying(0, send(b"Hello World?")), "1 wrong"),
-        (raw, lying(0, send(b"Hello World!!")), "1 extra"),
-        (raw, lying(0, send(b"Hello")), "1 short"),
-        (raw, lying(0, close_after(b"Hello")), "1 short"),
-        (raw, lying(0, close), "1 closed"),
-        (raw, lying(0, send(b"")), "1 timeout"),
+        (framed, lying(4, send(|m| m.repeat(2))), "1 duplicate", 1),
+        (
+            framed,
+            lying(4, send_and_close(|m| m[..9].into())),
+            "1 short",
+            0,
+        ),
+        (framed, lying(4, send(|_| vec![255; 4])), "1 no frame", 0),
+        (
+            framed,
+            lying(4, send_and_close(|_| Vec::new())),
+            "1 closed",
+            0,
+        ),
+        (framed, lying(4, send(|_| Vec::new())), "1 timeout", 0),
+        (framed, lying(4, send(|m| m[..7].into())), "1 short", 0),
+        (
+            raw,
+            lying(0, send(|_| b"Hello World!".into())),
+            "1 corrupt",
+            0,
+        ),
+        (raw, lying(0, send(|m| [m, b"!"].concat())), "1 extra", 1),
+        (raw, lying(0, send(|m| m[..5].into())), "1 short", 0),
+        (
+            raw,
+            lying(0, send_and_close(|m| m[..5].into())),
+            "1 short",
+            0,
+        ),
+        (raw, lying(0, send_and_close(|_| Vec::new())), "1 closed", 0),
+        (raw, lying(0, send(|_| Vec::new())), "1 timeout", 0),
     ] {
         let args = ["-h", &host, "-c", "1", "-n", "1", "--timeout", "300ms"];
         let output = run("bench-client", &[mode, &args].concat()).expect_code(1);
         assert_eq!(row(&output, "failures"), kind, "{output}");
         let output =
             output.expect_stderr(&format!("bench-client: 1 failures against {host}: {kind}"));
-        assert!(row(&output, "round trips").starts_with("0 in "), "{output}");
+        let round_trips = row(&output, "round trips");
+        assert!(round_trips.starts_with(&format!("{right} in ")), "{output}");
     }
 }
 
@@ -196,7 +226,7 @@ fn after_a_wrong_reply_the_connection_goes_on() {
         let _ = stream.write_all(&reply);
     });
     let output = run("bench-client", &["-h", &host, "-c", "1", "-n", "100"]).expect_code(1);
-    assert_eq!(row(&output, "failures"), "10 wrong", "{output}");
+    assert_eq!(row(&output, "failures"), "10 corrupt", "{output}");
     assert!(
         row(&output, "round trips").starts_with("90 in "),
         "{output}"

@@ -1,26 +1,71 @@
 //! The command line, and how it becomes a [`Plan`].
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::Parser;
-use proto::{Wire, Writer};
+use clap::{Parser, Subcommand};
+use proto::Wire;
 use transport::{
     ClientTls, Dialer, ServerTls,
-    args::{ClientArgs, parse_count, parse_size, parse_timeout},
+    args::{ClientArgs, parse_count, parse_timeout},
     cli::UsageError,
 };
 
-/// Measures round trips: every connection sends a message, waits for its
-/// reply, checks it and sends the next
+use crate::{
+    compare::CompareArgs,
+    expect::{self, Expect},
+    load::sizes::Sizes,
+    output::generate::Kind,
+    plan::{Load, Messages, Output, Pace, Plan},
+    results::Arguments,
+};
+
+/// Measures round trips against an echo server, checks every reply, and says
+/// whether the figures can be believed
 #[derive(Debug, Parser)]
-#[command(version, disable_help_flag = true)]
+#[command(
+    version,
+    disable_help_flag = true,
+    args_conflicts_with_subcommands = true
+)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Args {
-    /// Connections, each with one message in flight
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Compare(CompareArgs),
+}
+
+/// What a run is told.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+
+    #[command(flatten)]
+    messages: MessageArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct LoadArgs {
+    /// Connections, each with a thread of its own
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
     connections: u64,
 
-    /// How long to send [default: until Ctrl-C]
+    /// How long to measure [default: until Ctrl-C]
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
     duration: Option<Duration>,
 
@@ -28,99 +73,167 @@ pub(crate) struct Args {
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
     requests: Option<u64>,
 
-    /// Payload of each message
-    #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = parse_size)]
-    size: u64,
+    /// Messages in flight on each connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
+    pipeline: usize,
+
+    /// Messages a second over all connections, sent on time whatever the
+    /// server does [default: the next when the last is back]
+    #[arg(short, long, value_name = "N", value_parser = parse_rate)]
+    rate: Option<f64>,
+
+    /// Run that long before measuring
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    warmup: Duration,
+
+    /// Spread the opening of connections over that long
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    ramp: Duration,
 
     /// Start an echo server in this process and aim at it
     #[arg(long, conflicts_with = "host")]
     with_server: bool,
-
-    #[command(flatten)]
-    pub(crate) client: ClientArgs,
 }
 
-/// What one run does.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) server: Dialer,
-    /// How the server in this process encrypts, if there is to be one.
-    pub(crate) own_server: Option<ServerTls>,
-    pub(crate) timeout: Duration,
-    pub(crate) heartbeat: Option<Duration>,
-    pub(crate) wire: Wire,
-    pub(crate) read_buffer: usize,
-    pub(crate) connections: u64,
-    pub(crate) duration: Option<Duration>,
-    pub(crate) requests: Option<u64>,
-    pub(crate) payload: Vec<u8>,
-    /// The payload as it is on the wire.
-    pub(crate) message: Vec<u8>,
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Messages")]
+struct MessageArgs {
+    /// Payload of each message: 64, any of 64..4k, or one of 64,512,4k
+    #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = Sizes::parse)]
+    size: Sizes,
+
+    /// Payloads and sizes depend on this number
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+
+    /// Share of random bytes in a payload, 0..1: 0 compresses best
+    #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
+    entropy: f64,
+
+    /// Do not look at what replies say
+    #[arg(long)]
+    no_verify: bool,
 }
 
-/// What the seed sends. Other sizes repeat or cut it.
-const MESSAGE: &[u8] = b"Hello World!";
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Results")]
+struct OutputArgs {
+    /// Fail with exit code 3 unless met: p99<5ms, qps>50k, errors=0; repeatable
+    #[arg(long, value_name = "EXPR", value_parser = expect::parse)]
+    expect: Vec<Expect>,
 
-/// Most connections: more than any machine has threads for.
+    /// Write the results as JSON; - is stdout, in place of the summary
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write an HDR histogram log, an interval a second
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
+
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Do not measure what this host itself adds
+    #[arg(long)]
+    no_noise_floor: bool,
+
+    /// Print the man page or a shell's completions and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    generate: Option<Kind>,
+}
+
+/// Most connections: more than any machine has threads for, and what fits
+/// into a message's mark.
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
-impl TryFrom<Args> for Plan {
+/// Most messages in flight on a connection: memory for each is taken.
+const MAX_PIPELINE: usize = 1 << 20;
+
+/// Least and most messages a second: one in a quarter of an hour, and one in
+/// a nanosecond.
+const RATES: std::ops::RangeInclusive<f64> = 1e-3..=1e9;
+
+impl RunArgs {
+    /// What to print instead of running.
+    pub(crate) const fn generate(&self) -> Option<Kind> {
+        self.output.generate
+    }
+}
+
+impl TryFrom<RunArgs> for Plan {
     type Error = anyhow::Error;
 
-    fn try_from(args: Args) -> Result<Self> {
+    fn try_from(args: RunArgs) -> Result<Self> {
+        let client = &args.client;
         let wire = Wire::of_client(
-            args.client.raw,
-            args.client.max_frame,
-            args.client.checksum,
-            args.client.compress,
+            client.raw,
+            client.max_frame,
+            client.checksum,
+            client.compress,
         )
         .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
-        if args.connections > MAX_CONNECTIONS {
-            let connections = args.connections;
+        let connections = args.load.connections;
+        if connections > MAX_CONNECTIONS {
             return Err(UsageError(format!(
                 "--connections: {connections} is more than the {MAX_CONNECTIONS} allowed"
             ))
             .into());
         }
-        // Bare bytes have no limit of their own; memory does.
-        if args.size > u64::from(proto::MAX_LEN) {
-            let (size, max) = (args.size, proto::MAX_LEN);
-            return Err(
-                UsageError(format!("--size: {size} bytes exceed the limit of {max}")).into(),
-            );
-        }
-        let payload: Vec<u8> = (0..args.size)
-            .zip(MESSAGE.iter().cycle())
-            .map(|(_, byte)| *byte)
-            .collect();
-        let mut message = Writer::new(wire);
-        message
-            .add(&payload)
-            .map_err(|error| UsageError(format!("--size against --max-frame: {error}")))?;
-        let (server, own_server) = if args.with_server {
-            let (server_tls, client_tls) = own_tls(args.client.tls.is_on())?;
-            let dialer = Dialer {
-                tls: client_tls,
-                ..args.client.plain_dialer()
-            };
-            (dialer, Some(server_tls))
-        } else {
-            (args.client.dialer()?, None)
+        let messages = Messages {
+            sizes: args.messages.size.clone(),
+            seed: args.messages.seed,
+            entropy: args.messages.entropy,
+            verify: !args.messages.no_verify,
         };
+        messages.check(wire)?;
+        let pace = args
+            .load
+            .rate
+            .map_or(Pace::Closed, |rate| Pace::Open { rate });
+        let (server, own_server) = server(&args)?;
         Ok(Self {
-            server,
+            arguments: arguments(&args),
             own_server,
-            timeout: args.client.timeout,
-            read_buffer: args.client.buffers.read_buffer,
-            heartbeat: args.client.heartbeat,
+            server,
+            timeout: client.timeout,
+            heartbeat: client.heartbeat,
             wire,
-            connections: args.connections,
-            duration: args.duration,
-            requests: args.requests,
-            message: message.raw().to_vec(),
-            payload,
+            read_buffer: client.buffers.read_buffer,
+            write_buffer: client.buffers.write_buffer.unwrap_or(usize::MAX),
+            load: Load {
+                connections,
+                pipeline: args.load.pipeline,
+                pace,
+                duration: args.load.duration,
+                requests: args.load.requests,
+                warmup: args.load.warmup,
+                ramp: args.load.ramp,
+                spin: pace.spin(),
+            },
+            messages,
+            expect: args.output.expect,
+            noise_floor: !args.output.no_noise_floor,
+            output: Output {
+                json: args.output.json,
+                hdr: args.output.hdr,
+                report: args.output.report,
+            },
         })
     }
+}
+
+/// How to reach the server, and how ours encrypts if it is in this process.
+fn server(args: &RunArgs) -> Result<(Dialer, Option<ServerTls>)> {
+    if !args.load.with_server {
+        return Ok((args.client.dialer()?, None));
+    }
+    let (server_tls, client_tls) = own_tls(args.client.tls.is_on())?;
+    let dialer = Dialer {
+        tls: client_tls,
+        ..args.client.plain_dialer()
+    };
+    Ok((dialer, Some(server_tls)))
 }
 
 /// The two ends of encryption with a server in this process.
@@ -129,5 +242,94 @@ fn own_tls(is_on: bool) -> Result<(ServerTls, ClientTls)> {
         transport::tls_pair()
     } else {
         Ok(Default::default())
+    }
+}
+
+/// What was asked for, as the results show it.
+fn arguments(args: &RunArgs) -> Arguments {
+    let (load, client) = (&args.load, &args.client);
+    let socket = client.buffers.socket();
+    let bytes = |size: usize| size as u64;
+    Arguments {
+        host: client.host.clone(),
+        with_server: load.with_server,
+        wire: if client.raw { "raw" } else { "framed" }.to_owned(),
+        connections: load.connections,
+        pipeline: load.pipeline as u64,
+        rate: load.rate,
+        duration_s: load.duration.map(|duration| duration.as_secs_f64()),
+        requests: load.requests,
+        warmup_s: load.warmup.as_secs_f64(),
+        ramp_s: load.ramp.as_secs_f64(),
+        size: args.messages.size.to_string(),
+        seed: args.messages.seed,
+        entropy: args.messages.entropy,
+        verify: !args.messages.no_verify,
+        checksum: client.checksum,
+        compress: client.compress,
+        tls: client.tls.is_on(),
+        heartbeat_s: client.heartbeat.map(|heartbeat| heartbeat.as_secs_f64()),
+        read_buffer: bytes(client.buffers.read_buffer),
+        write_buffer: client.buffers.write_buffer.map(bytes),
+        send_buffer: socket.send_buffer.map(bytes),
+        recv_buffer: socket.recv_buffer.map(bytes),
+        nodelay: !socket.nagle,
+    }
+}
+
+fn parse_pipeline(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=MAX_PIPELINE).contains(&count) => Ok(count),
+        _ => Err(format!("expected a whole number from 1 to {MAX_PIPELINE}")),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let (number, factor) = match text.strip_suffix('k') {
+        Some(number) => (number, 1e3),
+        None => match text.strip_suffix('M') {
+            Some(number) => (number, 1e6),
+            None => (text, 1.0),
+        },
+    };
+    match number.parse::<f64>() {
+        Ok(number) if RATES.contains(&(number * factor)) => Ok(number * factor),
+        _ => Err("expected messages a second, such as 0.5, 5000, 50k or 1.5M".to_owned()),
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+/// A duration that may be zero.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    if text == "0s" {
+        Ok(Duration::ZERO)
+    } else {
+        parse_timeout(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates() {
+        assert_eq!(parse_rate("0.5"), Ok(0.5));
+        assert_eq!(parse_rate("50k"), Ok(50_000.0));
+        assert_eq!(parse_rate("1.5M"), Ok(1_500_000.0));
+        for bad in ["", "0", "-1", "x", "inf", "nan", "1e300", "k"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
     }
 }

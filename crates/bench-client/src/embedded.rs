@@ -4,8 +4,9 @@ use std::{net::SocketAddr, thread, thread::JoinHandle};
 
 use anyhow::{Context, Result};
 use echo_server::{Config, Server, StopHandle, Summary};
-use proto::Wire;
 use transport::ServerTls;
+
+use crate::plan::Plan;
 
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
@@ -14,11 +15,11 @@ pub(crate) struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server on a free loopback port.
-    pub(crate) fn start(wire: Wire, tls: ServerTls) -> Result<Self> {
+    /// Starts a server on a free loopback port, for the clients of `plan`.
+    pub(crate) fn start(plan: &Plan, tls: ServerTls) -> Result<Self> {
         let server = Server::bind(&Config {
             listen: "127.0.0.1:0".to_owned(),
-            wire,
+            wire: plan.wire,
             tls,
             ..Config::default()
         })?;

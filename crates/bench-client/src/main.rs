@@ -1,34 +1,31 @@
 //! `bench-client`: measures round trips against an echo server.
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::CommandFactory;
 use transport::cli;
 
 mod args;
-#[allow(dead_code)] // until there is a command for it
 mod compare;
-mod connection;
+mod cpu;
 mod embedded;
-#[allow(dead_code)] // until there is a flag for it
 mod expect;
+mod host;
 mod load;
-#[allow(dead_code)] // until the load fills the results in
+mod measure;
+mod noise;
 mod output;
-#[allow(dead_code)] // until the load fills the results in
 mod percentile;
-mod report;
-#[allow(dead_code)] // until the load fills it in
+mod plan;
 mod results;
-mod stats;
-#[allow(dead_code)] // until the load fills the results in
+mod run;
 mod verdict;
 
-use args::{Args, Plan};
-use embedded::EmbeddedServer;
+use args::{Args, Command};
+
+/// Exit code of a run that missed an expectation.
+const MISSED: u8 = 3;
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -36,38 +33,23 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     // An embedded server would report every second what the client reports.
-    cli::log_to_stderr(args.client.common.verbose, &["echo_server"]);
-    cli::exit_code(args.try_into().and_then(run))
+    cli::log_to_stderr(args.run.client.common.verbose, &["echo_server"]);
+    let outcome = execute(args);
+    let has_missed = matches!(&outcome, Err(error) if error.is::<run::Missed>());
+    let code = cli::exit_code(outcome);
+    if has_missed {
+        ExitCode::from(MISSED)
+    } else {
+        code
+    }
 }
 
-fn run(mut plan: Plan) -> Result<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    cli::stop_on_signals(&stop)?;
-    let server = match plan.own_server.take() {
-        Some(tls) => {
-            let server = EmbeddedServer::start(plan.wire, tls)?;
-            plan.server.host = server.addr().to_string();
-            Some(server)
-        }
-        None => None,
-    };
-
-    let outcome = load::run(&plan, &stop)?;
-    if let Some(server) = server {
-        server.stop();
+fn execute(args: Args) -> Result<()> {
+    if let Some(kind) = args.run.generate() {
+        return output::generate::print(kind, Args::command());
     }
-    let printed = cli::print(report::Summary {
-        plan: &plan,
-        outcome: &outcome,
-    });
-
-    let failures = outcome.stats.failures.total();
-    if failures > 0 {
-        bail!(
-            "{failures} failures against {}: {}",
-            plan.server.host,
-            outcome.stats.failures
-        );
+    match args.command {
+        Some(Command::Compare(args)) => compare::run(&args),
+        None => run::run(&args.run.try_into()?),
     }
-    printed
 }

@@ -1,0 +1,163 @@
+//! Processor time: of a thread, of this process, of the whole machine.
+
+use std::{fs, time::Duration};
+
+/// The processor time that the calling thread has used, in user and kernel;
+/// `None` where the system does not say.
+#[cfg(unix)]
+pub(crate) fn thread_time() -> Option<Duration> {
+    read(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// The processor time that all threads of this process have used, those that
+/// have ended included; `None` where the system does not say.
+#[cfg(unix)]
+pub(crate) fn process_time() -> Option<Duration> {
+    read(rustix::time::ClockId::ProcessCPUTime)
+}
+
+#[cfg(unix)]
+fn read(clock: rustix::time::ClockId) -> Option<Duration> {
+    rustix::time::clock_gettime(clock).try_into().ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn thread_time() -> Option<Duration> {
+    None
+}
+
+#[cfg(not(unix))]
+pub(crate) fn process_time() -> Option<Duration> {
+    None
+}
+
+/// What all processors together have done since the machine was started, in
+/// ticks: usually 100 a second for each processor, so a share is coarse over
+/// less than a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HostTime {
+    busy: u64,
+    total: u64,
+}
+
+impl HostTime {
+    /// Reads the counters; `None` where the system has no `/proc/stat`.
+    ///
+    /// In a container they are those of the machine around it.
+    pub(crate) fn now() -> Option<Self> {
+        Self::parse(&fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// Sums the line of all processors: `cpu user nice system idle iowait irq
+    /// softirq steal guest guest_nice`, see proc(5).
+    ///
+    /// Idle and iowait are time that this process could have had. Steal is
+    /// not: a hypervisor gave it to another machine, so it counts as busy.
+    /// Guests are in user and nice already.
+    fn parse(stat: &str) -> Option<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+        let ticks: Vec<u64> = line
+            .split_ascii_whitespace()
+            .map_while(|field| field.parse().ok())
+            .collect();
+        let [user, nice, system, idle, iowait, irq, softirq, steal, ..] = *ticks else {
+            return None;
+        };
+        let busy = user + nice + system + irq + softirq + steal;
+        Some(Self {
+            busy,
+            total: busy + idle + iowait,
+        })
+    }
+
+    /// The busy share of all processors since `before`, in 0..1; `None` when
+    /// no tick has passed.
+    pub(crate) fn share_since(&self, before: &Self) -> Option<f64> {
+        let total = self.total.checked_sub(before.total)?;
+        let busy = self.busy.saturating_sub(before.busy);
+        // Iowait may go backwards, says proc(5), and the total with it.
+        (total > 0).then(|| (busy as f64 / total as f64).min(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        hint, thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// Computes until this thread has used `time`, or has had long to do so.
+    fn work(time: Duration) {
+        let (began, deadline) = (thread_time(), Instant::now() + Duration::from_secs(20));
+        while Instant::now() < deadline {
+            match (began, thread_time()) {
+                (Some(began), Some(now)) if now < began + time => hint::spin_loop(),
+                _ => break,
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_thread_has_its_own_time_and_its_process_has_that_too() {
+        let time = Duration::from_millis(50);
+        let (own, all) = (thread_time().unwrap(), process_time().unwrap());
+        thread::spawn(move || work(time)).join().unwrap();
+        assert!(process_time().unwrap() >= all + time);
+        // Starting and joining a thread takes much less than the thread took.
+        assert!(thread_time().unwrap() < own + time);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn waiting_takes_no_processor_time() {
+        let before = thread_time().unwrap();
+        thread::sleep(Duration::from_millis(50));
+        assert!(thread_time().unwrap() - before < Duration::from_millis(40));
+    }
+
+    #[test]
+    fn idle_and_iowait_are_not_busy_but_steal_is() {
+        let stat = "cpu  1 20 300 4000 50000 600000 7000000 80000000 1 20\ncpu0 9 9 9 9\n";
+        let time = HostTime::parse(stat).unwrap();
+        assert_eq!(time.busy, 87_600_321);
+        assert_eq!(time.total, 87_654_321);
+    }
+
+    #[test]
+    fn what_is_no_stat_has_no_time() {
+        for stat in [
+            "",
+            "intr 1 2 3",
+            "cpu0 1 2 3 4 5 6 7 8",
+            "cpu  1 2 3 4 5 6 7",
+            "cpu  1 2 3 4 5 6 x 8",
+        ] {
+            assert_eq!(HostTime::parse(stat), None, "{stat}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_of_the_ticks_between() {
+        let before = HostTime {
+            busy: 50,
+            total: 100,
+        };
+        let share = |busy, total| HostTime { busy, total }.share_since(&before);
+        assert_eq!(share(60, 140), Some(0.25));
+        assert_eq!(share(50, 140), Some(0.0));
+        assert_eq!(share(70, 110), Some(1.0));
+        assert_eq!(share(50, 100), None);
+        assert_eq!(share(40, 90), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_machine_has_been_busy() {
+        let time = HostTime::now().unwrap();
+        assert!(time.busy > 0 && time.busy <= time.total, "{time:?}");
+    }
+}

@@ -1,0 +1,334 @@
+//! One connection's loop: send what is due, read what comes, until the end.
+
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use proto::{Error, FrameError, HEADER_LEN, Reader, Received, Writer};
+use transport::{Liveness, Ready, Stream, Vitality};
+
+use super::{
+    Link,
+    failure::Failure,
+    replies::{Flight, Replies},
+    schedule::Schedule,
+};
+use crate::{cpu, plan::Plan};
+
+/// The empty frame, which the server echoes like any other.
+const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
+
+/// A connection with its load.
+pub(crate) struct Connection<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) link: &'a Link,
+    /// No further message is to be sent.
+    pub(crate) ending: &'a AtomicBool,
+    pub(crate) schedule: Schedule,
+    pub(crate) random: fastrand::Rng,
+    pub(crate) replies: Replies<'a>,
+    /// Messages that are still to be sent, those of the warm-up not counted.
+    pub(crate) left: u64,
+    /// From when on messages count.
+    pub(crate) measured_from: Instant,
+    pub(crate) traffic: Traffic,
+    reader: Reader,
+    writer: Writer,
+    /// Bytes of the writer that the stream has.
+    written: usize,
+    liveness: Liveness,
+    /// Longest wait for the socket before the time is looked at.
+    patience: Duration,
+    /// Whether the last read ended inside a frame.
+    is_split: bool,
+}
+
+/// What went out and came in since the end of the warm-up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) sent: u64,
+    /// System calls that sent or brought something.
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
+    /// What this thread had used of the processor when it began.
+    pub(crate) cpu_before: Option<Duration>,
+}
+
+/// Everything that a connection starts with.
+pub(crate) struct Start<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) link: &'a Link,
+    pub(crate) ending: &'a AtomicBool,
+    pub(crate) schedule: Schedule,
+    pub(crate) random: fastrand::Rng,
+    pub(crate) replies: Replies<'a>,
+    pub(crate) messages: u64,
+    pub(crate) measured_from: Instant,
+}
+
+impl<'a> Connection<'a> {
+    pub(crate) fn new(start: Start<'a>) -> io::Result<Self> {
+        let Start {
+            plan,
+            link,
+            ending,
+            schedule,
+            random,
+            replies,
+            messages,
+            measured_from,
+        } = start;
+        if matches!(schedule, Schedule::Open(_)) {
+            wake_up_on_time();
+        }
+        let patience = plan.heartbeat.unwrap_or(plan.timeout).min(plan.timeout);
+        link.stream.set_read_timeout(Some(patience))?;
+        link.stream.set_write_timeout(Some(patience))?;
+        Ok(Self {
+            plan,
+            link,
+            ending,
+            schedule,
+            random,
+            replies,
+            left: messages,
+            measured_from,
+            traffic: Traffic::default(),
+            reader: Reader::new(plan.wire, plan.read_buffer),
+            writer: Writer::new(plan.wire),
+            written: 0,
+            liveness: Liveness::new(plan.heartbeat, Instant::now()),
+            patience,
+            is_split: false,
+        })
+    }
+
+    /// Runs the load to its end and returns when that was.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the connection early, and when.
+    pub(crate) fn run(&mut self) -> Result<Instant, (Failure, Instant)> {
+        let mut now = Instant::now();
+        loop {
+            let is_ending = self.ending.load(Ordering::Relaxed);
+            match self.step(now, is_ending) {
+                Ok(Some(later)) => now = later,
+                Ok(None) => return Ok(now),
+                Err(failure) => return Err((failure, now)),
+            }
+        }
+    }
+
+    /// Sends what is due at `now`, then waits until something happens; `None`
+    /// when nothing more will.
+    fn step(&mut self, now: Instant, is_ending: bool) -> Result<Option<Instant>, Failure> {
+        if !is_ending {
+            self.fill(now)?;
+        }
+        self.flush()?;
+        self.link
+            .in_flight
+            .store(self.replies.in_flight.len() as u64);
+        if !self.unsent().is_empty() {
+            return self.wait_for_room(now).map(Some);
+        }
+        let has_more = !is_ending && self.left > 0;
+        if self.replies.in_flight.is_empty() && !has_more {
+            return Ok(None);
+        }
+        let has_room = self.replies.in_flight.len() < self.plan.load.pipeline;
+        match self.schedule.due() {
+            Some(due) if has_more && has_room => self.wait_until(due, now).map(Some),
+            _ => self.receive(now).map(Some),
+        }
+    }
+
+    /// Composes the messages that are due, as many as there is room for.
+    fn fill(&mut self, now: Instant) -> Result<(), Failure> {
+        while self.left > 0 && self.replies.in_flight.len() < self.plan.load.pipeline {
+            let Some(intended) = self.schedule.take(now) else {
+                break;
+            };
+            let is_warmup = intended < self.measured_from;
+            if !is_warmup {
+                if self.traffic.sent == 0 {
+                    self.traffic = Traffic {
+                        cpu_before: cpu::thread_time(),
+                        ..Traffic::default()
+                    };
+                }
+                self.traffic.sent += 1;
+                self.left -= 1;
+            }
+            let len = self.plan.messages.sizes.pick(&mut self.random);
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let sequence = self.replies.sent;
+            self.replies.sent += 1;
+            let before = self.writer.raw().len();
+            let payload = self.replies.payloads.message(sequence, len);
+            // The largest size was tried when the plan was made.
+            self.writer.add(payload).map_err(|_| Failure::Lost)?;
+            self.replies.in_flight.push_back(Flight {
+                sequence,
+                len,
+                wire_len: self.writer.raw().len() - before,
+                intended,
+                sent: now,
+                is_warmup,
+            });
+            if self.unsent().len() >= self.plan.write_buffer {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unsent(&self) -> &[u8] {
+        self.writer.raw().get(self.written..).unwrap_or_default()
+    }
+
+    /// Sends what the stream takes at once.
+    fn flush(&mut self) -> Result<(), Failure> {
+        while !self.unsent().is_empty() {
+            match self.link.stream.write_now(self.unsent()) {
+                Ok(sent) => {
+                    self.written += sent;
+                    self.traffic.writes += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if transport::is_timeout(&error) => return Ok(()),
+                Err(error) => return Err(failure_of_io(&error)),
+            }
+        }
+        self.writer.clear();
+        self.written = 0;
+        Ok(())
+    }
+
+    /// The way out is full: waits for room, or reads, since the server may
+    /// wait for that.
+    fn wait_for_room(&mut self, now: Instant) -> Result<Instant, Failure> {
+        match self.wait(true, self.patience)? {
+            Ready::Read => self.receive(now),
+            Ready::Write => Ok(Instant::now()),
+            Ready::Neither => self.look_at_time(),
+        }
+    }
+
+    /// Reads until the next message is due. The last stretch is spent looking
+    /// again and again: a sleeping thread wakes up late.
+    fn wait_until(&mut self, due: Instant, now: Instant) -> Result<Instant, Failure> {
+        let left = due.saturating_duration_since(now);
+        let sleep = left.saturating_sub(self.plan.load.spin);
+        if !sleep.is_zero() {
+            return match self.wait(false, sleep.min(self.patience))? {
+                Ready::Read => self.receive(now),
+                Ready::Write | Ready::Neither => self.look_at_time(),
+            };
+        }
+        let mut now = now;
+        while now < due {
+            if self.wait(false, Duration::ZERO)? == Ready::Read {
+                return self.receive(now);
+            }
+            now = Instant::now();
+        }
+        Ok(now)
+    }
+
+    fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
+        let ready = self.link.stream.wait(for_room, timeout);
+        ready.map_err(|error| failure_of_io(&error))
+    }
+
+    /// Reads once and takes what came. Returns when that was.
+    fn receive(&mut self, now: Instant) -> Result<Instant, Failure> {
+        let mut stream: &Stream = &self.link.stream;
+        let batch = match self.reader.read(&mut stream) {
+            Ok(Received::Batch(batch)) => batch,
+            Ok(Received::Closed) if self.replies.is_inside_reply() => return Err(Failure::Short),
+            Ok(Received::Closed) => return Err(Failure::Closed),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
+            Err(Error::Io(error)) if transport::is_timeout(&error) => return self.look_at_time(),
+            Err(error) => return Err(failure_of(&error)),
+        };
+        // One look at the clock ends these round trips and starts the next.
+        let now = Instant::now();
+        self.traffic.reads += 1;
+        self.is_split = batch.is_split();
+        if !batch.is_empty() {
+            self.liveness.heard(now);
+        }
+        let in_flight = self.replies.in_flight.len();
+        self.replies.take(&batch, self.plan.wire, now)?;
+        self.link.failures.store(self.replies.failures.total());
+        if self.replies.in_flight.len() == in_flight {
+            // However much comes, the first message waits.
+            self.check_time(now)?;
+        }
+        Ok(now)
+    }
+
+    fn look_at_time(&mut self) -> Result<Instant, Failure> {
+        let now = Instant::now();
+        self.check_time(now).map(|()| now)
+    }
+
+    /// Ends a round trip that takes too long: the socket's timeout starts
+    /// again at every byte, the deadline does not. Sends a heartbeat if it is
+    /// time for one, or gives the server up; in the middle of a message nothing
+    /// can be sent, and its echo has to do.
+    fn check_time(&mut self, now: Instant) -> Result<(), Failure> {
+        let first = self.replies.in_flight.front();
+        if first.is_some_and(|first| now.duration_since(first.sent) >= self.plan.timeout) {
+            return Err(if self.is_split || self.replies.is_inside_reply() {
+                Failure::Short
+            } else {
+                Failure::Timeout
+            });
+        }
+        match self.liveness.check(now) {
+            Vitality::Ask if self.unsent().is_empty() => {
+                let mut stream: &Stream = &self.link.stream;
+                self.replies.echoes_due += 1;
+                io::Write::write_all(&mut stream, &HEARTBEAT).map_err(|error| failure_of_io(&error))
+            }
+            Vitality::Alive | Vitality::Ask => Ok(()),
+            Vitality::Dead(_) => Err(Failure::Dead),
+        }
+    }
+}
+
+/// Linux lets a sleeping thread wake up 50 µs late, to wake up several at once
+/// (`PR_SET_TIMERSLACK`, prctl(2)); 1 ns turns that off for this thread.
+#[cfg(target_os = "linux")]
+fn wake_up_on_time() {
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
+/// Elsewhere timers are as the system has them; the schedule's lag shows it.
+#[cfg(not(target_os = "linux"))]
+fn wake_up_on_time() {}
+
+fn failure_of(error: &Error) -> Failure {
+    match error {
+        Error::Io(error) => failure_of_io(error),
+        Error::Refused {
+            error: FrameError::BadChecksum { .. } | FrameError::BadCompression { .. },
+            ..
+        } => Failure::Corrupt,
+        Error::Refused { .. } => Failure::NoFrame,
+        Error::Truncated { .. } => Failure::Short,
+    }
+}
+
+fn failure_of_io(error: &io::Error) -> Failure {
+    match error.kind() {
+        // What a write says after the reset.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
+        _ => Failure::Lost,
+    }
+}

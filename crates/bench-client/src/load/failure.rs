@@ -1,0 +1,115 @@
+//! What can go wrong, and how often it did.
+
+use std::collections::BTreeMap;
+
+/// What can go wrong with a connection or a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The connection was refused.
+    Refused,
+    /// The connection could not be opened for another reason.
+    Connect,
+    /// There was no thread for the connection.
+    Thread,
+    /// A reply had other bytes than its message, or its checksum or
+    /// compression was bad.
+    Corrupt,
+    /// A reply had fewer bytes than its message.
+    Short,
+    /// More came than was asked for: a longer reply, or one of nothing.
+    Extra,
+    /// A message was answered again.
+    Duplicate,
+    /// A reply came before that of an earlier message.
+    Reordered,
+    /// A reply belonged to another connection.
+    OtherConnection,
+    /// There was no reply in time.
+    Timeout,
+    /// The server closed the connection before the reply.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// The connection failed in another way.
+    Lost,
+    /// What came was no frame.
+    NoFrame,
+    /// No frame came, not even the echo of a heartbeat.
+    Dead,
+}
+
+impl Failure {
+    /// In the order of the variants.
+    const NAMES: [&str; 15] = [
+        "refused",
+        "connect",
+        "thread",
+        "corrupt",
+        "short",
+        "extra",
+        "duplicate",
+        "reordered",
+        "other connection",
+        "timeout",
+        "closed",
+        "reset",
+        "lost",
+        "no frame",
+        "dead",
+    ];
+}
+
+/// How often each [`Failure`] happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Failures {
+    by_kind: [u64; Failure::NAMES.len()],
+    total: u64,
+}
+
+impl Failures {
+    pub(crate) fn add(&mut self, failure: Failure) {
+        self.by_kind[failure as usize] += 1;
+        self.total += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.by_kind.iter_mut().zip(other.by_kind) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Those that happened, by name.
+    pub(crate) fn by_name(&self) -> BTreeMap<String, u64> {
+        Failure::NAMES
+            .iter()
+            .zip(self.by_kind)
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| ((*name).to_owned(), count))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_named() {
+        let mut failures = Failures::default();
+        assert!(failures.by_name().is_empty());
+        failures.add(Failure::Dead);
+        failures.add(Failure::Short);
+        failures.add(Failure::Short);
+        let expected = [("dead".to_owned(), 1), ("short".to_owned(), 2)];
+        assert_eq!(failures.by_name(), expected.into());
+        assert_eq!(failures.total(), 3);
+        let mut all = failures;
+        all.merge(&failures);
+        assert_eq!(all.total(), 6);
+    }
+}
