@@ -9,6 +9,7 @@
 //! | `framed-10`, `framed-300` | `echo-server` | `echo-server --raw`, both under `bench-client` |
 //! | `pipelined-16`, `pipelined-128` | `echo-server` | tokio-util's codec forwarding frames; 12 bytes, 10 connections |
 //! | `large-64k`, `large-1m` | `echo-server` | the same; 2 connections |
+//! | `client-1`, `client-16` | `bench-client`, 10 connections with 1 or 16 in flight | a bare loop of writes and reads; both against `echo-server` |
 //!
 //! With `--peer` every case is run against that server instead: one built from
 //! an earlier commit, for instance.
@@ -39,6 +40,8 @@ fn main() {
             "pipelined-128",
             "large-64k",
             "large-1m",
+            "client-1",
+            "client-16",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -49,6 +52,9 @@ fn main() {
         print_row(case, &pairs);
     }
 }
+
+/// The side that is no `bench-client`, where the server is the same.
+const BARE: bool = true;
 
 struct Options {
     cases: Vec<String>,
@@ -95,11 +101,16 @@ fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
         Some(peer) => (Side::peer(peer), is_raw),
         None if is_raw => panic!("{case} needs --peer ADDR"),
         None if case.starts_with("framed") => (Side::ours(&["--raw"]), true),
+        None if case.starts_with("client") => (Side::peer(&ours.host), BARE),
         None => (Side::tokio(), false),
     };
     let measure = |side: &Side, raw: bool| match case {
-        "raw-10" | "framed-10" => closed_loop(&side.host, raw, 10, options.seconds),
-        "raw-300" | "framed-300" => closed_loop(&side.host, raw, 300, options.seconds),
+        "raw-10" | "framed-10" => closed_loop(&side.host, raw, 10, 1, options.seconds),
+        "raw-300" | "framed-300" => closed_loop(&side.host, raw, 300, 1, options.seconds),
+        "client-1" if raw == BARE => batches(side.addr(), 10, 1, 12, time),
+        "client-16" if raw == BARE => batches(side.addr(), 10, 16, 12, time),
+        "client-1" => closed_loop(&side.host, raw, 10, 1, options.seconds),
+        "client-16" => closed_loop(&side.host, raw, 10, 16, options.seconds),
         "pipelined-16" => batches(side.addr(), 10, 16, 12, time),
         "pipelined-128" => batches(side.addr(), 10, 128, 12, time),
         "large-64k" => batches(side.addr(), 2, 1, 64 << 10, time),
@@ -160,9 +171,11 @@ impl Side {
 }
 
 /// What `bench-client` measures.
-fn closed_loop(host: &str, raw: bool, connections: u32, seconds: u64) -> f64 {
-    let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
-    let mut args = vec!["-h", host, "-c", &connections, "-d", &duration];
+fn closed_loop(host: &str, raw: bool, connections: u32, in_flight: u32, seconds: u64) -> f64 {
+    let (connections, in_flight) = (connections.to_string(), in_flight.to_string());
+    let duration = format!("{seconds}s");
+    let mut args = vec!["-h", host, "-c", &connections, "--pipeline", &in_flight];
+    args.extend(["-d", &duration, "--no-noise-floor"]);
     if raw {
         args.push("--raw");
     }

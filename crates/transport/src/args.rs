@@ -9,6 +9,7 @@ use crate::{ClientTls, ClientTlsArgs, Dialer, SocketOptions};
 
 /// What every client is told about its connection.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
 pub struct ClientArgs {
     /// Server to talk to, as host:port
     #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{ArgAction, Args};
 use serde::Serialize;
 use serde_json::Value;
 use transport::cli;
@@ -33,6 +33,10 @@ pub(crate) struct CompareArgs {
     /// Compare runs whose arguments differ
     #[arg(long)]
     force: bool,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// Reads both sides, and prints how they compare.

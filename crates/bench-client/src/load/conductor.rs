@@ -25,6 +25,10 @@ pub(crate) const LOOK: Duration = Duration::from_millis(10);
 /// Time between two entries of the series.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What is left of the last second is no entry of its own if it is shorter:
+/// its rates would say little.
+const SHORTEST_SECOND: Duration = Duration::from_millis(100);
+
 /// How long the last replies may take once the run is to end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -334,7 +338,10 @@ impl<'a> Conductor<'a> {
             failures: self.not_opened + failures - failures_before,
             is_warmup,
         };
-        self.outcome.series.push(second);
+        match self.outcome.series.last_mut() {
+            Some(last) if length < SHORTEST_SECOND => last.failures += second.failures,
+            _ => self.outcome.series.push(second),
+        }
         self.watch.second(&second, length, shown)
     }
 
