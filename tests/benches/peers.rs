@@ -105,11 +105,10 @@ fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
         None => (Side::tokio(), false),
     };
     let measure = |side: &Side, raw: bool| match case {
-        "raw-10" | "framed-10" => closed_loop(&side.host, raw, 10, 1, options.seconds),
         "raw-300" | "framed-300" => closed_loop(&side.host, raw, 300, 1, options.seconds),
         "client-1" if raw == BARE => batches(side.addr(), 10, 1, 12, time),
         "client-16" if raw == BARE => batches(side.addr(), 10, 16, 12, time),
-        "client-1" => closed_loop(&side.host, raw, 10, 1, options.seconds),
+        "raw-10" | "framed-10" | "client-1" => closed_loop(&side.host, raw, 10, 1, options.seconds),
         "client-16" => closed_loop(&side.host, raw, 10, 16, options.seconds),
         "pipelined-16" => batches(side.addr(), 10, 16, 12, time),
         "pipelined-128" => batches(side.addr(), 10, 128, 12, time),

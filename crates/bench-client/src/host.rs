@@ -21,7 +21,7 @@ pub(crate) fn here() -> Host {
 #[cfg(unix)]
 fn kernel() -> Option<String> {
     let uname = rustix::system::uname();
-    Some(uname.release().to_string_lossy().into_owned())
+    uname.release().to_str().ok().map(str::to_owned)
 }
 
 #[cfg(not(unix))]

@@ -201,6 +201,7 @@ mod tests {
             a: a.to_owned(),
             b: b.to_owned(),
             force,
+            help: None,
         })
     }
 

@@ -281,6 +281,7 @@ impl<'a> Conductor<'a> {
                 self.outcome.in_flight += self.in_flight() as f64;
                 self.looks += 1;
             }
+            self.end_overdue(now - clock.start);
             clock.next_look = now + LOOK;
         }
         if now >= clock.next_second {
@@ -306,6 +307,21 @@ impl<'a> Conductor<'a> {
         }
         self.clock = Some(clock);
         Ok(())
+    }
+
+    /// Ends connections whose first message in flight waits too long, `now`
+    /// after the load began.
+    fn end_overdue(&self, now: Duration) {
+        let Some(latest) = now.checked_sub(self.plan.timeout) else {
+            return;
+        };
+        let latest = u64::try_from(latest.as_nanos()).unwrap_or(u64::MAX);
+        for link in &self.links {
+            let since = link.waiting_since.load();
+            if since > 0 && since <= latest && !link.overdue.swap(true, Ordering::Relaxed) {
+                let _ = link.stream.shutdown(Shutdown::Both);
+            }
+        }
     }
 
     fn in_flight(&self) -> u64 {

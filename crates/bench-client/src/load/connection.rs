@@ -31,15 +31,16 @@ pub(crate) struct Connection<'a> {
     pub(crate) replies: Replies<'a>,
     /// Messages that are still to be sent, those of the warm-up not counted.
     pub(crate) left: u64,
-    /// From when on messages count.
-    pub(crate) measured_from: Instant,
+    /// When the load began, and from when on messages count.
+    began: Instant,
+    measured_from: Instant,
     pub(crate) traffic: Traffic,
     reader: Reader,
     writer: Writer,
     /// Bytes of the writer that the stream has.
     written: usize,
     liveness: Liveness,
-    /// Longest wait for the socket before the time is looked at.
+    /// Longest wait for the socket before it may be time for a heartbeat.
     patience: Duration,
     /// Whether the last read ended inside a frame.
     is_split: bool,
@@ -65,6 +66,7 @@ pub(crate) struct Start<'a> {
     pub(crate) random: fastrand::Rng,
     pub(crate) replies: Replies<'a>,
     pub(crate) messages: u64,
+    pub(crate) began: Instant,
     pub(crate) measured_from: Instant,
 }
 
@@ -78,14 +80,15 @@ impl<'a> Connection<'a> {
             random,
             replies,
             messages,
+            began,
             measured_from,
         } = start;
         if matches!(schedule, Schedule::Open(_)) {
             wake_up_on_time();
         }
-        let patience = plan.heartbeat.unwrap_or(plan.timeout).min(plan.timeout);
-        link.stream.set_read_timeout(Some(patience))?;
-        link.stream.set_write_timeout(Some(patience))?;
+        // The conductor ends what takes too long: a timeout on the socket would
+        // cost every read a timer in the kernel.
+        link.stream.set_read_timeout(plan.heartbeat)?;
         Ok(Self {
             plan,
             link,
@@ -94,13 +97,14 @@ impl<'a> Connection<'a> {
             random,
             replies,
             left: messages,
+            began,
             measured_from,
             traffic: Traffic::default(),
             reader: Reader::new(plan.wire, plan.read_buffer),
             writer: Writer::new(plan.wire),
             written: 0,
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
-            patience,
+            patience: plan.heartbeat.unwrap_or(plan.timeout),
             is_split: false,
         })
     }
@@ -129,9 +133,13 @@ impl<'a> Connection<'a> {
             self.fill(now)?;
         }
         self.flush()?;
-        self.link
-            .in_flight
-            .store(self.replies.in_flight.len() as u64);
+        let in_flight = &self.replies.in_flight;
+        let since = match in_flight.front() {
+            Some(first) => nanos_since(self.began, first.sent) + 1,
+            None => 0,
+        };
+        self.link.waiting_since.store(since);
+        self.link.in_flight.store(in_flight.len() as u64);
         if !self.unsent().is_empty() {
             return self.wait_for_room(now).map(Some);
         }
@@ -200,7 +208,7 @@ impl<'a> Connection<'a> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if transport::is_timeout(&error) => return Ok(()),
-                Err(error) => return Err(failure_of_io(&error)),
+                Err(error) => return Err(self.failure_of_io(&error)),
             }
         }
         self.writer.clear();
@@ -241,7 +249,7 @@ impl<'a> Connection<'a> {
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
         let ready = self.link.stream.wait(for_room, timeout);
-        ready.map_err(|error| failure_of_io(&error))
+        ready.map_err(|error| self.failure_of_io(&error))
     }
 
     /// Reads once and takes what came. Returns when that was.
@@ -249,11 +257,10 @@ impl<'a> Connection<'a> {
         let mut stream: &Stream = &self.link.stream;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
-            Ok(Received::Closed) if self.replies.is_inside_reply() => return Err(Failure::Short),
-            Ok(Received::Closed) => return Err(Failure::Closed),
+            Ok(Received::Closed) => return Err(self.failure_of_close()),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
             Err(Error::Io(error)) if transport::is_timeout(&error) => return self.look_at_time(),
-            Err(error) => return Err(failure_of(&error)),
+            Err(error) => return Err(self.failure_of(&error)),
         };
         // One look at the clock ends these round trips and starts the next.
         let now = Instant::now();
@@ -262,11 +269,9 @@ impl<'a> Connection<'a> {
         if !batch.is_empty() {
             self.liveness.heard(now);
         }
-        let in_flight = self.replies.in_flight.len();
         self.replies.take(&batch, self.plan.wire, now)?;
         self.link.failures.store(self.replies.failures.total());
-        if self.replies.in_flight.len() == in_flight {
-            // However much comes, the first message waits.
+        if batch.is_empty() {
             self.check_time(now)?;
         }
         Ok(now)
@@ -277,29 +282,57 @@ impl<'a> Connection<'a> {
         self.check_time(now).map(|()| now)
     }
 
-    /// Ends a round trip that takes too long: the socket's timeout starts
-    /// again at every byte, the deadline does not. Sends a heartbeat if it is
-    /// time for one, or gives the server up; in the middle of a message nothing
-    /// can be sent, and its echo has to do.
+    /// Sends a heartbeat if it is time for one, or gives the server up; in the
+    /// middle of a message nothing can be sent, and its echo has to do.
     fn check_time(&mut self, now: Instant) -> Result<(), Failure> {
-        let first = self.replies.in_flight.front();
-        if first.is_some_and(|first| now.duration_since(first.sent) >= self.plan.timeout) {
-            return Err(if self.is_split || self.replies.is_inside_reply() {
-                Failure::Short
-            } else {
-                Failure::Timeout
-            });
-        }
         match self.liveness.check(now) {
             Vitality::Ask if self.unsent().is_empty() => {
                 let mut stream: &Stream = &self.link.stream;
                 self.replies.echoes_due += 1;
-                io::Write::write_all(&mut stream, &HEARTBEAT).map_err(|error| failure_of_io(&error))
+                io::Write::write_all(&mut stream, &HEARTBEAT)
+                    .map_err(|error| self.failure_of_io(&error))
             }
             Vitality::Alive | Vitality::Ask => Ok(()),
             Vitality::Dead(_) => Err(Failure::Dead),
         }
     }
+
+    /// Why the stream has ended.
+    fn failure_of_close(&self) -> Failure {
+        if self.is_split || self.replies.is_inside_reply() {
+            Failure::Short
+        } else if self.link.overdue.load(Ordering::Relaxed) {
+            Failure::Timeout
+        } else {
+            Failure::Closed
+        }
+    }
+
+    fn failure_of(&self, error: &Error) -> Failure {
+        match error {
+            Error::Io(error) => self.failure_of_io(error),
+            Error::Refused {
+                error: FrameError::BadChecksum { .. } | FrameError::BadCompression { .. },
+                ..
+            } => Failure::Corrupt,
+            Error::Refused { .. } => Failure::NoFrame,
+            Error::Truncated { .. } => Failure::Short,
+        }
+    }
+
+    fn failure_of_io(&self, error: &io::Error) -> Failure {
+        match error.kind() {
+            _ if self.link.overdue.load(Ordering::Relaxed) => self.failure_of_close(),
+            // What a write says after the reset.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
+            _ => Failure::Lost,
+        }
+    }
+}
+
+fn nanos_since(began: Instant, instant: Instant) -> u64 {
+    let since = instant.saturating_duration_since(began);
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Linux lets a sleeping thread wake up 50 µs late, to wake up several at once
@@ -312,23 +345,3 @@ fn wake_up_on_time() {
 /// Elsewhere timers are as the system has them; the schedule's lag shows it.
 #[cfg(not(target_os = "linux"))]
 fn wake_up_on_time() {}
-
-fn failure_of(error: &Error) -> Failure {
-    match error {
-        Error::Io(error) => failure_of_io(error),
-        Error::Refused {
-            error: FrameError::BadChecksum { .. } | FrameError::BadCompression { .. },
-            ..
-        } => Failure::Corrupt,
-        Error::Refused { .. } => Failure::NoFrame,
-        Error::Truncated { .. } => Failure::Short,
-    }
-}
-
-fn failure_of_io(error: &io::Error) -> Failure {
-    match error.kind() {
-        // What a write says after the reset.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
-        _ => Failure::Lost,
-    }
-}

@@ -144,6 +144,11 @@ impl Gate {
 #[repr(align(64))]
 struct Link {
     stream: Stream,
+    /// When the first message in flight was sent, in nanoseconds since the
+    /// load began, plus one; zero when there is none.
+    waiting_since: Gauge,
+    /// Set when that message was given up, before the stream is shut down.
+    overdue: AtomicBool,
     in_flight: Gauge,
     failures: Gauge,
 }
@@ -201,6 +206,8 @@ fn drive(plan: &Plan, index: u64, shared: &Shared, reports: &Sender<Report>) {
     };
     let link = Arc::new(Link {
         stream,
+        waiting_since: Gauge::default(),
+        overdue: AtomicBool::new(false),
         in_flight: Gauge::default(),
         failures: Gauge::default(),
     });
@@ -243,6 +250,7 @@ fn converse(plan: &Plan, index: u64, start: Instant, link: &Link, shared: &Share
     };
     link.failures.store(done.failures.total());
     link.in_flight.store(0);
+    link.waiting_since.store(0);
     let waiting = replies.in_flight.iter().filter(|flight| !flight.is_warmup);
     done.unanswered = waiting.count() as u64;
     done.replies = replies.right;
@@ -291,6 +299,7 @@ fn begin<'a>(
             plan.load.connections,
         ),
         messages: share(plan, index),
+        began: start,
         measured_from: start + plan.load.warmup,
     })
 }

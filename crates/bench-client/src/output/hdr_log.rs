@@ -13,6 +13,13 @@ use hdrhistogram::{
     serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder},
 };
 
+/// Where the tools look for the version of the format.
+const VERSION: &str = "[Histogram log format version 1.3]";
+
+/// The names of the columns; the crate reads them, but does not write them.
+const LEGEND: &str =
+    r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
+
 /// Nanoseconds in the unit of the log's column of maxima: milliseconds, which
 /// the public tools take for granted.
 const MAX_VALUE_DIVISOR: f64 = 1e6;
@@ -72,17 +79,19 @@ impl HdrLog {
 
 fn write(mut out: impl Write, started: SystemTime, inbox: &Receiver<Interval>) -> Result<()> {
     let mut serializer = V2DeflateSerializer::new();
-    {
-        let mut log = IntervalLogWriterBuilder::new()
-            .add_comment("[Latencies in nanoseconds, maxima in milliseconds]")
-            .with_start_time(started)
-            .with_base_time(started)
-            .with_max_value_divisor(MAX_VALUE_DIVISOR)
-            .begin_log_with(&mut out, &mut serializer)?;
-        for interval in inbox {
-            log.write_histogram(&interval.latencies, interval.start, interval.length, None)
-                .map_err(io::Error::other)?;
-        }
+    IntervalLogWriterBuilder::new()
+        .add_comment(VERSION)
+        .with_start_time(started)
+        // Without a base, readers guess what the intervals count from.
+        .with_base_time(started)
+        .begin_log_with(&mut out, &mut serializer)?;
+    writeln!(out, "{LEGEND}")?;
+    let mut log = IntervalLogWriterBuilder::new()
+        .with_max_value_divisor(MAX_VALUE_DIVISOR)
+        .begin_log_with(&mut out, &mut serializer)?;
+    for interval in inbox {
+        log.write_histogram(&interval.latencies, interval.start, interval.length, None)
+            .map_err(io::Error::other)?;
     }
     out.flush()?;
     Ok(())
