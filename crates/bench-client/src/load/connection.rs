@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{Error, FrameError, HEADER_LEN, Reader, Received, Writer};
+use proto::{Error, FrameError, HEADER_LEN, Reader, Received};
 use transport::{Liveness, Ready, Stream, Vitality};
 
 use super::{
     Link,
     failure::Failure,
+    outbox::Outbox,
     replies::{Flight, Replies},
     schedule::Schedule,
 };
@@ -36,9 +37,7 @@ pub(crate) struct Connection<'a> {
     measured_from: Instant,
     pub(crate) traffic: Traffic,
     reader: Reader,
-    writer: Writer,
-    /// Bytes of the writer that the stream has.
-    written: usize,
+    outbox: Outbox,
     liveness: Liveness,
     /// Longest wait for the socket before it may be time for a heartbeat.
     patience: Duration,
@@ -101,8 +100,7 @@ impl<'a> Connection<'a> {
             measured_from,
             traffic: Traffic::default(),
             reader: Reader::new(plan.wire, plan.read_buffer),
-            writer: Writer::new(plan.wire),
-            written: 0,
+            outbox: Outbox::new(plan.wire),
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
             patience: plan.heartbeat.unwrap_or(plan.timeout),
             is_split: false,
@@ -140,7 +138,7 @@ impl<'a> Connection<'a> {
         };
         self.link.waiting_since.store(since);
         self.link.in_flight.store(in_flight.len() as u64);
-        if !self.unsent().is_empty() {
+        if !self.outbox.unsent().is_empty() {
             return self.wait_for_room(now).map(Some);
         }
         let has_more = !is_ending && self.left > 0;
@@ -175,44 +173,28 @@ impl<'a> Connection<'a> {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             let sequence = self.replies.sent;
             self.replies.sent += 1;
-            let before = self.writer.raw().len();
             let payload = self.replies.payloads.message(sequence, len);
             // The largest size was tried when the plan was made.
-            self.writer.add(payload).map_err(|_| Failure::Lost)?;
+            let wire_len = self.outbox.add(payload).map_err(|_| Failure::Lost)?;
             self.replies.in_flight.push_back(Flight {
                 sequence,
                 len,
-                wire_len: self.writer.raw().len() - before,
+                wire_len,
                 intended,
                 sent: now,
                 is_warmup,
             });
-            if self.unsent().len() >= self.plan.write_buffer {
+            if self.outbox.unsent().len() >= self.plan.write_buffer {
                 self.flush()?;
             }
         }
         Ok(())
     }
 
-    fn unsent(&self) -> &[u8] {
-        self.writer.raw().get(self.written..).unwrap_or_default()
-    }
-
     /// Sends what the stream takes at once.
     fn flush(&mut self) -> Result<(), Failure> {
-        while !self.unsent().is_empty() {
-            match self.link.stream.write_now(self.unsent()) {
-                Ok(sent) => {
-                    self.written += sent;
-                    self.traffic.writes += 1;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if transport::is_timeout(&error) => return Ok(()),
-                Err(error) => return Err(self.failure_of_io(&error)),
-            }
-        }
-        self.writer.clear();
-        self.written = 0;
+        let flushed = self.outbox.flush(&self.link.stream);
+        self.traffic.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
     }
 
@@ -286,7 +268,7 @@ impl<'a> Connection<'a> {
     /// middle of a message nothing can be sent, and its echo has to do.
     fn check_time(&mut self, now: Instant) -> Result<(), Failure> {
         match self.liveness.check(now) {
-            Vitality::Ask if self.unsent().is_empty() => {
+            Vitality::Ask if self.outbox.unsent().is_empty() => {
                 let mut stream: &Stream = &self.link.stream;
                 self.replies.echoes_due += 1;
                 io::Write::write_all(&mut stream, &HEARTBEAT)

@@ -8,7 +8,9 @@
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
 //! | `recorder` | from the threads to the figures |
+//! | `outbox` | what is composed and not yet sent |
 //! | `conductor` | the thread that starts, watches and ends them |
+//! | `outcome` | what it all brought |
 
 use std::{
     io,
@@ -27,6 +29,8 @@ use transport::Stream;
 mod conductor;
 mod connection;
 mod failure;
+mod outbox;
+mod outcome;
 pub(crate) mod payload;
 mod recorder;
 mod replies;
@@ -34,9 +38,9 @@ mod schedule;
 pub(crate) mod sizes;
 
 use conductor::Conductor;
-pub(crate) use conductor::{Outcome, Watch};
 use connection::{Connection, Start, Traffic};
 pub(crate) use failure::{Failure, Failures};
+pub(crate) use outcome::{Outcome, Watch};
 pub(crate) use recorder::Measured;
 use recorder::{Recorder, Shard};
 use replies::Replies;
