@@ -90,7 +90,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
 
-    /// Start an echo server in this process and aim at it
+    /// Start an echo server in this process, with the same buffers, and aim
+    /// at it
     #[arg(long, conflicts_with = "host")]
     with_server: bool,
 }

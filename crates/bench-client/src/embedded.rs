@@ -15,11 +15,15 @@ pub(crate) struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server on a free loopback port, for the clients of `plan`.
+    /// Starts a server on a free loopback port, for the clients of `plan`. It
+    /// buffers as they do.
     pub(crate) fn start(plan: &Plan, tls: ServerTls) -> Result<Self> {
         let server = Server::bind(&Config {
             listen: "127.0.0.1:0".to_owned(),
             wire: plan.wire,
+            read_buffer: plan.read_buffer,
+            write_buffer: Some(plan.write_buffer),
+            socket: plan.server.socket,
             tls,
             ..Config::default()
         })?;
