@@ -20,6 +20,7 @@ mod percentile;
 mod plan;
 mod results;
 mod run;
+mod spread;
 mod verdict;
 
 use args::{Args, Command};

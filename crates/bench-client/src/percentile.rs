@@ -43,6 +43,12 @@ impl Distribution {
     pub(crate) fn supports(&self, quantile: f64) -> bool {
         self.count as f64 >= samples_needed(quantile)
     }
+
+    /// The latency at `quantile`, in microseconds, if there are enough samples
+    /// to speak of it.
+    pub(crate) fn supported(&self, quantile: f64) -> Option<f64> {
+        self.at(quantile).filter(|_| self.supports(quantile))
+    }
 }
 
 /// Samples that it takes to speak of `quantile`.

@@ -136,6 +136,13 @@ pub(crate) struct Messages {
     pub(crate) writes: u64,
 }
 
+impl Messages {
+    /// What each right reply has of `total`; `None` without one.
+    pub(crate) fn each(&self, total: f64) -> Option<f64> {
+        (self.replies > 0).then(|| total / self.replies as f64)
+    }
+}
+
 /// Latencies that were recorded with three significant digits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Distribution {

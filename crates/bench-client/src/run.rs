@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
@@ -15,7 +14,7 @@ use crate::{
     embedded::EmbeddedServer,
     load::{self, Measured, Watch},
     measure, noise,
-    output::{hdr_log::HdrLog, live::Live, page, summary::Summary},
+    output::{create, hdr_log::HdrLog, json, live::Live, page, summary::Summary},
     plan::Plan,
     results::{Results, Second},
     verdict,
@@ -71,11 +70,8 @@ pub(crate) fn measure(plan: &Plan, stop: &AtomicBool, watch: &mut dyn Watch) -> 
 
 /// Says how it went, by the exit code as well.
 fn conclude(plan: &Plan, results: &Results) -> Result<()> {
-    let to_stdout = plan.output.json.as_deref() == Some(Path::new("-"));
-    let printed = if to_stdout {
-        serde_json::to_string(results)
-            .map_err(Into::into)
-            .and_then(cli::print)
+    let printed = if json::is_stdout(plan.output.json.as_deref()) {
+        json::print(results)
     } else {
         cli::print(Summary(results).to_string().trim_end())
     };
@@ -110,17 +106,13 @@ struct Files {
 impl Files {
     fn create(plan: &Plan) -> Result<Self> {
         let output = &plan.output;
-        let json = output
-            .json
-            .as_deref()
-            .filter(|path| *path != Path::new("-"));
         Ok(Self {
             live: Some(Live::new(plan.load)),
             hdr: match &output.hdr {
                 Some(path) => Some(HdrLog::start(create(path)?, SystemTime::now())?),
                 None => None,
             },
-            json: json.map(create).transpose()?,
+            json: json::create(output.json.as_deref())?,
             report: output.report.as_deref().map(create).transpose()?,
         })
     }
@@ -130,11 +122,8 @@ impl Files {
         if let Some(hdr) = self.hdr {
             hdr.finish().context("cannot write the HDR log")?;
         }
-        if let Some(mut json) = self.json {
-            serde_json::to_writer_pretty(&mut json, results).context("cannot write the JSON")?;
-            json.write_all(b"\n")
-                .and_then(|()| json.flush())
-                .context("cannot write the JSON")?;
+        if let Some(file) = self.json {
+            json::write(file, results)?;
         }
         if let Some(mut report) = self.report {
             report
@@ -144,11 +133,6 @@ impl Files {
         }
         Ok(())
     }
-}
-
-fn create(path: &Path) -> Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(BufWriter::new(file))
 }
 
 impl Watch for Files {

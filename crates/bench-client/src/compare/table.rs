@@ -6,6 +6,7 @@ use crate::{
     compare::rank,
     output::text::{Latency, wrap},
     results::Results,
+    spread::Spread,
 };
 
 /// Chance above which a difference is taken for noise.
@@ -21,26 +22,20 @@ type Show = fn(f64) -> String;
 const ROWS: [(&str, Figure, Show); 8] = [
     ("throughput", |r| Some(r.throughput), rate),
     ("mean", |r| measured(r, r.latency.mean_us), time),
-    ("p50", |r| percentile(r, 0.5), time),
-    ("p90", |r| percentile(r, 0.9), time),
-    ("p99", |r| percentile(r, 0.99), time),
-    ("p99.9", |r| percentile(r, 0.999), time),
-    ("cpu/message", |r| per_message(r, r.cpu.own_s), time),
-    ("server cpu", |r| per_message(r, r.cpu.server_s?), time),
+    ("p50", |r| r.latency.supported(0.5), time),
+    ("p90", |r| r.latency.supported(0.9), time),
+    ("p99", |r| r.latency.supported(0.99), time),
+    ("p99.9", |r| r.latency.supported(0.999), time),
+    ("cpu/message", |r| r.messages.each(1e6 * r.cpu.own_s), time),
+    (
+        "server cpu",
+        |r| r.messages.each(1e6 * r.cpu.server_s?),
+        time,
+    ),
 ];
 
 fn measured(results: &Results, value: f64) -> Option<f64> {
     (results.messages.replies > 0).then_some(value)
-}
-
-fn percentile(results: &Results, quantile: f64) -> Option<f64> {
-    let latency = &results.latency;
-    latency.at(quantile).filter(|_| latency.supports(quantile))
-}
-
-/// In microseconds.
-fn per_message(results: &Results, seconds: f64) -> Option<f64> {
-    measured(results, 1e6 * seconds / results.messages.replies as f64)
 }
 
 fn rate(value: f64) -> String {
@@ -139,12 +134,12 @@ impl Table {
 impl Row {
     fn new(name: &'static str, a: &[f64], b: &[f64], show: Show) -> Option<Self> {
         let (least, greatest) = ratios(a, b)?;
-        let (median_a, median_b) = (median(a)?, median(b)?);
+        let (a_median, b_median) = (Spread::of(a)?.median, Spread::of(b)?.median);
         Some(Self {
             name,
-            a: show(median_a),
-            b: show(median_b),
-            ratio: median_b / median_a,
+            a: show(a_median),
+            b: show(b_median),
+            ratio: b_median / a_median,
             least,
             greatest,
             p: rank::p_value(a, b),
@@ -154,19 +149,10 @@ impl Row {
 
 /// The least and the greatest ratio of any of `b` to any of `a`.
 fn ratios(a: &[f64], b: &[f64]) -> Option<(f64, f64)> {
-    let least = |values: &[f64]| values.iter().copied().reduce(f64::min);
-    let greatest = |values: &[f64]| values.iter().copied().reduce(f64::max);
-    let ratios = (least(b)? / greatest(a)?, greatest(b)? / least(a)?);
+    let (a, b) = (Spread::of(a)?, Spread::of(b)?);
+    let ratios = (b.min / a.max, b.max / a.min);
     // Zeros have none.
     (ratios.0.is_finite() && ratios.1.is_finite()).then_some(ratios)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let upper = values.get(values.len() / 2)?;
-    let lower = values.get(values.len().checked_sub(1)? / 2)?;
-    Some(f64::midpoint(*lower, *upper))
 }
 
 /// The throughput of each second but those of the warm-up and the last, which
@@ -288,12 +274,5 @@ mod tests {
         b[0].throughput = 0.0;
         b[0].latency = crate::results::Distribution::default();
         assert!(!show(&b, &b).contains("NaN"));
-    }
-
-    #[test]
-    fn medians_of_even_counts_are_between() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-        assert_eq!(median(&[]), None);
     }
 }
