@@ -18,6 +18,7 @@ mod heartbeat;
 mod lies;
 mod measuring;
 mod peers;
+mod price;
 mod stopping;
 mod streams;
 mod terminal;

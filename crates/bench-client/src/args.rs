@@ -17,6 +17,7 @@ use crate::{
     load::sizes::Sizes,
     output::generate::Kind,
     plan::{Load, Messages, Output, Pace, Plan},
+    price::PriceArgs,
     results::Arguments,
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Compare(CompareArgs),
+    Price(PriceArgs),
 }
 
 /// What a run is told.
@@ -49,7 +51,7 @@ pub(crate) struct RunArgs {
     pub(crate) load: LoadArgs,
 
     #[command(flatten)]
-    messages: MessageArgs,
+    pub(crate) messages: MessageArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -63,11 +65,11 @@ pub(crate) struct RunArgs {
 pub(crate) struct LoadArgs {
     /// Connections, each with a thread of its own
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
-    connections: u64,
+    pub(crate) connections: u64,
 
     /// How long to measure [default: until Ctrl-C]
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
-    duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
 
     /// Messages to send, over all connections [default: no limit]
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
@@ -75,7 +77,7 @@ pub(crate) struct LoadArgs {
 
     /// Messages in flight on each connection
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
-    pipeline: usize,
+    pub(crate) pipeline: usize,
 
     /// Messages a second over all connections, sent on time whatever the
     /// server does [default: the next when the last is back]
@@ -98,18 +100,18 @@ pub(crate) struct LoadArgs {
 
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Messages")]
-struct MessageArgs {
+pub(crate) struct MessageArgs {
     /// Payload of each message: 64, any of 64..4k, or one of 64,512,4k
     #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = Sizes::parse)]
-    size: Sizes,
+    pub(crate) size: Sizes,
 
     /// Payloads and sizes depend on this number
     #[arg(long, value_name = "N", default_value = "1")]
-    seed: u64,
+    pub(crate) seed: u64,
 
     /// Share of random bytes in a payload, 0..1: 0 compresses best
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
-    entropy: f64,
+    pub(crate) entropy: f64,
 
     /// Do not look at what replies say
     #[arg(long)]
@@ -278,7 +280,7 @@ fn arguments(args: &RunArgs) -> Arguments {
     }
 }
 
-fn parse_pipeline(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_pipeline(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=MAX_PIPELINE).contains(&count) => Ok(count),
         _ => Err(format!("expected a whole number from 1 to {MAX_PIPELINE}")),
@@ -299,7 +301,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1".to_owned()),

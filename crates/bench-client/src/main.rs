@@ -18,6 +18,7 @@ mod noise;
 mod output;
 mod percentile;
 mod plan;
+mod price;
 mod results;
 mod run;
 mod spread;
@@ -51,6 +52,7 @@ fn execute(args: Args) -> Result<()> {
     }
     match args.command {
         Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Price(args)) => price::run(&args),
         None => run::run(&args.run.try_into()?),
     }
 }

@@ -1,7 +1,9 @@
 //! How far a figure spreads over several runs.
 
+use serde::Serialize;
+
 /// The median of some values, the least and the greatest of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) min: f64,
@@ -20,6 +22,11 @@ impl Spread {
             min: *values.first()?,
             max: *values.last()?,
         })
+    }
+
+    /// Whether it has no value in common with `other`, nor any between.
+    pub(crate) fn is_apart_from(&self, other: &Self) -> bool {
+        self.max < other.min || self.min > other.max
     }
 }
 
@@ -42,5 +49,16 @@ mod tests {
         assert_eq!(figures(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
         assert_eq!(figures(&[7.0]), (7.0, 7.0, 7.0));
         assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn spreads_that_touch_are_not_apart() {
+        let (low, high) = (spread(&[1.0, 2.0]), spread(&[3.0, 4.0]));
+        assert!(low.is_apart_from(&high) && high.is_apart_from(&low));
+        let touching = spread(&[2.0, 3.0]);
+        for other in [low, high, touching, spread(&[0.0, 9.0]), spread(&[2.5])] {
+            assert!(!touching.is_apart_from(&other), "{other:?}");
+            assert!(!other.is_apart_from(&touching), "{other:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether the figures of a run can be believed, and what to do if not.
 
+use std::collections::BTreeMap;
+
 use crate::{
     percentile::samples_needed,
     results::{Results, Verdict},
@@ -61,8 +63,12 @@ fn failed(results: &Results) -> Option<String> {
 
 /// The failures of a run by kind: `2 short, 1 timeout`.
 pub(crate) fn failures(results: &Results) -> String {
-    let kinds: Vec<String> = results
-        .failures
+    kinds(&results.failures)
+}
+
+/// The same of any failures.
+pub(crate) fn kinds(failures: &BTreeMap<String, u64>) -> String {
+    let kinds: Vec<String> = failures
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();

@@ -1,0 +1,234 @@
+//! The rows as people read them.
+
+use std::fmt;
+
+use super::{
+    prices::Prices,
+    row::{MIN_PAIRS, Row},
+    variant::{CONTROL, PLAIN},
+};
+use crate::{
+    output::text::{three_digits, wrap},
+    spread::Spread,
+};
+
+/// Two lines for each row: the medians, and below them how far they spread.
+pub(crate) struct Table<'a>(pub(crate) &'a Prices);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["throughput", "client CPU", "server CPU", "wire", "p99"];
+        line(f, "", &head.map(str::to_owned), "beyond")?;
+        let units = ["of plain", "µs/message", "µs/message", "bytes", "µs"];
+        line(f, "", &units.map(str::to_owned), "noise")?;
+        for row in &self.0.rows {
+            line(f, row.name, &cells(row, median), answer(row))?;
+            if self.0.arguments.repeats > 1 {
+                line(f, "", &cells(row, range), "")?;
+            }
+        }
+        f.write_str(&wrap("", &self.notes().join("; ")))
+    }
+}
+
+impl Table<'_> {
+    /// What it takes to read the table.
+    fn notes(&self) -> Vec<String> {
+        let prices = self.0;
+        let (repeats, duration) = (prices.arguments.repeats, prices.arguments.duration_s);
+        let (made, asked) = (prices.runs.len(), prices.rows.len() as u64 * repeats);
+        let figures = match repeats {
+            1 => "one run".to_owned(),
+            _ => format!("medians and min–max of {repeats} runs"),
+        };
+        let mut notes = vec![format!(
+            "{figures} of {duration} s; plain's throughput is in replies a second; wire bytes \
+             leave out what TLS adds"
+        )];
+        if (made as u64) < asked {
+            notes.push(format!("ended after {made} of {asked} runs"));
+        }
+        notes.extend(prices.failures());
+        notes.push(format!(
+            "client and server share {} processors, so throughput pays for both",
+            prices.host.processors
+        ));
+        let control = prices.rows.iter().find(|row| row.name == CONTROL);
+        let control = control.and_then(|row| Some((row.pairs, row.ratio?)));
+        notes.push(match control {
+            Some((pairs, ratio)) if pairs >= MIN_PAIRS => format!(
+                "beyond noise is a min–max without 1 in it and apart from that of {CONTROL}, {}",
+                range(&ratio, three_decimals)
+            ),
+            _ => format!("less than {MIN_PAIRS} repeats cannot tell a price from noise"),
+        });
+        notes
+    }
+}
+
+/// Writes a line of 15 + 13 + 12 + 12 + 8 + 13 + 7 = 80 columns.
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    [throughput, client, server, wire, p99]: &[String; 5],
+    last: &str,
+) -> fmt::Result {
+    let line =
+        format!("{name:<15}{throughput:>13}{client:>12}{server:>12}{wire:>8}{p99:>13}{last:>7}");
+    writeln!(f, "{}", line.trim_end())
+}
+
+/// How a number is shown.
+type Show = fn(f64) -> String;
+
+/// What of a spread is shown.
+type Part = fn(&Spread, Show) -> String;
+
+fn cells(row: &Row, part: Part) -> [String; 5] {
+    let cell = |spread: Option<Spread>, number: Show| {
+        spread.map_or_else(|| "-".to_owned(), |spread| part(&spread, number))
+    };
+    [
+        if row.name == PLAIN {
+            cell(row.throughput, short)
+        } else {
+            cell(row.ratio, three_decimals)
+        },
+        cell(row.client_cpu_us, short),
+        cell(row.server_cpu_us, short),
+        cell(row.wire_bytes, whole),
+        cell(row.p99_us, short),
+    ]
+}
+
+fn median(spread: &Spread, number: Show) -> String {
+    number(spread.median)
+}
+
+/// Nothing where nothing can be seen of it.
+fn range(spread: &Spread, number: Show) -> String {
+    let (min, max) = (number(spread.min), number(spread.max));
+    if min == max {
+        String::new()
+    } else {
+        format!("{min}–{max}")
+    }
+}
+
+fn three_decimals(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+/// Shows `value` with three or four digits, in thousands if it has more.
+fn short(value: f64) -> String {
+    if value < 1e4 {
+        three_digits(value)
+    } else {
+        format!("{}k", three_digits(value / 1e3))
+    }
+}
+
+fn answer(row: &Row) -> &'static str {
+    match row.is_beyond_noise {
+        _ if !row.failures.is_empty() => "failed",
+        Some(true) => "yes",
+        Some(false) => "no",
+        None if row.name == PLAIN || row.name == CONTROL => "",
+        None => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::{
+        super::{
+            prices::Run,
+            variant::{self, tests::price_args},
+        },
+        *,
+    };
+    use crate::{output::text::COLUMNS, results::sample};
+
+    /// The table of all rows, `repeats` times, after `change` to each run.
+    #[track_caller]
+    fn show(repeats: u64, change: impl Fn(&mut Run)) -> String {
+        let args = price_args(&format!("--repeats {repeats}"));
+        let variants = variant::all(&args).unwrap_or_default();
+        let mut runs = Vec::new();
+        for repeat in 1..=repeats {
+            for variant in &variants {
+                let mut run = Run::of(variant.name, repeat, &sample());
+                change(&mut run);
+                runs.push(run);
+            }
+        }
+        let prices = Prices::new(&args, SystemTime::UNIX_EPOCH, &variants, runs);
+        let text = Table(&prices).to_string();
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{text}");
+        }
+        text
+    }
+
+    /// The words of the line that begins with `name`.
+    #[track_caller]
+    fn row<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+        let row = text.lines().find_map(|line| line.strip_prefix(name));
+        row.map_or_else(Vec::new, |row| row.split_whitespace().collect())
+    }
+
+    #[test]
+    fn a_row_has_its_median_and_below_it_its_spread() {
+        let text = show(4, |run| {
+            if run.name == "checksum" {
+                run.throughput *= 0.8 + run.repeat as f64 / 100.0;
+            }
+        });
+        assert_eq!(row(&text, "plain "), ["100k", "10.0", "-", "16", "90.0"]);
+        let expected = ["0.825", "10.0", "-", "16", "90.0", "yes"];
+        assert_eq!(row(&text, "checksum "), expected);
+        assert!(text.contains(" 0.810–0.840"), "{text}");
+        assert_eq!(row(&text, "heartbeat 100ms ").last(), Some(&"no"));
+        assert_eq!(row(&text, "plain again").first(), Some(&"1.000"));
+    }
+
+    #[test]
+    fn one_repeat_has_no_spread_and_no_answer() {
+        let text = show(1, |_| ());
+        assert_eq!(row(&text, "checksum ").last(), Some(&"?"));
+        assert!(text.contains("less than 4 repeats"), "{text}");
+        assert!(!text.contains('–'), "{text}");
+    }
+
+    #[test]
+    fn failures_are_in_their_row_and_named() {
+        let text = show(5, |run| {
+            if run.name == "compress" && run.repeat == 2 {
+                run.failures = [("timeout".to_owned(), 3)].into();
+            }
+        });
+        assert_eq!(row(&text, "compress ").last(), Some(&"failed"));
+        assert!(text.contains("compress: 3 timeout"), "{text}");
+        let text = show(5, |run| *run = Run::failed(run.name, run.repeat));
+        assert_eq!(row(&text, "plain "), ["-", "-", "-", "-", "-", "failed"]);
+    }
+
+    #[test]
+    fn the_largest_figures_fit() {
+        let _ = show(5, |run| {
+            let factor = run.repeat as f64 / 5.0;
+            run.throughput = 9.999e6 * factor;
+            run.client_cpu_us = Some(9999.4 * factor);
+            run.server_cpu_us = Some(999_400.0 * factor);
+            run.wire_bytes = Some(8_388_612.0);
+            // The default timeout.
+            run.p99_us = Some(1e7 * factor);
+        });
+    }
+}
