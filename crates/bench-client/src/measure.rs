@@ -81,8 +81,11 @@ fn connections(plan: &Plan, outcome: &Outcome) -> Connections {
 fn cpu(plan: &Plan, outcome: &Outcome, processors: u64) -> Cpu {
     let threads = outcome.cpu_threads.as_secs_f64();
     let process = outcome.cpu_process.map(|process| process.as_secs_f64());
-    // The rest of the process: the server's threads, and the one that looks.
-    let server_s = process.map(|process| (process - threads).max(0.0));
+    // The rest of the process: the server's threads, and the one that looks. A
+    // system whose clocks disagree does not say.
+    let server_s = process
+        .map(|process| process - threads)
+        .filter(|rest| *rest > 0.0);
     let is_embedded = plan.arguments.with_server;
     let own_s = if is_embedded {
         threads

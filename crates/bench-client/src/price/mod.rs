@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{ArgAction, Args};
 use transport::{
     args::{parse_count, parse_timeout},
     cli,
@@ -76,6 +76,10 @@ pub(crate) struct PriceArgs {
     /// Write runs and rows as JSON; - is stdout, in place of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// Measures all rows and prints what they come to. SIGINT ends it after the
