@@ -15,6 +15,7 @@ mod encryption;
 mod exhaustion;
 mod handshakes;
 mod heartbeat;
+mod instrument;
 mod lies;
 mod measuring;
 mod peers;

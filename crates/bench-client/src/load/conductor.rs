@@ -247,10 +247,10 @@ impl<'a> Conductor<'a> {
         }
         match clock.end {
             None => {
-                let is_over = self.asked_end(&clock).is_some_and(|end| now >= end);
-                if is_over || self.stop.load(Ordering::Relaxed) {
+                let stopped = self.stop.load(Ordering::Relaxed).then_some(now);
+                clock.end = self.asked_end(&clock).filter(|end| now >= *end).or(stopped);
+                if clock.end.is_some() {
                     self.shared.ending.store(true, Ordering::Relaxed);
-                    clock.end = Some(now);
                 }
             }
             // Wakes the threads that still wait for a reply.

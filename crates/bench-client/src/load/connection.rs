@@ -35,6 +35,8 @@ pub(crate) struct Connection<'a> {
     /// When the load began, and from when on messages count.
     began: Instant,
     measured_from: Instant,
+    /// From when on none is sent.
+    until: Option<Instant>,
     pub(crate) traffic: Traffic,
     reader: Reader,
     outbox: Outbox,
@@ -98,6 +100,7 @@ impl<'a> Connection<'a> {
             left: messages,
             began,
             measured_from,
+            until: plan.load.duration.map(|duration| measured_from + duration),
             traffic: Traffic::default(),
             reader: Reader::new(plan.wire, plan.read_buffer),
             outbox: Outbox::new(plan.wire),
@@ -147,17 +150,28 @@ impl<'a> Connection<'a> {
         }
         let has_room = self.replies.in_flight.len() < self.plan.load.pipeline;
         match self.schedule.due() {
-            Some(due) if has_more && has_room => self.wait_until(due, now).map(Some),
+            Some(due) if has_more && has_room => {
+                let until = self.until.unwrap_or(due).min(due);
+                self.wait_until(until, now).map(Some)
+            }
             _ => self.receive(now).map(Some),
         }
     }
 
     /// Composes the messages that are due, as many as there is room for.
     fn fill(&mut self, now: Instant) -> Result<(), Failure> {
+        let due = self.schedule.due().unwrap_or(now);
+        if self.is_over(now) && self.is_over(due) {
+            self.left = 0;
+        }
         while self.left > 0 && self.replies.in_flight.len() < self.plan.load.pipeline {
             let Some(intended) = self.schedule.take(now) else {
                 break;
             };
+            if self.is_over(intended) {
+                self.left = 0;
+                break;
+            }
             let is_warmup = intended < self.measured_from;
             if !is_warmup {
                 if self.traffic.sent == 0 {
@@ -189,6 +203,11 @@ impl<'a> Connection<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing is to be sent at `instant` any more.
+    fn is_over(&self, instant: Instant) -> bool {
+        self.until.is_some_and(|until| instant >= until)
     }
 
     /// Sends what the stream takes at once.
