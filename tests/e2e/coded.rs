@@ -46,11 +46,8 @@ fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
         let _ = run_with_input("repl-client", &args, format!("{text}\nq\n").as_bytes())
             .expect_code(0)
             .expect_stdout(&format!("{text}\n"));
-        let args = [
-            &["-h", &host, "-c", "3", "-n", "300", "-s", "70000"],
-            coding,
-        ]
-        .concat();
+        let load = ["-n", "300", "-s", "70000", "--entropy", "0"];
+        let args = [&["-h", &host, "-c", "3"], &load[..], coding].concat();
         let output = run("bench-client", &args).expect_code(0);
         assert!(output.stdout.contains("failures     none"), "{output}");
         let is_smaller = output.stdout.contains("bytes a message, x0.0");
