@@ -21,22 +21,28 @@ use crate::{cpu, plan::Plan};
 /// The empty frame, which the server echoes like any other.
 const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
 
-/// A connection with its load.
-pub(crate) struct Connection<'a> {
+/// What a connection is to do.
+pub(crate) struct Task<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) link: &'a Link,
     /// No further message is to be sent.
     pub(crate) ending: &'a AtomicBool,
     pub(crate) schedule: Schedule,
+    /// Draws the sizes.
     pub(crate) random: fastrand::Rng,
-    pub(crate) replies: Replies<'a>,
     /// Messages that are still to be sent, those of the warm-up not counted.
     pub(crate) left: u64,
     /// When the load began, and from when on messages count.
-    began: Instant,
-    measured_from: Instant,
+    pub(crate) began: Instant,
+    pub(crate) measured_from: Instant,
+}
+
+/// A connection with its load.
+pub(crate) struct Connection<'a> {
+    task: Task<'a>,
     /// From when on none is sent.
     until: Option<Instant>,
+    pub(crate) replies: Replies<'a>,
     pub(crate) traffic: Traffic,
     reader: Reader,
     outbox: Outbox,
@@ -58,49 +64,20 @@ pub(crate) struct Traffic {
     pub(crate) cpu_before: Option<Duration>,
 }
 
-/// Everything that a connection starts with.
-pub(crate) struct Start<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) link: &'a Link,
-    pub(crate) ending: &'a AtomicBool,
-    pub(crate) schedule: Schedule,
-    pub(crate) random: fastrand::Rng,
-    pub(crate) replies: Replies<'a>,
-    pub(crate) messages: u64,
-    pub(crate) began: Instant,
-    pub(crate) measured_from: Instant,
-}
-
 impl<'a> Connection<'a> {
-    pub(crate) fn new(start: Start<'a>) -> io::Result<Self> {
-        let Start {
-            plan,
-            link,
-            ending,
-            schedule,
-            random,
-            replies,
-            messages,
-            began,
-            measured_from,
-        } = start;
-        if matches!(schedule, Schedule::Open(_)) {
+    pub(crate) fn new(task: Task<'a>, replies: Replies<'a>) -> io::Result<Self> {
+        if matches!(task.schedule, Schedule::Open(_)) {
             wake_up_on_time();
         }
+        let plan = task.plan;
         // The conductor ends what takes too long: a timeout on the socket would
         // cost every read a timer in the kernel.
-        link.stream.set_read_timeout(plan.heartbeat)?;
+        task.link.stream.set_read_timeout(plan.heartbeat)?;
+        let measured_from = task.measured_from;
         Ok(Self {
-            plan,
-            link,
-            ending,
-            schedule,
-            random,
-            replies,
-            left: messages,
-            began,
-            measured_from,
+            task,
             until: plan.load.duration.map(|duration| measured_from + duration),
+            replies,
             traffic: Traffic::default(),
             reader: Reader::new(plan.wire, plan.read_buffer),
             outbox: Outbox::new(plan.wire),
@@ -118,7 +95,7 @@ impl<'a> Connection<'a> {
     pub(crate) fn run(&mut self) -> Result<Instant, (Failure, Instant)> {
         let mut now = Instant::now();
         loop {
-            let is_ending = self.ending.load(Ordering::Relaxed);
+            let is_ending = self.task.ending.load(Ordering::Relaxed);
             match self.step(now, is_ending) {
                 Ok(Some(later)) => now = later,
                 Ok(None) => return Ok(now),
@@ -136,20 +113,20 @@ impl<'a> Connection<'a> {
         self.flush()?;
         let in_flight = &self.replies.in_flight;
         let since = match in_flight.front() {
-            Some(first) => nanos_since(self.began, first.sent) + 1,
+            Some(first) => nanos_since(self.task.began, first.sent) + 1,
             None => 0,
         };
-        self.link.waiting_since.store(since);
-        self.link.in_flight.store(in_flight.len() as u64);
+        self.task.link.waiting_since.store(since);
+        self.task.link.in_flight.store(in_flight.len() as u64);
         if !self.outbox.unsent().is_empty() {
             return self.wait_for_room(now).map(Some);
         }
-        let has_more = !is_ending && self.left > 0;
+        let has_more = !is_ending && self.task.left > 0;
         if self.replies.in_flight.is_empty() && !has_more {
             return Ok(None);
         }
-        let has_room = self.replies.in_flight.len() < self.plan.load.pipeline;
-        match self.schedule.due() {
+        let has_room = self.replies.in_flight.len() < self.task.plan.load.pipeline;
+        match self.task.schedule.due() {
             Some(due) if has_more && has_room => {
                 let until = self.until.unwrap_or(due).min(due);
                 self.wait_until(until, now).map(Some)
@@ -160,19 +137,19 @@ impl<'a> Connection<'a> {
 
     /// Composes the messages that are due, as many as there is room for.
     fn fill(&mut self, now: Instant) -> Result<(), Failure> {
-        let due = self.schedule.due().unwrap_or(now);
+        let due = self.task.schedule.due().unwrap_or(now);
         if self.is_over(now) && self.is_over(due) {
-            self.left = 0;
+            self.task.left = 0;
         }
-        while self.left > 0 && self.replies.in_flight.len() < self.plan.load.pipeline {
-            let Some(intended) = self.schedule.take(now) else {
+        while self.task.left > 0 && self.replies.in_flight.len() < self.task.plan.load.pipeline {
+            let Some(intended) = self.task.schedule.take(now) else {
                 break;
             };
             if self.is_over(intended) {
-                self.left = 0;
+                self.task.left = 0;
                 break;
             }
-            let is_warmup = intended < self.measured_from;
+            let is_warmup = intended < self.task.measured_from;
             if !is_warmup {
                 if self.traffic.sent == 0 {
                     self.traffic = Traffic {
@@ -181,9 +158,9 @@ impl<'a> Connection<'a> {
                     };
                 }
                 self.traffic.sent += 1;
-                self.left -= 1;
+                self.task.left -= 1;
             }
-            let len = self.plan.messages.sizes.pick(&mut self.random);
+            let len = self.task.plan.messages.sizes.pick(&mut self.task.random);
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             let sequence = self.replies.sent;
             self.replies.sent += 1;
@@ -198,7 +175,7 @@ impl<'a> Connection<'a> {
                 sent: now,
                 is_warmup,
             });
-            if self.outbox.unsent().len() >= self.plan.write_buffer {
+            if self.outbox.unsent().len() >= self.task.plan.write_buffer {
                 self.flush()?;
             }
         }
@@ -212,7 +189,7 @@ impl<'a> Connection<'a> {
 
     /// Sends what the stream takes at once.
     fn flush(&mut self) -> Result<(), Failure> {
-        let flushed = self.outbox.flush(&self.link.stream);
+        let flushed = self.outbox.flush(&self.task.link.stream);
         self.traffic.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
     }
@@ -231,7 +208,7 @@ impl<'a> Connection<'a> {
     /// again and again: a sleeping thread wakes up late.
     fn wait_until(&mut self, due: Instant, now: Instant) -> Result<Instant, Failure> {
         let left = due.saturating_duration_since(now);
-        let sleep = left.saturating_sub(self.plan.load.spin);
+        let sleep = left.saturating_sub(self.task.plan.load.spin);
         if !sleep.is_zero() {
             return match self.wait(false, sleep.min(self.patience))? {
                 Ready::Read => self.receive(now),
@@ -249,13 +226,13 @@ impl<'a> Connection<'a> {
     }
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
-        let ready = self.link.stream.wait(for_room, timeout);
+        let ready = self.task.link.stream.wait(for_room, timeout);
         ready.map_err(|error| self.failure_of_io(&error))
     }
 
     /// Reads once and takes what came. Returns when that was.
     fn receive(&mut self, now: Instant) -> Result<Instant, Failure> {
-        let mut stream: &Stream = &self.link.stream;
+        let mut stream: &Stream = &self.task.link.stream;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
             Ok(Received::Closed) => return Err(self.failure_of_close()),
@@ -270,8 +247,8 @@ impl<'a> Connection<'a> {
         if !batch.is_empty() {
             self.liveness.heard(now);
         }
-        self.replies.take(&batch, self.plan.wire, now)?;
-        self.link.failures.store(self.replies.failures.total());
+        self.replies.take(&batch, self.task.plan.wire, now)?;
+        self.task.link.failures.store(self.replies.failures.total());
         if batch.is_empty() {
             self.check_time(now)?;
         }
@@ -288,7 +265,7 @@ impl<'a> Connection<'a> {
     fn check_time(&mut self, now: Instant) -> Result<(), Failure> {
         match self.liveness.check(now) {
             Vitality::Ask if self.outbox.unsent().is_empty() => {
-                let mut stream: &Stream = &self.link.stream;
+                let mut stream: &Stream = &self.task.link.stream;
                 self.replies.echoes_due += 1;
                 io::Write::write_all(&mut stream, &HEARTBEAT)
                     .map_err(|error| self.failure_of_io(&error))
@@ -302,7 +279,7 @@ impl<'a> Connection<'a> {
     fn failure_of_close(&self) -> Failure {
         if self.is_split || self.replies.is_inside_reply() {
             Failure::Short
-        } else if self.link.overdue.load(Ordering::Relaxed) {
+        } else if self.task.link.overdue.load(Ordering::Relaxed) {
             Failure::Timeout
         } else {
             Failure::Closed
@@ -323,7 +300,7 @@ impl<'a> Connection<'a> {
 
     fn failure_of_io(&self, error: &io::Error) -> Failure {
         match error.kind() {
-            _ if self.link.overdue.load(Ordering::Relaxed) => self.failure_of_close(),
+            _ if self.task.link.overdue.load(Ordering::Relaxed) => self.failure_of_close(),
             // What a write says after the reset.
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
             _ => Failure::Lost,

@@ -38,7 +38,7 @@ mod schedule;
 pub(crate) mod sizes;
 
 use conductor::Conductor;
-use connection::{Connection, Start, Traffic};
+use connection::{Connection, Task, Traffic};
 pub(crate) use failure::{Failure, Failures};
 pub(crate) use outcome::{Outcome, Watch};
 pub(crate) use recorder::Measured;
@@ -289,23 +289,24 @@ fn begin<'a>(
         messages.seed,
         &shared.body,
     );
-    Connection::new(Start {
+    let replies = Replies::new(
+        payloads,
+        Recorder::new(shared.shard(index), now),
+        messages.verify,
+        plan.load.connections,
+    );
+    let task = Task {
         plan,
         link,
         ending: &shared.ending,
         schedule,
         // Each connection draws its own sizes, whatever the others do.
         random: fastrand::Rng::with_seed(messages.seed.wrapping_add(index)),
-        replies: Replies::new(
-            payloads,
-            Recorder::new(shared.shard(index), now),
-            messages.verify,
-            plan.load.connections,
-        ),
-        messages: share(plan, index),
+        left: share(plan, index),
         began: start,
         measured_from: start + plan.load.warmup,
-    })
+    };
+    Connection::new(task, replies)
 }
 
 /// How many of the messages are this connection's.
