@@ -235,6 +235,29 @@ fn a_lot_both_ways_at_once_never_hangs() {
     }
 }
 
+/// Every load of `bench-client`, with more in flight than the sockets hold.
+#[test]
+fn every_load_runs_over_tls() {
+    for load in [
+        &["--pipeline", "32", "-s", "65536", "-n", "200"][..],
+        &["--raw", "--pipeline", "32", "-s", "65536", "-n", "200"],
+        &[
+            "--pipeline",
+            "64",
+            "-s",
+            "1..3000",
+            "-n",
+            "2000",
+            "--checksum",
+        ],
+        &["-r", "2000", "-n", "200"],
+    ] {
+        let args = ["--with-server", "--tls", "-c", "2", "--send-buffer", "8k"];
+        let output = run("bench-client", &[&args[..], load].concat()).expect_code(0);
+        assert!(output.stdout.contains("failures     none"), "{output}");
+    }
+}
+
 /// The kernel of a stopped process still acknowledges.
 #[test]
 fn a_stopped_server_is_dead_over_tls() {
