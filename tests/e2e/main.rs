@@ -4,12 +4,14 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod accounting;
 mod bad_input;
 mod bench;
 mod buffering;
 mod certificates;
 mod coded;
 mod conversations;
+mod deadlines;
 mod encryption;
 #[cfg(target_os = "linux")]
 mod exhaustion;

@@ -15,6 +15,7 @@ use transport::SocketOptions;
 
 use crate::{
     Config, StopHandle,
+    close::Close,
     connection::{self, Plan},
     registry::Registry,
 };
@@ -216,14 +217,18 @@ fn spawn(
     plan: &Arc<Plan>,
     registry: &Arc<Registry>,
 ) -> Result<(), Trouble> {
-    prepare(&stream, plan.socket).map_err(Trouble::Peer)?;
-    let stream = plan.tls.over(stream).map_err(Trouble::Peer)?;
+    let stream = prepare(&stream, plan.socket)
+        .and_then(|()| plan.tls.over(stream))
+        .map_err(|error| {
+            registry.refuse(Close::Reset);
+            Trouble::Peer(error)
+        })?;
     let live = registry.register(stream, peer);
     let plan = Arc::clone(plan);
     thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&live, &plan))
+        .spawn(move || connection::serve(&live.on_thread(), &plan))
         .map(drop)
         // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
         .map_err(|error| Trouble::Machine(format!("no thread for {peer}, closed: {error}")))

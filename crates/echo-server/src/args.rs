@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use echo_server::Config;
+use echo_server::{Config, Deadlines, StatsTo};
 use proto::{Framing, MaxFrame, Wire};
 use transport::{
     ServerTlsArgs,
@@ -32,10 +32,18 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "raw")]
     require_checksum: bool,
 
+    /// Write the accounts to a file as a line of JSON every second; - is
+    /// standard output
+    #[arg(long, value_name = "FILE", value_parser = parse_stats)]
+    stats: Option<StatsTo>,
+
     /// Longest time for a TLS handshake
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     #[arg(help_heading = "Encryption")]
     handshake_timeout: Duration,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -45,6 +53,44 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     tls: ServerTlsArgs,
+}
+
+/// When connections are closed that have done nothing wrong.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Longest silence between two frames
+    #[arg(long, value_name = "DUR", default_value = "5m", value_parser = parse_timeout)]
+    idle_timeout: Duration,
+
+    /// Longest time for a frame that has begun to be whole
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
+    frame_timeout: Duration,
+
+    /// Longest time for a peer to take what one write sends
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
+    write_timeout: Duration,
+
+    /// Longest life of a connection [default: no limit]
+    #[arg(long, value_name = "DUR", value_parser = parse_timeout)]
+    max_connection_age: Option<Duration>,
+
+    /// Most bytes to echo on one connection [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    max_connection_bytes: Option<u64>,
+
+    /// Longest time to finish what has arrived when the server stops
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
+    drain: Duration,
+}
+
+/// Parses a file's name; `-` is standard output.
+#[allow(clippy::unnecessary_wraps)] // Parsers may fail.
+fn parse_stats(text: &str) -> Result<StatsTo, String> {
+    Ok(match text {
+        "-" => StatsTo::Stdout,
+        file => StatsTo::File(file.into()),
+    })
 }
 
 impl TryFrom<Args> for Config {
@@ -59,7 +105,16 @@ impl TryFrom<Args> for Config {
         };
         Ok(Self {
             tls: args.tls.load(&args.listen)?,
-            handshake_timeout: args.handshake_timeout,
+            deadlines: Deadlines {
+                handshake: args.handshake_timeout,
+                idle: args.limits.idle_timeout,
+                frame: args.limits.frame_timeout,
+                write: args.limits.write_timeout,
+                max_age: args.limits.max_connection_age,
+                max_bytes: args.limits.max_connection_bytes,
+            },
+            drain: args.limits.drain,
+            stats: args.stats,
             listen: args.listen,
             wire: if args.raw {
                 Wire::Raw

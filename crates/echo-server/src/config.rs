@@ -5,6 +5,8 @@ use std::time::Duration;
 use proto::Wire;
 use transport::{ServerTls, SocketOptions};
 
+use crate::{Deadlines, StatsTo};
+
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,9 +23,12 @@ pub struct Config {
     pub socket: SocketOptions,
     /// How connections are encrypted.
     pub tls: ServerTls,
-    /// Longest time from accepting a connection to the end of its TLS
-    /// handshake; the connection is closed within a second of it.
-    pub handshake_timeout: Duration,
+    /// How long a connection may take for what.
+    pub deadlines: Deadlines,
+    /// How long a stopping server lets connections finish what has arrived.
+    pub drain: Duration,
+    /// Where the accounts go every second.
+    pub stats: Option<StatsTo>,
 }
 
 impl Default for Config {
@@ -35,7 +40,9 @@ impl Default for Config {
             write_buffer: None,
             socket: SocketOptions::default(),
             tls: ServerTls::default(),
-            handshake_timeout: Duration::from_secs(10),
+            deadlines: Deadlines::default(),
+            drain: Duration::from_secs(5),
+            stats: None,
         }
     }
 }

@@ -1,12 +1,20 @@
 //! One connection's life: read, echo, close.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
 use transport::{ServerTls, SocketOptions};
 
-use crate::{Config, registry::Connection};
+use crate::{
+    Config,
+    close::Close,
+    live::{Connection, Phase},
+    registry::Live,
+};
 
 /// Most bytes of a message that the log shows.
 const SHOWN: usize = 1024;
@@ -35,26 +43,64 @@ impl From<&Config> for Plan {
 }
 
 /// Serves one connection until it ends, and says why it did.
-pub(crate) fn serve(connection: &Connection, plan: &Plan) {
-    let peer = connection.peer;
-    if let Err(error) = connection.handshake() {
-        tracing::warn!("closing {peer}: {error}");
-        return connection.stream.linger();
-    }
-    tracing::debug!("connection established from {peer}");
-    match echo(connection, plan) {
-        Ok(()) => tracing::debug!("connection closed by {peer}"),
-        Err(Error::Io(error)) => tracing::debug!("connection lost from {peer}: {error}"),
-        Err(error) => {
-            tracing::warn!("closing {peer}: {error}");
-            connection.stream.linger();
+pub(crate) fn serve(live: &Live, plan: &Plan) {
+    let peer = live.peer;
+    let outcome = live.handshake().map_err(Failure::Handshake).and_then(|()| {
+        tracing::debug!("connection established from {peer}");
+        echo(live, plan)
+    });
+    let close = outcome
+        .as_ref()
+        .map_or_else(Failure::close, |()| Close::Clean);
+    let is_ours = !live.decide(close.into());
+    match (outcome, live.fate()) {
+        (_, Some(fate)) if is_ours && fate.close == Close::Shutdown => {
+            tracing::debug!("connection closed, the server stops: {peer}");
         }
+        // It was ended from outside; what the thread saw came of that.
+        (_, Some(fate)) if is_ours => tracing::warn!("closing {peer}: {fate}"),
+        (Ok(()), _) => return tracing::debug!("connection closed by {peer}"),
+        (Err(Failure::Stream(Error::Io(error))), _) => {
+            return tracing::debug!("connection lost from {peer}: {error}");
+        }
+        (Err(error), _) => tracing::warn!("closing {peer}: {error}"),
+    }
+    live.stream.linger();
+}
+
+/// Why a connection ended otherwise than by a close between two frames.
+enum Failure {
+    Handshake(io::Error),
+    Stream(Error),
+}
+
+impl Failure {
+    fn close(&self) -> Close {
+        match self {
+            Self::Handshake(_) => Close::Handshake,
+            Self::Stream(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake(error) => error.fmt(f),
+            Self::Stream(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Stream(error)
     }
 }
 
 /// Sends all that is whole after a read back, straight from the read buffer,
 /// in one write unless smaller ones were asked for.
-fn echo(connection: &Connection, plan: &Plan) -> Result<(), Error> {
+fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let mut stream = &connection.stream;
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     while let Received::Batch(batch) = reader.read(&mut stream)? {
@@ -65,14 +111,19 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Error> {
             batch.raw().len(),
             batch.is_split()
         );
-        if batch.is_empty() {
-            continue;
+        if !batch.is_empty() {
+            log_messages("read", &batch);
+            connection.enter(Phase::Writing);
+            for lump in batch.lumps(plan.write_buffer) {
+                write(connection, lump).map_err(Error::Io)?;
+            }
+            log_messages("send", &batch);
         }
-        log_messages("read", &batch);
-        for lump in batch.lumps(plan.write_buffer) {
-            write(connection, lump)?;
-        }
-        log_messages("send", &batch);
+        connection.enter(if batch.is_split() {
+            Phase::Inside
+        } else {
+            Phase::Between
+        });
     }
     Ok(())
 }

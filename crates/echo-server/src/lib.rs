@@ -6,8 +6,14 @@
 //! | `server` | one server's life, from bind to summary |
 //! | `accept` | the loop that takes connections, whatever accept says |
 //! | `connection` | one connection's life |
-//! | `registry` | the connections alive now, and the totals of all |
-//! | `watcher` | the thread that reports every second |
+//! | `live` | a connection as its thread and the watcher share it |
+//! | `close` | why a connection ended |
+//! | `traffic` | what goes through connections, counted |
+//! | `registry` | the connections alive now, and the accounts of all |
+//! | `deadlines` | how long a connection may take for what |
+//! | `watcher` | the thread that ends what has overstayed |
+//! | `reporter` | the thread that says every second what happened |
+//! | `stats` | the accounts as lines of JSON |
 //!
 //! # Examples
 //!
@@ -33,12 +39,22 @@
 //! ```
 
 mod accept;
+mod close;
 mod config;
 mod connection;
+mod deadlines;
+mod live;
 mod registry;
+mod reporter;
 mod server;
+mod stats;
+mod traffic;
 mod watcher;
 
+pub use close::{Close, Closed};
 pub use config::Config;
-pub use registry::Traffic;
+pub use deadlines::Deadlines;
+pub use registry::Accounts;
 pub use server::{Server, StopHandle, Summary};
+pub use stats::StatsTo;
+pub use traffic::Traffic;

@@ -25,6 +25,7 @@ fn serve(config: &Config) -> Result<()> {
     announce(&server)?;
     let summary = server.serve()?;
     tracing::info!("{summary}");
+    tracing::info!("closed: {}", summary.closed);
     Ok(())
 }
 

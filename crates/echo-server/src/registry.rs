@@ -1,122 +1,36 @@
-//! The connections alive now, and the totals of all that ever were.
+//! The connections alive now, and the accounts of all that ever were.
 
 use std::{
     collections::HashMap,
-    io,
     net::{Shutdown, SocketAddr},
-    ops::{AddAssign, Deref},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    ops::Deref,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use proto::{Batch, qps::Counter};
 use transport::Stream;
 
-/// What went through one connection or all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Frames echoed; of bare bytes, reads.
-    pub frames: u64,
-    /// Bytes echoed as they were on the wire, headers included.
-    pub bytes: u64,
-    /// Bytes of payload among them, decompressed.
-    pub payload_bytes: u64,
-    /// Reads that brought something.
-    pub reads: u64,
-    /// Reads that ended inside a frame.
-    pub split_reads: u64,
-    /// Writes that took something.
-    pub writes: u64,
-}
+use crate::{
+    close::{Close, Closed},
+    deadlines::{Deadlines, Watch},
+    live::Connection,
+    traffic::Traffic,
+};
 
-impl AddAssign for Traffic {
-    fn add_assign(&mut self, other: Self) {
-        self.frames += other.frames;
-        self.bytes += other.bytes;
-        self.payload_bytes += other.payload_bytes;
-        self.reads += other.reads;
-        self.split_reads += other.split_reads;
-        self.writes += other.writes;
-    }
-}
-
-/// One connection's traffic since it was last taken. On a cache line of its
-/// own: its thread writes at every read, and nobody else but once a second.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Counters {
-    frames: Counter,
-    bytes: Counter,
-    payload_bytes: Counter,
-    reads: Counter,
-    split_reads: Counter,
-    writes: Counter,
-}
-
-impl Counters {
-    fn take(&self) -> Traffic {
-        Traffic {
-            frames: self.frames.take(),
-            bytes: self.bytes.take(),
-            payload_bytes: self.payload_bytes.take(),
-            reads: self.reads.take(),
-            split_reads: self.split_reads.take(),
-            writes: self.writes.take(),
-        }
-    }
-}
-
-/// A connection that is alive.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) stream: Stream,
-    pub(crate) peer: SocketAddr,
-    accepted: Instant,
-    /// Cleared by whoever ends the handshake: its thread, or the watcher.
-    in_handshake: AtomicBool,
-    counters: Counters,
-}
-
-impl Connection {
-    /// Makes the TLS handshake, if there is one to make.
-    pub(crate) fn handshake(&self) -> io::Result<()> {
-        let outcome = self.stream.handshake(None);
-        let was_in_time = self.in_handshake.swap(false, Ordering::Relaxed);
-        if self.stream.has_handshake() && !was_in_time {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the TLS handshake took longer than --handshake-timeout",
-            ));
-        }
-        outcome
-    }
-
-    /// Whether the handshake has taken too long; said once.
-    fn overstays_handshake(&self, now: Instant, timeout: Duration) -> bool {
-        now.saturating_duration_since(self.accepted) >= timeout
-            && self.in_handshake.swap(false, Ordering::Relaxed)
-    }
-
-    /// Counts one read and what it brought.
-    pub(crate) fn count_read(&self, batch: &Batch<'_>) {
-        self.counters.reads.add(1);
-        if !batch.is_empty() {
-            self.counters.frames.add(batch.len() as u64);
-            self.counters.bytes.add(batch.raw().len() as u64);
-            self.counters.payload_bytes.add(batch.payload_len() as u64);
-        }
-        if batch.is_split() {
-            self.counters.split_reads.add(1);
-        }
-    }
-
-    /// Counts one write.
-    pub(crate) fn count_write(&self) {
-        self.counters.writes.add(1);
-    }
+/// What became of all connections. Exact at any instant: as many were
+/// accepted as have ended, for whatever reason, or are alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Accounts {
+    /// Connections accepted so far, those that were closed at once included.
+    pub accepted: u64,
+    /// Those that ended, by reason.
+    pub closed: Closed,
+    /// Those that are alive.
+    pub live: u64,
+    /// What all of them echoed.
+    pub traffic: Traffic,
+    /// Frames echoed in the last whole second; of bare bytes, reads.
+    pub qps: f64,
 }
 
 #[derive(Debug, Default)]
@@ -127,67 +41,77 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    live: HashMap<u64, Arc<Connection>>,
-    /// Connections registered so far; the next one's key.
-    connections: u64,
+    live: HashMap<u64, (Arc<Connection>, Watch)>,
+    /// Connections accepted so far; the next one's key.
+    accepted: u64,
+    closed: Closed,
     /// Traffic taken from the counters so far.
     traffic: Traffic,
+    qps: f64,
 }
 
 impl Registry {
     /// Adds a connection; it is removed when the returned guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> Live {
-        let connection = Arc::new(Connection {
-            accepted: Instant::now(),
-            in_handshake: AtomicBool::new(stream.has_handshake()),
-            stream,
-            peer,
-            counters: Counters::default(),
-        });
+        let connection = Arc::new(Connection::new(stream, peer));
+        let watch = Watch::new(&connection);
         let mut inner = self.lock();
-        let key = inner.connections;
-        inner.connections += 1;
-        inner.live.insert(key, Arc::clone(&connection));
+        let key = inner.accepted;
+        inner.accepted += 1;
+        inner.live.insert(key, (Arc::clone(&connection), watch));
         Live {
             connection,
             key,
+            has_thread: false,
             registry: Arc::clone(self),
         }
     }
 
-    /// Takes the traffic since the last call into the totals. Returns how
-    /// many connections are alive and the totals so far.
-    pub(crate) fn collect(&self) -> (usize, Traffic) {
+    /// Counts a connection that is closed at once.
+    pub(crate) fn refuse(&self, close: Close) {
+        let mut inner = self.lock();
+        inner.accepted += 1;
+        inner.closed.add(close);
+    }
+
+    /// Looks at every connection and ends those that have overstayed.
+    pub(crate) fn look(&self, now: Instant, deadlines: &Deadlines) {
         let mut inner = self.lock();
         let Inner { live, traffic, .. } = &mut *inner;
-        for connection in live.values() {
-            *traffic += connection.counters.take();
+        for (connection, watch) in live.values_mut() {
+            *traffic += watch.take_traffic(connection);
+            watch.look(connection, now, deadlines);
         }
-        (live.len(), *traffic)
     }
 
-    /// Connections and traffic of the server's whole life.
-    pub(crate) fn totals(&self) -> (u64, Traffic) {
-        let (_, traffic) = self.collect();
-        (self.lock().connections, traffic)
+    /// The accounts as of this instant.
+    pub(crate) fn accounts(&self) -> Accounts {
+        let mut inner = self.lock();
+        let Inner { live, traffic, .. } = &mut *inner;
+        for (connection, watch) in live.values_mut() {
+            *traffic += watch.take_traffic(connection);
+        }
+        Accounts {
+            accepted: inner.accepted,
+            closed: inner.closed,
+            live: inner.live.len() as u64,
+            traffic: inner.traffic,
+            qps: inner.qps,
+        }
     }
 
-    /// Shuts every connection down; blocked reads and writes wake up.
+    /// Notes what the last second brought.
+    pub(crate) fn set_qps(&self, qps: f64) {
+        self.lock().qps = qps;
+    }
+
+    /// Ends every connection that has not ended yet, because the server stops;
+    /// blocked reads, or writes too, wake up.
     pub(crate) fn shutdown(&self, how: Shutdown) {
-        for connection in self.lock().live.values() {
+        for (connection, _) in self.lock().live.values() {
+            connection.decide(Close::Shutdown.into());
             // One that the peer has closed already cannot be shut down.
             let _ = connection.stream.shutdown(how);
-        }
-    }
-
-    /// Ends the connections whose handshake takes longer than `timeout`. The
-    /// socket's own timeout would start again at every byte.
-    pub(crate) fn end_slow_handshakes(&self, timeout: Duration) {
-        let now = Instant::now();
-        for connection in self.lock().live.values() {
-            if connection.overstays_handshake(now, timeout) {
-                let _ = connection.stream.shutdown(Shutdown::Both);
-            }
         }
     }
 
@@ -214,7 +138,16 @@ impl Registry {
 pub(crate) struct Live {
     connection: Arc<Connection>,
     key: u64,
+    has_thread: bool,
     registry: Arc<Registry>,
+}
+
+impl Live {
+    /// Says that the connection has its thread.
+    pub(crate) fn on_thread(mut self) -> Self {
+        self.has_thread = true;
+        self
+    }
 }
 
 impl Deref for Live {
@@ -227,11 +160,73 @@ impl Deref for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        let close = match self.connection.fate() {
+            Some(fate) => fate.close,
+            None if self.has_thread => Close::Panic,
+            None => Close::Spawn,
+        };
         let mut inner = self.registry.lock();
         inner.live.remove(&self.key);
-        inner.traffic += self.connection.counters.take();
+        inner.closed.add(close);
+        inner.traffic += self.connection.take_traffic();
         if inner.live.is_empty() {
             self.registry.emptied.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used)]
+mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        thread,
+    };
+
+    use super::*;
+
+    fn stream() -> (Stream, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        (Stream::Plain(TcpStream::connect(addr).unwrap()), addr)
+    }
+
+    #[track_caller]
+    fn assert_accounts(registry: &Registry, live: u64, closed: &str) {
+        let accounts = registry.accounts();
+        assert_eq!(accounts.live, live);
+        assert_eq!(accounts.closed.to_string(), closed);
+        assert_eq!(accounts.accepted, accounts.closed.total() + live);
+    }
+
+    #[test]
+    fn every_end_is_accounted_for() {
+        let registry = Arc::new(Registry::default());
+        let register = || {
+            let (stream, addr) = stream();
+            registry.register(stream, addr)
+        };
+        assert_accounts(&registry, 0, "none");
+
+        let without_thread = register();
+        assert_accounts(&registry, 1, "none");
+        drop(without_thread);
+        assert_accounts(&registry, 0, "1 spawn");
+
+        let panics = register();
+        let panicked = thread::spawn(move || {
+            let _live = panics.on_thread();
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert_accounts(&registry, 0, "1 spawn, 1 panic");
+
+        let ends = register().on_thread();
+        assert!(ends.decide(Close::Clean.into()));
+        assert!(!ends.decide(Close::Reset.into()), "decided twice");
+        registry.shutdown(Shutdown::Both);
+        drop(ends);
+        registry.refuse(Close::Limit);
+        assert_accounts(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");
     }
 }

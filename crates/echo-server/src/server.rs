@@ -13,14 +13,13 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    Config, Traffic,
+    Closed, Config, Deadlines, Traffic,
     accept::{self, Acceptor},
     registry::Registry,
+    reporter::Reporter,
+    stats::Stats,
     watcher::Watcher,
 };
-
-/// How long a stopping server lets connections finish what has arrived.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long connections that were cut may take to notice.
 const CUT: Duration = Duration::from_secs(1);
@@ -30,7 +29,9 @@ const CUT: Duration = Duration::from_secs(1);
 pub struct Server {
     acceptor: Acceptor,
     local_addr: SocketAddr,
-    handshake_timeout: Duration,
+    deadlines: Deadlines,
+    drain: Duration,
+    stats: Option<Stats>,
 }
 
 /// Stops a server from another thread.
@@ -75,7 +76,9 @@ impl Server {
         Ok(Self {
             acceptor: Acceptor::new(listener, config, StopHandle::default())?,
             local_addr,
-            handshake_timeout: config.handshake_timeout,
+            deadlines: config.deadlines,
+            drain: config.drain,
+            stats: config.stats.as_ref().map(Stats::open).transpose()?,
         })
     }
 
@@ -93,29 +96,32 @@ impl Server {
 
     /// Serves until it is stopped, then says what it did.
     ///
-    /// Stopping takes at most a few seconds: connections may finish what has
-    /// arrived, then they are cut.
+    /// Stopping takes [`Config::drain`] and a second at most: connections may
+    /// finish what has arrived, then they are cut.
     ///
     /// # Errors
     ///
-    /// When the thread that watches the connections cannot be started.
+    /// When the threads that watch and report cannot be started.
     pub fn serve(self) -> Result<Summary> {
         let started = Instant::now();
         let registry = Arc::new(Registry::default());
-        let watcher = Watcher::spawn(Arc::clone(&registry), self.handshake_timeout)?;
+        let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
+        let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
         registry.shutdown(Shutdown::Read);
-        if !registry.wait_until_empty(DRAIN) {
+        if !registry.wait_until_empty(self.drain) {
             registry.shutdown(Shutdown::Both);
             registry.wait_until_empty(CUT);
         }
         watcher.stop();
-        let (connections, traffic) = registry.totals();
+        reporter.stop();
+        let accounts = registry.accounts();
         Ok(Summary {
-            connections,
-            traffic,
+            connections: accounts.accepted,
+            closed: accounts.closed,
+            traffic: accounts.traffic,
             elapsed: started.elapsed(),
         })
     }
@@ -124,8 +130,10 @@ impl Server {
 /// What a server did between start and stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary {
-    /// Connections accepted and handed to a thread.
+    /// Connections accepted.
     pub connections: u64,
+    /// Why they ended. One that is missing there did not notice its end.
+    pub closed: Closed,
     /// What all of them echoed.
     pub traffic: Traffic,
     /// From start to stop.

@@ -1,5 +1,6 @@
-//! The thread that watches all connections: every second it reports, and ends
-//! what has overstayed.
+//! The thread that looks at all connections again and again, and ends what
+//! has overstayed. It never writes anything: a log that nobody reads must not
+//! hold deadlines up.
 
 use std::{
     sync::{
@@ -7,16 +8,12 @@ use std::{
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, Result};
-use proto::qps;
 
-use crate::registry::Registry;
-
-/// Time between two looks at the connections.
-const INTERVAL: Duration = Duration::from_secs(1);
+use crate::{deadlines::Deadlines, registry::Registry};
 
 pub(crate) struct Watcher {
     /// Dropping it ends the thread at once.
@@ -25,15 +22,14 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn spawn(registry: Arc<Registry>, handshake_timeout: Duration) -> Result<Self> {
+    pub(crate) fn spawn(registry: Arc<Registry>, deadlines: Deadlines) -> Result<Self> {
         let (alive, stopped) = mpsc::channel();
+        let tick = deadlines.tick();
         let thread = thread::Builder::new()
             .name("watcher".to_owned())
             .spawn(move || {
-                let mut report = Report::new();
-                while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                    registry.end_slow_handshakes(handshake_timeout);
-                    report.tick(&registry);
+                while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                    registry.look(Instant::now(), &deadlines);
                 }
             })
             .context("cannot start the watcher thread")?;
@@ -44,41 +40,5 @@ impl Watcher {
         drop(self.alive);
         // A panic of the watcher has been printed; there is no more to do.
         let _ = self.thread.join();
-    }
-}
-
-struct Report {
-    since: Instant,
-    frames: u64,
-    bytes: u64,
-}
-
-impl Report {
-    fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            frames: 0,
-            bytes: 0,
-        }
-    }
-
-    /// Says what the last second brought, if it brought anything.
-    fn tick(&mut self, registry: &Registry) {
-        let (connections, traffic) = registry.collect();
-        let elapsed = self.since.elapsed();
-        let frames = traffic.frames - self.frames;
-        let bytes = traffic.bytes - self.bytes;
-        if frames > 0 {
-            tracing::info!(
-                "Queries Per Second: {:.0} ({connections} connections, {:.2} MB/s)",
-                qps::rate(frames, elapsed),
-                qps::rate(bytes, elapsed) / 1e6,
-            );
-        }
-        *self = Self {
-            since: self.since + elapsed,
-            frames: traffic.frames,
-            bytes: traffic.bytes,
-        };
     }
 }

@@ -1,0 +1,193 @@
+//! Why a connection ended, and how many did for each reason.
+
+use std::fmt;
+
+use proto::{Error, FrameError};
+
+/// Why a connection ended. Every connection has exactly one reason: what
+/// happened first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The peer closed between two frames.
+    Clean,
+    /// The peer closed inside a frame.
+    Truncated,
+    /// A frame exceeded the limit, as sent or decompressed.
+    TooLarge,
+    /// A header had reserved flags, or no room for what its flags announce.
+    BadHeader,
+    /// A checksum was wrong, or missing where one is required.
+    BadChecksum,
+    /// A payload did not decompress as announced.
+    BadCompression,
+    /// The TLS handshake failed or took too long.
+    Handshake,
+    /// Nothing came for too long.
+    Idle,
+    /// A frame began and was not whole in time.
+    FrameTimeout,
+    /// The peer did not take its echoes in time.
+    WriteTimeout,
+    /// The connection failed: mostly the peer or the way to it is gone.
+    Reset,
+    /// There were as many connections as there may be.
+    Limit,
+    /// All read buffers together would have exceeded their budget.
+    Memory,
+    /// There was no thread for it.
+    Spawn,
+    /// The server stopped.
+    Shutdown,
+    /// Its thread panicked.
+    Panic,
+    /// It was as old as a connection may become.
+    Age,
+    /// It had echoed as much as a connection may.
+    Bytes,
+}
+
+impl Close {
+    /// All reasons, in the order of their declaration.
+    pub const ALL: [Self; 18] = [
+        Self::Clean,
+        Self::Truncated,
+        Self::TooLarge,
+        Self::BadHeader,
+        Self::BadChecksum,
+        Self::BadCompression,
+        Self::Handshake,
+        Self::Idle,
+        Self::FrameTimeout,
+        Self::WriteTimeout,
+        Self::Reset,
+        Self::Limit,
+        Self::Memory,
+        Self::Spawn,
+        Self::Shutdown,
+        Self::Panic,
+        Self::Age,
+        Self::Bytes,
+    ];
+
+    /// Its name for machines: the words joined by `_`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Truncated => "truncated",
+            Self::TooLarge => "too_large",
+            Self::BadHeader => "bad_header",
+            Self::BadChecksum => "bad_checksum",
+            Self::BadCompression => "bad_compression",
+            Self::Handshake => "handshake",
+            Self::Idle => "idle",
+            Self::FrameTimeout => "frame_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::Reset => "reset",
+            Self::Limit => "limit",
+            Self::Memory => "memory",
+            Self::Spawn => "spawn",
+            Self::Shutdown => "shutdown",
+            Self::Panic => "panic",
+            Self::Age => "age",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
+}
+
+impl From<&Error> for Close {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Io(_) => Self::Reset,
+            Error::Truncated { .. } => Self::Truncated,
+            Error::Refused { error, .. } => match error {
+                FrameError::TooLarge { .. } => Self::TooLarge,
+                FrameError::ReservedFlags { .. } | FrameError::TooShort { .. } => Self::BadHeader,
+                FrameError::ChecksumMissing | FrameError::BadChecksum { .. } => Self::BadChecksum,
+                FrameError::BadCompression { .. } => Self::BadCompression,
+            },
+        }
+    }
+}
+
+/// How many connections ended for each reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closed([u64; Close::ALL.len()]);
+
+impl Closed {
+    pub(crate) fn add(&mut self, close: Close) {
+        if let Some(count) = self.0.get_mut(close as usize) {
+            *count += 1;
+        }
+    }
+
+    /// How many ended for this reason.
+    #[must_use]
+    pub fn of(&self, close: Close) -> u64 {
+        self.0.get(close as usize).copied().unwrap_or_default()
+    }
+
+    /// How many ended for whatever reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Every reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Close, u64)> {
+        Close::ALL.into_iter().zip(self.0)
+    }
+}
+
+/// `3 clean, 1 truncated`: the reasons there were.
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut is_first = true;
+        for (close, count) in self.iter().filter(|&(_, count)| count > 0) {
+            let comma = if is_first { "" } else { ", " };
+            write!(f, "{comma}{count} {close}")?;
+            is_first = false;
+        }
+        if is_first {
+            f.write_str("none")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_place_and_name() {
+        let mut closed = Closed::default();
+        assert_eq!(closed.to_string(), "none");
+        for (place, close) in Close::ALL.into_iter().enumerate() {
+            assert_eq!(close as usize, place, "{close}");
+            let before = closed.of(close);
+            closed.add(close);
+            assert_eq!((before, closed.of(close)), (0, 1), "{close}");
+        }
+        assert_eq!(closed.total(), 18);
+        let mut names: Vec<_> = Close::ALL.map(Close::name).into();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 18);
+    }
+
+    #[test]
+    fn only_reasons_that_were_are_shown() {
+        let mut closed = Closed::default();
+        closed.add(Close::FrameTimeout);
+        closed.add(Close::Clean);
+        closed.add(Close::Clean);
+        assert_eq!(closed.to_string(), "2 clean, 1 frame timeout");
+    }
+}

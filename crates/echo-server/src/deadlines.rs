@@ -1,0 +1,298 @@
+//! How long a connection may take for what, and who has overstayed.
+
+use std::{
+    net::Shutdown,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    close::Close,
+    live::{Connection, Fate, Phase},
+    traffic::Traffic,
+};
+
+/// Longest and shortest time between two looks at the connections. What a
+/// look finds began after the one before, and it is found too late by less
+/// than another interval: half a second for both.
+const LONGEST_TICK: Duration = Duration::from_millis(250);
+const SHORTEST_TICK: Duration = Duration::from_millis(10);
+
+/// How long a connection may take for what. It is ended within half a second
+/// of that, and never before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From being accepted to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// Without a byte, between frames.
+    pub idle: Duration,
+    /// From the first byte of a frame to its last.
+    pub frame: Duration,
+    /// For the peer to make room for the bytes of one write.
+    pub write: Duration,
+    /// From being accepted to the end.
+    pub max_age: Option<Duration>,
+    /// Most bytes to echo on one connection; it may be exceeded by what flows
+    /// until the next look.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_mins(5),
+            frame: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            max_age: None,
+            max_bytes: None,
+        }
+    }
+}
+
+impl Deadlines {
+    /// How often to look: four times within the shortest deadline.
+    pub(crate) fn tick(&self) -> Duration {
+        let shortest = [self.handshake, self.idle, self.frame, self.write]
+            .into_iter()
+            .chain(self.max_age)
+            .min()
+            .unwrap_or(LONGEST_TICK);
+        (shortest / 4).clamp(SHORTEST_TICK, LONGEST_TICK)
+    }
+
+    const fn of(&self, phase: Phase) -> (Close, Duration) {
+        match phase {
+            Phase::Handshake => (Close::Handshake, self.handshake),
+            Phase::Between => (Close::Idle, self.idle),
+            Phase::Inside => (Close::FrameTimeout, self.frame),
+            Phase::Writing => (Close::WriteTimeout, self.write),
+        }
+    }
+}
+
+/// What the watcher remembers of a connection between two looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    accepted: Instant,
+    phase: Phase,
+    /// When it was first seen to be where it is now.
+    since: Instant,
+    /// What it did since the last look, and the bytes of all looks.
+    traffic: Traffic,
+    bytes: u64,
+    is_condemned: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(connection: &Connection) -> Self {
+        Self {
+            accepted: connection.accepted,
+            phase: connection.phase(),
+            since: connection.accepted,
+            traffic: Traffic::default(),
+            bytes: 0,
+            is_condemned: false,
+        }
+    }
+
+    /// Takes what the connection counted since the last call.
+    pub(crate) fn take_traffic(&mut self, connection: &Connection) -> Traffic {
+        let taken = connection.take_traffic();
+        self.traffic += taken;
+        taken
+    }
+
+    /// Looks at the connection, whose traffic has just been taken, and ends
+    /// it if it has overstayed.
+    pub(crate) fn look(&mut self, connection: &Connection, now: Instant, deadlines: &Deadlines) {
+        let traffic = std::mem::take(&mut self.traffic);
+        if self.is_condemned {
+            // It had a whole tick to send what had arrived.
+            let _ = connection.stream.shutdown(Shutdown::Both);
+            return;
+        }
+        let Some(fate) = self.judge(connection.phase(), &traffic, now, deadlines) else {
+            return;
+        };
+        if connection.decide(fate) {
+            self.is_condemned = true;
+            let how = match fate.close {
+                // Whole frames that have arrived are still echoed.
+                Close::Idle | Close::Age | Close::Bytes => Shutdown::Read,
+                _ => Shutdown::Both,
+            };
+            // One that the peer has closed already cannot be shut down.
+            let _ = connection.stream.shutdown(how);
+        }
+    }
+
+    /// Says how a connection that is in `phase` has to end, if it has to.
+    fn judge(
+        &mut self,
+        phase: Phase,
+        traffic: &Traffic,
+        now: Instant,
+        deadlines: &Deadlines,
+    ) -> Option<Fate> {
+        self.bytes += traffic.bytes;
+        let has_moved_on = match phase {
+            Phase::Handshake => false,
+            Phase::Between => traffic.reads > 0,
+            // Bytes do not count: a slow drip would go on for ever.
+            Phase::Inside => traffic.frames > 0,
+            Phase::Writing => traffic.writes > 0,
+        };
+        if phase != self.phase || has_moved_on {
+            self.phase = phase;
+            self.since = now;
+        }
+        let overstayed = |since: Instant, (close, most): (Close, Duration)| {
+            let after = now.saturating_duration_since(since);
+            (after >= most).then_some(Fate { close, after })
+        };
+        overstayed(self.since, deadlines.of(phase))
+            .or_else(|| overstayed(self.accepted, (Close::Age, deadlines.max_age?)))
+            .or_else(|| {
+                let is_over = deadlines.max_bytes.is_some_and(|most| self.bytes >= most);
+                let after = now.saturating_duration_since(self.accepted);
+                is_over.then_some(Fate {
+                    close: Close::Bytes,
+                    after,
+                })
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NOTHING: Traffic = Traffic {
+        frames: 0,
+        bytes: 0,
+        payload_bytes: 0,
+        reads: 0,
+        split_reads: 0,
+        writes: 0,
+    };
+
+    fn watch(start: Instant) -> Watch {
+        Watch {
+            accepted: start,
+            phase: Phase::Between,
+            since: start,
+            traffic: NOTHING,
+            bytes: 0,
+            is_condemned: false,
+        }
+    }
+
+    /// Looks every second at what each second brought; says what came of it
+    /// and after how many looks.
+    fn judge(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Fate)> {
+        let start = Instant::now();
+        let mut watch = watch(start);
+        let mut now = start;
+        seconds
+            .iter()
+            .enumerate()
+            .find_map(|(n, (phase, traffic))| {
+                now += SECOND;
+                let fate = watch.judge(*phase, traffic, now, deadlines)?;
+                Some((n + 1, fate))
+            })
+    }
+
+    fn within(seconds: u32) -> Deadlines {
+        Deadlines {
+            handshake: seconds * SECOND,
+            idle: seconds * SECOND,
+            frame: seconds * SECOND,
+            write: seconds * SECOND,
+            ..Deadlines::default()
+        }
+    }
+
+    #[test]
+    fn a_slow_drip_counts_for_idleness_and_not_for_a_frame() {
+        let drip = Traffic {
+            reads: 1,
+            split_reads: 1,
+            ..NOTHING
+        };
+        let after = 3 * SECOND;
+        let close = Close::FrameTimeout;
+        assert_eq!(
+            judge(&[(Phase::Inside, drip); 10], &within(3)),
+            Some((4, Fate { close, after }))
+        );
+        assert_eq!(judge(&[(Phase::Between, drip); 10], &within(3)), None);
+    }
+
+    #[test]
+    fn each_phase_has_its_deadline_and_its_progress() {
+        let moving = Traffic {
+            frames: 1,
+            reads: 1,
+            writes: 1,
+            ..NOTHING
+        };
+        for (phase, close) in [
+            (Phase::Between, Close::Idle),
+            (Phase::Inside, Close::FrameTimeout),
+            (Phase::Writing, Close::WriteTimeout),
+        ] {
+            let ended = judge(&[(phase, NOTHING); 10], &within(5));
+            assert_eq!(ended.map(|(_, fate)| fate.close), Some(close));
+            assert_eq!(judge(&[(phase, moving); 10], &within(5)), None);
+        }
+        // Nothing is progress in a handshake.
+        let ended = judge(&[(Phase::Handshake, moving); 10], &within(5));
+        assert_eq!(ended.map(|(_, fate)| fate.close), Some(Close::Handshake));
+    }
+
+    #[test]
+    fn a_new_phase_begins_anew() {
+        let phases = [Phase::Between, Phase::Inside, Phase::Writing];
+        let seconds: Vec<_> = (0..30).map(|n| (phases[n / 2 % 3], NOTHING)).collect();
+        assert_eq!(judge(&seconds, &within(3)), None);
+    }
+
+    #[test]
+    fn age_and_bytes_are_limits_of_the_busy() {
+        let busy = Traffic {
+            reads: 1,
+            bytes: 100,
+            ..NOTHING
+        };
+        let mut deadlines = within(3);
+        assert_eq!(judge(&[(Phase::Between, busy); 100], &deadlines), None);
+        deadlines.max_bytes = Some(1000);
+        let (looks, fate) =
+            judge(&[(Phase::Between, busy); 100], &deadlines).unwrap_or_else(|| {
+                unreachable!("100 looks");
+            });
+        assert_eq!((looks, fate.close), (10, Close::Bytes));
+        deadlines.max_age = Some(5 * SECOND);
+        let ended = judge(&[(Phase::Between, busy); 100], &deadlines);
+        assert_eq!(
+            ended.map(|(n, fate)| (n, fate.close)),
+            Some((5, Close::Age))
+        );
+    }
+
+    #[test]
+    fn looks_are_as_frequent_as_the_shortest_deadline_needs() {
+        assert_eq!(Deadlines::default().tick(), LONGEST_TICK);
+        let tick = |idle| {
+            Deadlines {
+                idle,
+                ..Deadlines::default()
+            }
+            .tick()
+        };
+        assert_eq!(tick(Duration::from_millis(200)), Duration::from_millis(50));
+        assert_eq!(tick(Duration::from_nanos(1)), SHORTEST_TICK);
+    }
+}

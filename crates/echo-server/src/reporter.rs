@@ -1,0 +1,112 @@
+//! The thread that says every second what happened. It may be held up by
+//! whoever does not read what it says; nothing waits for it.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use proto::qps;
+
+use crate::{
+    registry::{Accounts, Registry},
+    stats::Stats,
+};
+
+/// Time between two reports.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a stopping server waits for the last report to be taken.
+const LAST_REPORT: Duration = Duration::from_millis(500);
+
+pub(crate) struct Reporter {
+    /// Dropping it asks the thread to end.
+    alive: Sender<()>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Reporter {
+    pub(crate) fn spawn(registry: Arc<Registry>, mut stats: Option<Stats>) -> Result<Self> {
+        let (alive, stopped) = mpsc::channel();
+        let (running, ended) = mpsc::channel();
+        let _detached = thread::Builder::new()
+            .name("reporter".to_owned())
+            .spawn(move || {
+                let _running: Sender<()> = running;
+                let mut report = Report::new();
+                loop {
+                    let is_last = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
+                    let accounts = report.make(&registry);
+                    if let Some(Err(error)) = stats.as_mut().map(|stats| stats.write(&accounts)) {
+                        tracing::debug!("no more stats: {error}");
+                        stats = None;
+                    }
+                    if is_last {
+                        return;
+                    }
+                    report.say(&accounts);
+                }
+            })
+            .context("cannot start the reporter thread")?;
+        Ok(Self { alive, ended })
+    }
+
+    /// Lets the thread make its last report, if that is taken soon.
+    pub(crate) fn stop(self) {
+        drop(self.alive);
+        let _ = self.ended.recv_timeout(LAST_REPORT);
+    }
+}
+
+struct Report {
+    since: Instant,
+    frames: u64,
+    bytes: u64,
+    /// Frames and bytes a second, of the last interval.
+    rates: (f64, f64),
+}
+
+impl Report {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            frames: 0,
+            bytes: 0,
+            rates: (0.0, 0.0),
+        }
+    }
+
+    /// Takes the accounts, with what the time since the last call brought.
+    fn make(&mut self, registry: &Registry) -> Accounts {
+        let accounts = registry.accounts();
+        let elapsed = self.since.elapsed();
+        let (frames, bytes) = (accounts.traffic.frames, accounts.traffic.bytes);
+        let qps = qps::rate(frames - self.frames, elapsed);
+        *self = Self {
+            since: self.since + elapsed,
+            frames,
+            bytes,
+            rates: (qps, qps::rate(bytes - self.bytes, elapsed)),
+        };
+        registry.set_qps(qps);
+        Accounts { qps, ..accounts }
+    }
+
+    /// Logs the last interval, if it brought anything.
+    fn say(&self, accounts: &Accounts) {
+        let (qps, bytes) = self.rates;
+        if qps > 0.0 {
+            tracing::info!(
+                "Queries Per Second: {qps:.0} ({} connections, {:.2} MB/s)",
+                accounts.live,
+                bytes / 1e6,
+            );
+        }
+    }
+}
