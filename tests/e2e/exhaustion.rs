@@ -3,11 +3,11 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    process::Command,
     time::{Duration, Instant},
 };
 
-use e2e::{Process, Server, program};
+use e2e::Server;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::wire::{connect, frame};
 
@@ -15,11 +15,14 @@ use crate::wire::{connect, frame};
 /// are served, and the others once there is room again.
 #[test]
 fn descriptors() {
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "ulimit -n 30; exec \"$0\" --listen 127.0.0.1:0"])
-        .arg(program("echo-server"));
-    let mut server = Server::announced_by(Process::start(&mut shell));
+    let mut server = Server::start(&[]);
+    // It computed its own limit from another one at its start.
+    let id = Pid::from_raw(server.process().id().try_into().unwrap());
+    let few = Rlimit {
+        current: Some(30),
+        maximum: Some(30),
+    };
+    prlimit(id, Resource::Nofile, few).unwrap();
     let echo = |mut stream: &TcpStream| {
         stream.write_all(&frame(b"hi")).unwrap();
         let mut back = [0; 6];

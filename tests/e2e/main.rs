@@ -19,6 +19,7 @@ mod handshakes;
 mod heartbeat;
 mod instrument;
 mod lies;
+mod limits;
 mod measuring;
 mod peers;
 mod price;

@@ -17,6 +17,7 @@ use crate::{
     Config, StopHandle,
     close::Close,
     connection::{self, Plan},
+    limits::MaxConnections,
     registry::Registry,
 };
 
@@ -46,6 +47,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Acceptor {
     listener: TcpListener,
     plan: Arc<Plan>,
+    max: MaxConnections,
     pub(crate) stop: StopHandle,
 }
 
@@ -56,8 +58,14 @@ impl Acceptor {
                 .set_read_timeout(Some(STOP_CHECK))
                 .context("cannot set up the listener")?;
         }
+        let max = MaxConnections::new(config.max_connections);
+        tracing::info!(
+            "at most {max}; read buffers of at most {} bytes",
+            config.max_memory
+        );
         Ok(Self {
             listener,
+            max,
             plan: Arc::new(Plan::from(config)),
             stop,
         })
@@ -69,12 +77,20 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     let Acceptor {
         listener,
         plan,
+        max,
         stop,
     } = acceptor;
     let mut queue = Queue::new(listener);
     let mut exhaustion = Exhaustion::default();
+    let mut refused = Refused::default();
     while !stop.is_stopped() {
         let arrival = match queue.next() {
+            Ok(Some((stream, _))) if registry.live() >= max.connections => {
+                drop(stream);
+                registry.refuse(Close::Limit);
+                refused.another(max);
+                continue;
+            }
             Ok(Some((stream, peer))) => spawn(stream, peer, &plan, registry),
             Ok(None) => continue,
             Err(error) => Err(error),
@@ -88,7 +104,9 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
     for (stream, peer) in queue.close() {
-        if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry) {
+        if registry.live() >= max.connections {
+            registry.refuse(Close::Limit);
+        } else if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry) {
             tracing::error!("{what}");
         }
     }
@@ -245,6 +263,34 @@ fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
     options.set_connected(stream)
 }
 
+/// Connections that were closed because there were too many, and complaints
+/// about them that do not flood.
+#[derive(Default)]
+struct Refused {
+    since_complaint: u64,
+    complained: Option<Instant>,
+}
+
+impl Refused {
+    fn another(&mut self, max: MaxConnections) {
+        self.since_complaint += 1;
+        if is_due(&mut self.complained) {
+            let refused = std::mem::take(&mut self.since_complaint);
+            tracing::warn!("{refused} connections closed at once: there are {max}");
+        }
+    }
+}
+
+/// Whether the last complaint is long enough ago for another.
+fn is_due(complained: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let is_due = complained.is_none_or(|last| now.duration_since(last) >= COMPLAINT_INTERVAL);
+    if is_due {
+        *complained = Some(now);
+    }
+    is_due
+}
+
 /// Pauses that grow while exhaustion lasts, and complaints that do not flood.
 #[derive(Default)]
 struct Exhaustion {
@@ -260,13 +306,8 @@ impl Exhaustion {
     fn pause(&mut self, what: &str) {
         let pause = self.pause.map_or(PAUSE, |pause| pause * 2);
         let pause = pause.min(LONGEST_PAUSE);
-        let now = Instant::now();
-        if self
-            .complained
-            .is_none_or(|last| now.duration_since(last) >= COMPLAINT_INTERVAL)
-        {
+        if is_due(&mut self.complained) {
             tracing::error!("{what}; trying again every {LONGEST_PAUSE:?}");
-            self.complained = Some(now);
         }
         thread::sleep(pause);
         self.pause = Some(pause);

@@ -7,7 +7,7 @@ use echo_server::{Config, Deadlines, StatsTo};
 use proto::{Framing, MaxFrame, Wire};
 use transport::{
     ServerTlsArgs,
-    args::{BufferArgs, CommonArgs, parse_addr, parse_size, parse_timeout},
+    args::{BufferArgs, CommonArgs, parse_addr, parse_count, parse_size, parse_timeout},
     cli::UsageError,
 };
 
@@ -59,6 +59,14 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
+    /// Most connections at once [default: what the machine allows]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    max_connections: Option<u64>,
+
+    /// Most memory for the read buffers of all connections
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_size)]
+    max_memory: u64,
+
     /// Longest silence between two frames
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = parse_timeout)]
     idle_timeout: Duration,
@@ -113,6 +121,8 @@ impl TryFrom<Args> for Config {
                 max_age: args.limits.max_connection_age,
                 max_bytes: args.limits.max_connection_bytes,
             },
+            max_connections: args.limits.max_connections,
+            max_memory: args.limits.max_memory,
             drain: args.limits.drain,
             stats: args.stats,
             listen: args.listen,

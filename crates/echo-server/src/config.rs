@@ -25,6 +25,11 @@ pub struct Config {
     pub tls: ServerTls,
     /// How long a connection may take for what.
     pub deadlines: Deadlines,
+    /// Most connections at once; `None`, or more than the machine allows: as
+    /// many as the machine allows.
+    pub max_connections: Option<u64>,
+    /// Most bytes that the read buffers of all connections hold.
+    pub max_memory: u64,
     /// How long a stopping server lets connections finish what has arrived.
     pub drain: Duration,
     /// Where the accounts go every second.
@@ -41,6 +46,8 @@ impl Default for Config {
             socket: SocketOptions::default(),
             tls: ServerTls::default(),
             deadlines: Deadlines::default(),
+            max_connections: None,
+            max_memory: 1 << 30,
             drain: Duration::from_secs(5),
             stats: None,
         }

@@ -13,6 +13,7 @@ use crate::{
     Config,
     close::Close,
     live::{Connection, Phase},
+    memory::{Budget, OverBudget},
     registry::Live,
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Plan {
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
     pub(crate) tls: ServerTls,
+    memory: Budget,
 }
 
 impl From<&Config> for Plan {
@@ -38,6 +40,7 @@ impl From<&Config> for Plan {
             write_buffer: config.write_buffer.unwrap_or(usize::MAX),
             socket: config.socket,
             tls: config.tls.clone(),
+            memory: Budget::new(config.max_memory),
         }
     }
 }
@@ -72,6 +75,7 @@ pub(crate) fn serve(live: &Live, plan: &Plan) {
 enum Failure {
     Handshake(io::Error),
     Stream(Error),
+    Memory(OverBudget),
 }
 
 impl Failure {
@@ -79,6 +83,7 @@ impl Failure {
         match self {
             Self::Handshake(_) => Close::Handshake,
             Self::Stream(error) => error.into(),
+            Self::Memory(_) => Close::Memory,
         }
     }
 }
@@ -88,6 +93,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Handshake(error) => error.fmt(f),
             Self::Stream(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
         }
     }
 }
@@ -103,6 +109,7 @@ impl From<Error> for Failure {
 fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let mut stream = &connection.stream;
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
+    let mut memory = plan.memory.share();
     while let Received::Batch(batch) = reader.read(&mut stream)? {
         connection.count_read(&batch);
         tracing::trace!(
@@ -124,6 +131,7 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
         } else {
             Phase::Between
         });
+        memory.resize(reader.capacity()).map_err(Failure::Memory)?;
     }
     Ok(())
 }

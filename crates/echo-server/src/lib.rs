@@ -11,6 +11,8 @@
 //! | `traffic` | what goes through connections, counted |
 //! | `registry` | the connections alive now, and the accounts of all |
 //! | `deadlines` | how long a connection may take for what |
+//! | `limits` | how many connections the machine allows |
+//! | `memory` | a budget for all read buffers |
 //! | `watcher` | the thread that ends what has overstayed |
 //! | `reporter` | the thread that says every second what happened |
 //! | `stats` | the accounts as lines of JSON |
@@ -43,7 +45,9 @@ mod close;
 mod config;
 mod connection;
 mod deadlines;
+mod limits;
 mod live;
+mod memory;
 mod registry;
 mod reporter;
 mod server;

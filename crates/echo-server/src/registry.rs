@@ -74,6 +74,11 @@ impl Registry {
         inner.closed.add(close);
     }
 
+    /// How many connections are alive.
+    pub(crate) fn live(&self) -> u64 {
+        self.lock().live.len() as u64
+    }
+
     /// Looks at every connection and ends those that have overstayed.
     pub(crate) fn look(&self, now: Instant, deadlines: &Deadlines) {
         let mut inner = self.lock();

@@ -111,6 +111,15 @@ impl Reader {
         }
     }
 
+    /// Bytes that the buffers hold at the moment, so that whoever has many
+    /// readers can keep a budget. It changes by reading only, and grows by at
+    /// most 64 KiB, or twofold up to `read_size`, at each read.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        // What a vector allocates beyond its length was never touched.
+        self.buf.len() + self.scratch.capacity()
+    }
+
     /// Moves what is left to the front and grows the buffer where it must.
     fn make_room(&mut self) {
         if self.start > 0 {

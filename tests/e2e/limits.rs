@@ -1,0 +1,102 @@
+//! Limits that are known from the start: what is over them is refused, and
+//! the others are inside.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use e2e::Server;
+
+use crate::wire::{connect, frame, read_to_end};
+
+fn assert_echoes(mut stream: &TcpStream) {
+    stream.write_all(&frame(b"hi")).unwrap();
+    let mut back = [0; 6];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back, *frame(b"hi"));
+}
+
+#[test]
+fn the_machines_limit_is_said_at_start() {
+    let mut server = Server::start(&[]);
+    let line = server.process().wait_for_stderr("INFO at most ");
+    assert!(line.contains(" connections, decided by "), "{line}");
+    assert!(line.contains("at most 1073741824 bytes"), "{line}");
+    let mut server = Server::start(&["--max-connections", "1000000000"]);
+    let why = "--max-connections 1000000000 is more than ";
+    let _ = server.process().wait_for_stderr(why);
+}
+
+#[test]
+fn one_connection_too_many_is_closed_at_once() {
+    let mut server = Server::start(&["-v", "--max-connections", "3"]);
+    let said = "at most 3 connections, decided by --max-connections";
+    let _ = server.process().wait_for_stderr(said);
+    let mut inside: Vec<TcpStream> = (0..3).map(|_| connect(server.addr())).collect();
+    inside.iter().for_each(assert_echoes);
+    for _ in 0..2 {
+        let (back, _) = read_to_end(&connect(server.addr()));
+        assert!(back.is_empty());
+    }
+    let _ = server
+        .process()
+        .wait_for_stderr("1 connections closed at once: there are 3 connections");
+    inside.iter().for_each(assert_echoes);
+
+    // One leaves, and there is room for another.
+    drop(inside.pop());
+    let _ = server.process().wait_for_stderr("connection closed by");
+    let mut refused = 2;
+    let start = std::time::Instant::now();
+    while {
+        let stream = connect(server.addr());
+        (&stream).write_all(&frame(b"hi")).unwrap();
+        (&stream).read_exact(&mut [0; 6]).is_err()
+    } {
+        refused += 1;
+        assert!(start.elapsed() < e2e::DEADLINE, "never served again");
+    }
+    inside.iter().for_each(assert_echoes);
+    let refused = format!(" {refused} limit");
+    let _ = server.stop().expect_code(0).expect_stderr(&refused);
+}
+
+/// Promise P3, for all connections together: memory follows what arrived, and
+/// ends where the budget does.
+#[test]
+fn the_connection_that_would_exceed_the_memory_is_ended() {
+    let mut server = Server::start(&["--max-memory", "3MiB"]);
+    let modest = connect(server.addr());
+    assert_echoes(&modest);
+    // What is announced costs nothing.
+    let announces = connect(server.addr());
+    (&announces)
+        .write_all(&0x0080_0000_u32.to_be_bytes())
+        .unwrap();
+    // Two frames that are never whole; there is room for one.
+    let greedy: Vec<TcpStream> = (0..2).map(|_| connect(server.addr())).collect();
+    for stream in &greedy {
+        let mut part = frame(&vec![b'x'; 4 << 20]);
+        part.truncate(2 << 20);
+        // The server may refuse before it has everything.
+        let _ = (&*stream).write_all(&part);
+    }
+    let line = server
+        .process()
+        .wait_for_stderr("too much for --max-memory");
+    assert!(line.contains("all together may hold 3145728"), "{line}");
+    assert_echoes(&modest);
+    drop(greedy);
+    // What was given back is there for others.
+    let large = connect(server.addr());
+    let bytes = frame(&vec![b'x'; 2_000_000]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (&large).write_all(&bytes).unwrap());
+        let mut back = vec![0; bytes.len()];
+        (&large).read_exact(&mut back).unwrap();
+        assert!(back == bytes);
+    });
+    let output = server.stop().expect_code(0);
+    assert!(output.stderr.contains("1 memory"), "{output}");
+}
