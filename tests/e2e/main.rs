@@ -21,6 +21,7 @@ mod instrument;
 mod lies;
 mod limits;
 mod measuring;
+mod metrics;
 mod peers;
 mod price;
 mod stopping;

@@ -37,6 +37,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_parser = parse_stats)]
     stats: Option<StatsTo>,
 
+    /// Answer GET /metrics here, with the accounts for Prometheus
+    #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
+    metrics: Option<String>,
+
     /// Longest time for a TLS handshake
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     #[arg(help_heading = "Encryption")]
@@ -125,6 +129,7 @@ impl TryFrom<Args> for Config {
             max_memory: args.limits.max_memory,
             drain: args.limits.drain,
             stats: args.stats,
+            metrics: args.metrics,
             listen: args.listen,
             wire: if args.raw {
                 Wire::Raw

@@ -34,6 +34,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where the accounts go every second.
     pub stats: Option<StatsTo>,
+    /// Address to answer Prometheus on, as `host:port`.
+    pub metrics: Option<String>,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Default for Config {
             max_memory: 1 << 30,
             drain: Duration::from_secs(5),
             stats: None,
+            metrics: None,
         }
     }
 }

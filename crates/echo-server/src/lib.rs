@@ -15,6 +15,7 @@
 //! | `memory` | a budget for all read buffers |
 //! | `watcher` | the thread that ends what has overstayed |
 //! | `reporter` | the thread that says every second what happened |
+//! | `metrics` | the accounts for Prometheus, over HTTP |
 //! | `stats` | the accounts as lines of JSON |
 //!
 //! # Examples
@@ -48,6 +49,7 @@ mod deadlines;
 mod limits;
 mod live;
 mod memory;
+mod metrics;
 mod registry;
 mod reporter;
 mod server;

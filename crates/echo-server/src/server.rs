@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use crate::{
     Closed, Config, Deadlines, Traffic,
     accept::{self, Acceptor},
+    metrics::Metrics,
     registry::Registry,
     reporter::Reporter,
     stats::Stats,
@@ -32,6 +33,7 @@ pub struct Server {
     deadlines: Deadlines,
     drain: Duration,
     stats: Option<Stats>,
+    metrics: Option<Metrics>,
 }
 
 /// Stops a server from another thread.
@@ -79,6 +81,7 @@ impl Server {
             deadlines: config.deadlines,
             drain: config.drain,
             stats: config.stats.as_ref().map(Stats::open).transpose()?,
+            metrics: config.metrics.as_deref().map(Metrics::bind).transpose()?,
         })
     }
 
@@ -107,6 +110,10 @@ impl Server {
         let registry = Arc::new(Registry::default());
         let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
+        let metrics = self
+            .metrics
+            .map(|metrics| metrics.spawn(Arc::clone(&registry)));
+        let metrics = metrics.transpose()?;
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
@@ -117,6 +124,9 @@ impl Server {
         }
         watcher.stop();
         reporter.stop();
+        if let Some(metrics) = metrics {
+            metrics.stop();
+        }
         let accounts = registry.accounts();
         Ok(Summary {
             connections: accounts.accepted,
