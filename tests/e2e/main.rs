@@ -9,12 +9,16 @@ mod bad_input;
 mod bench;
 mod buffering;
 mod certificates;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod coded;
 mod conversations;
 mod deadlines;
 mod encryption;
 #[cfg(target_os = "linux")]
 mod exhaustion;
+#[cfg(target_os = "linux")]
+mod footprint;
 mod handshakes;
 mod heartbeat;
 mod instrument;

@@ -4,9 +4,11 @@ use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use e2e::DEADLINE;
+use socket2::SockRef;
 
 /// A frame, built without the library under test.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
@@ -37,6 +39,20 @@ pub(crate) fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
         (&stream).read_to_end(&mut back)
     });
     (back, end.is_ok())
+}
+
+/// Checks that a server serves its next client.
+#[track_caller]
+pub(crate) fn assert_serves(addr: SocketAddr) {
+    let bytes = frame(b"still there");
+    assert_eq!(exchange(addr, &bytes), (bytes, true));
+}
+
+/// Ends a connection by a reset.
+pub(crate) fn reset(stream: TcpStream) {
+    let linger = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    linger.unwrap();
+    drop(stream);
 }
 
 /// Reads until the peer closes and says what came and how it ended.

@@ -1,0 +1,56 @@
+//! What a server holds while it lives: a fault must leave none of it behind.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use e2e::Server;
+
+/// Threads and descriptors of a process, from `/proc/PID` (proc(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Footprint {
+    threads: usize,
+    descriptors: usize,
+}
+
+impl Footprint {
+    /// Of a server that serves nobody. One connection is made first: what the
+    /// first thread of a process leaves behind is no leak.
+    pub(crate) fn at_rest(server: &mut Server) -> Self {
+        crate::wire::assert_serves(server.addr());
+        let id = server.process().id();
+        let start = Instant::now();
+        // The acceptor and the watcher.
+        while Self::of(id).threads != 2 {
+            assert!(start.elapsed() < e2e::DEADLINE, "{:?}", Self::of(id));
+        }
+        Self::of(id)
+    }
+
+    fn of(id: u32) -> Self {
+        let count = |what| fs::read_dir(format!("/proc/{id}/{what}")).unwrap().count();
+        Self {
+            threads: count("task"),
+            descriptors: count("fd"),
+        }
+    }
+
+    /// Waits until the server is back to this.
+    #[track_caller]
+    pub(crate) fn assert_back(self, server: &mut Server, within: Duration) {
+        let id = server.process().id();
+        let start = Instant::now();
+        loop {
+            let now = Self::of(id);
+            if now == self {
+                return;
+            }
+            assert!(
+                start.elapsed() < within,
+                "{now:?}, not {self:?}, after {within:?}: {}",
+                server.process()
+            );
+        }
+    }
+}
