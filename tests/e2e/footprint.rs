@@ -1,7 +1,7 @@
 //! What a server holds while it lives: a fault must leave none of it behind.
 
 use std::{
-    fs,
+    fmt, fs,
     time::{Duration, Instant},
 };
 
@@ -36,9 +36,14 @@ impl Footprint {
         }
     }
 
-    /// Waits until the server is back to this.
+    /// Waits until the server is back to this after something.
     #[track_caller]
-    pub(crate) fn assert_back(self, server: &mut Server, within: Duration) {
+    pub(crate) fn assert_back(
+        self,
+        server: &mut Server,
+        within: Duration,
+        after: &dyn fmt::Display,
+    ) {
         let id = server.process().id();
         let start = Instant::now();
         loop {
@@ -48,7 +53,7 @@ impl Footprint {
             }
             assert!(
                 start.elapsed() < within,
-                "{now:?}, not {self:?}, after {within:?}: {}",
+                "after {after}: {now:?}, not {self:?}, for {within:?}: {}",
                 server.process()
             );
         }

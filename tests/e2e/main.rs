@@ -19,17 +19,24 @@ mod encryption;
 mod exhaustion;
 #[cfg(target_os = "linux")]
 mod footprint;
+mod garbage;
 mod handshakes;
 mod heartbeat;
+#[cfg(target_os = "linux")]
+mod injection;
 mod instrument;
 mod lies;
 mod limits;
 mod measuring;
 mod metrics;
+mod outlets;
 mod peers;
 mod price;
+mod printing;
 mod stopping;
 mod streams;
 mod terminal;
 mod usage;
+#[cfg(target_os = "linux")]
+mod vanishing;
 mod wire;

@@ -4,6 +4,10 @@ use std::{
     io::{Read, Write, pipe},
     net::{SocketAddr, TcpStream},
     process::Command,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -50,6 +54,61 @@ fn what_has_arrived_is_echoed_before_the_end() {
         end.unwrap();
         assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
         let _ = server.wait().expect_code(0);
+    }
+}
+
+/// Rows G2 and P7 under load: what was written before the signal comes back,
+/// and so does every frame that the server counts.
+#[test]
+fn no_frame_is_lost_under_load() {
+    const CLIENTS: usize = 8;
+    const IN_FLIGHT: usize = 16;
+
+    for _ in 0..5 {
+        let server = Server::start(&[]);
+        let addr = server.addr();
+        let is_signalled = AtomicBool::new(false);
+        let warm = Barrier::new(CLIENTS + 1);
+        let echoed = AtomicUsize::new(0);
+        let output = thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    let mut stream = connect(addr);
+                    let bytes = frame(&[b'x'; 100]);
+                    let mut reply = vec![0; bytes.len()];
+                    let (mut sent, mut due, mut back) = (0, 0, 0);
+                    loop {
+                        let written = stream.write_all(&bytes);
+                        sent += 1;
+                        // In this order: not raised yet, so written before.
+                        if written.is_ok() && !is_signalled.load(Ordering::SeqCst) {
+                            due = sent;
+                        }
+                        if sent < IN_FLIGHT {
+                            continue;
+                        }
+                        if stream.read_exact(&mut reply).is_err() {
+                            break;
+                        }
+                        assert_eq!(reply, bytes);
+                        back += 1;
+                        if back == 100 {
+                            warm.wait();
+                        }
+                    }
+                    assert!(back >= due, "{back} of {due} frames");
+                    echoed.fetch_add(back, Ordering::SeqCst);
+                });
+            }
+            warm.wait();
+            let start = Instant::now();
+            is_signalled.store(true, Ordering::SeqCst);
+            let output = server.stop().expect_code(0);
+            // The drain is 5 s, and a client that reads needs none of it.
+            assert!(start.elapsed() < Duration::from_secs(4));
+            output
+        });
+        let _ = output.expect_stderr(&format!("8 connections, {} frames", echoed.into_inner()));
     }
 }
 

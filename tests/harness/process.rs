@@ -117,18 +117,33 @@ impl Process {
     /// piped.
     #[must_use]
     pub fn start_with_stdout(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
+        Self::start_with(command, stdout, Stdio::piped())
+    }
+
+    /// Starts a command whose stderr is `stderr` and whose other streams are
+    /// piped.
+    #[must_use]
+    pub fn start_with_stderr(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
+        Self::start_with(command, Stdio::piped(), stderr)
+    }
+
+    fn start_with(
+        command: &mut Command,
+        stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Self {
         command
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(stdout)
-            .stderr(Stdio::piped());
+            .stderr(stderr);
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let stdout = child.stdout.take();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         Self {
             stdout: stdout.map_or_else(|| Lines::of(io::empty()), Lines::of),
-            stderr: Lines::of(child.stderr.take().expect("stderr is piped")),
+            stderr: stderr.map_or_else(|| Lines::of(io::empty()), Lines::of),
             command: format!("{command:?}"),
             child,
         }

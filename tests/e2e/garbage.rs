@@ -1,0 +1,54 @@
+//! Promise P1: a live server and many short streams of garbage.
+
+use std::thread;
+
+use e2e::Server;
+use fastrand::Rng;
+
+use crate::wire::{assert_serves, exchange};
+
+const THREADS: u64 = 4;
+
+#[test]
+fn twenty_thousand_streams() {
+    survive(20_000);
+}
+
+#[test]
+#[ignore = "minutes: cargo test -p e2e -- --ignored faults"]
+fn faults_of_a_million_clients() {
+    survive(1_000_000);
+}
+
+fn survive(streams: u64) {
+    let server = Server::start(&["--max-frame", "1000"]);
+    let addr = server.addr();
+    thread::scope(|scope| {
+        for seed in 0..THREADS {
+            scope.spawn(move || {
+                let mut rng = Rng::with_seed(seed);
+                for _ in 0..streams / THREADS {
+                    let bytes = garbage(&mut rng);
+                    let (back, _) = exchange(addr, &bytes);
+                    assert!(bytes.starts_with(&back), "made up: {back:?} of {bytes:?}");
+                }
+            });
+        }
+    });
+    assert_serves(addr);
+    let output = server
+        .stop()
+        .expect_code(0)
+        .expect_stderr(&format!("{} connections", streams + 1));
+    assert!(!output.stderr.contains("panicked"), "{output}");
+}
+
+/// Noise, or noise with a header that is nearly right in front of it.
+fn garbage(rng: &mut Rng) -> Vec<u8> {
+    let noise = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
+    if rng.bool() {
+        return noise;
+    }
+    let header = u32::from(rng.u8(..48)) | rng.u32(..) & 0xf000_0000 & rng.u32(..);
+    [&header.to_be_bytes()[..], &noise].concat()
+}
