@@ -21,8 +21,8 @@ impl Footprint {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
         let start = Instant::now();
-        // The acceptor and the watcher.
-        while Self::of(id).threads != 2 {
+        // The acceptor, the watcher and the reporter.
+        while Self::of(id).threads != 3 {
             assert!(start.elapsed() < e2e::DEADLINE, "{:?}", Self::of(id));
         }
         Self::of(id)

@@ -49,25 +49,30 @@ pub(crate) struct Acceptor {
     plan: Arc<Plan>,
     max: MaxConnections,
     pub(crate) stop: StopHandle,
+    max_memory: u64,
 }
 
 impl Acceptor {
+    /// The limits, in words.
+    pub(crate) fn limits(&self) -> String {
+        let Self {
+            max, max_memory, ..
+        } = self;
+        format!("at most {max}; read buffers of at most {max_memory} bytes")
+    }
+
     pub(crate) fn new(listener: TcpListener, config: &Config, stop: StopHandle) -> Result<Self> {
         if ACCEPT_TIMES_OUT {
             SockRef::from(&listener)
                 .set_read_timeout(Some(STOP_CHECK))
                 .context("cannot set up the listener")?;
         }
-        let max = MaxConnections::new(config.max_connections);
-        tracing::info!(
-            "at most {max}; read buffers of at most {} bytes",
-            config.max_memory
-        );
         Ok(Self {
             listener,
-            max,
+            max: MaxConnections::new(config.max_connections),
             plan: Arc::new(Plan::from(config)),
             stop,
+            max_memory: config.max_memory,
         })
     }
 }
@@ -79,6 +84,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
         plan,
         max,
         stop,
+        ..
     } = acceptor;
     let mut queue = Queue::new(listener);
     let mut exhaustion = Exhaustion::default();

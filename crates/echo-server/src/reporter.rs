@@ -32,7 +32,13 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn spawn(registry: Arc<Registry>, mut stats: Option<Stats>) -> Result<Self> {
+    /// Starts with `notice`, which is said here because a log that nobody reads
+    /// holds up whoever writes to it.
+    pub(crate) fn spawn(
+        registry: Arc<Registry>,
+        mut stats: Option<Stats>,
+        notice: String,
+    ) -> Result<Self> {
         let (alive, stopped) = mpsc::channel();
         let (running, ended) = mpsc::channel();
         let _detached = thread::Builder::new()
@@ -40,6 +46,7 @@ impl Reporter {
             .spawn(move || {
                 let _running: Sender<()> = running;
                 let mut report = Report::new();
+                tracing::info!("{notice}");
                 loop {
                     let is_last = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
                     let accounts = report.make(&registry);

@@ -109,7 +109,8 @@ impl Server {
         let started = Instant::now();
         let registry = Arc::new(Registry::default());
         let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
-        let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
+        let limits = self.acceptor.limits();
+        let reporter = Reporter::spawn(Arc::clone(&registry), self.stats, limits)?;
         let metrics = self
             .metrics
             .map(|metrics| metrics.spawn(Arc::clone(&registry)));

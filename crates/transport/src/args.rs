@@ -179,10 +179,19 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 ///
 /// What was expected, in one line.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    match parse_size::Config::new().with_binary().parse_size(text) {
-        Ok(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err("expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned()),
-    }
+    // The library adds digits up unchecked; so many fit into 64 bits.
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let bytes = if digits <= 19 {
+        parse_size::Config::new()
+            .with_binary()
+            .parse_size(text)
+            .ok()
+    } else {
+        None
+    };
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned())
 }
 
 /// Largest buffer, in bytes: no frame fills more (2^28, the header's length
@@ -249,7 +258,15 @@ mod tests {
         assert_eq!(parse_size("64k"), Ok(65_536));
         assert_eq!(parse_size("64KiB"), Ok(65_536));
         assert_eq!(parse_size("8MiB"), Ok(8_388_608));
-        for bad in ["", "0", "-1", "k", "1x", "99999999999E"] {
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "k",
+            "1x",
+            "99999999999E",
+            "000000018446744073709551615709551615m",
+        ] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
     }
