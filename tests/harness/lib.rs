@@ -19,4 +19,4 @@ pub mod tokio_peer;
 pub use build::program;
 pub use chaos::{Chaos, ChaosProxy, Plan};
 pub use liar::{Behaviour, Liar};
-pub use process::{DEADLINE, Output, Process, Server, run, run_with_input};
+pub use process::{DEADLINE, Lines, Output, Process, Server, run, run_with_input};

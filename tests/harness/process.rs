@@ -304,13 +304,15 @@ impl Server {
 
 /// What a stream carries, collected by a thread so that the child never
 /// blocks on a full pipe.
-struct Lines {
+pub struct Lines {
     incoming: Receiver<String>,
     seen: String,
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Self {
+    /// Collects from now on.
+    #[must_use]
+    pub fn of(stream: impl Read + Send + 'static) -> Self {
         let (lines, incoming) = mpsc::channel();
         thread::spawn(move || {
             let mut stream = BufReader::new(stream);
@@ -332,7 +334,7 @@ impl Lines {
     }
 
     /// Waits for a line with `part` in it that was not waited for before.
-    fn wait_for(&mut self, part: &str) -> Option<String> {
+    pub fn wait_for(&mut self, part: &str) -> Option<String> {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -350,7 +352,7 @@ impl Lines {
     }
 
     /// Everything, once the child has ended.
-    fn rest(&mut self) -> String {
+    pub fn rest(&mut self) -> String {
         let deadline = Instant::now() + DEADLINE;
         let mut all = std::mem::take(&mut self.seen);
         loop {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::CommandFactory;
-use transport::cli;
+use transport::{cli, log};
 
 mod args;
 mod compare;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     // An embedded server would report every second what the client reports.
-    cli::log_to_stderr(args.run.client.common.verbose, &["echo_server"]);
+    log::to_stderr(args.run.client.common.verbose, &["echo_server"]);
     let outcome = execute(args);
     let has_missed = matches!(&outcome, Err(error) if error.is::<run::Missed>());
     let code = cli::exit_code(outcome);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use transport::cli;
+use transport::{cli, log};
 
 mod args;
 mod conversation;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    cli::log_to_stderr(args.client.common.verbose, &[]);
+    log::to_stderr(args.client.common.verbose, &[]);
     cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
 }
 

@@ -4,19 +4,22 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use echo_server::{Config, Server};
-use transport::cli;
+use transport::{cli, log};
 
 mod args;
 
 use args::Args;
 
 fn main() -> ExitCode {
-    let args: Args = match cli::parse() {
-        Ok(args) => args,
-        Err(code) => return code,
-    };
-    cli::log_to_stderr(args.common.verbose, &[]);
-    cli::exit_code(args.try_into().and_then(|config| serve(&config)))
+    match cli::parse() {
+        Ok(args) => cli::exit_code(run(args)),
+        Err(code) => code,
+    }
+}
+
+fn run(args: Args) -> Result<()> {
+    let _log = log::to_stderr_by_thread(args.common.verbose)?;
+    serve(&args.try_into()?)
 }
 
 fn serve(config: &Config) -> Result<()> {

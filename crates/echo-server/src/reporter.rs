@@ -1,5 +1,5 @@
 //! The thread that says every second what happened. It may be held up by
-//! whoever does not read what it says; nothing waits for it.
+//! whoever does not read the stats; nothing waits for it.
 
 use std::{
     sync::{
@@ -32,13 +32,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Starts with `notice`, which is said here because a log that nobody reads
-    /// holds up whoever writes to it.
-    pub(crate) fn spawn(
-        registry: Arc<Registry>,
-        mut stats: Option<Stats>,
-        notice: String,
-    ) -> Result<Self> {
+    pub(crate) fn spawn(registry: Arc<Registry>, mut stats: Option<Stats>) -> Result<Self> {
         let (alive, stopped) = mpsc::channel();
         let (running, ended) = mpsc::channel();
         let _detached = thread::Builder::new()
@@ -46,7 +40,6 @@ impl Reporter {
             .spawn(move || {
                 let _running: Sender<()> = running;
                 let mut report = Report::new();
-                tracing::info!("{notice}");
                 loop {
                     let is_last = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
                     let accounts = report.make(&registry);

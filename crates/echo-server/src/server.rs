@@ -107,10 +107,10 @@ impl Server {
     /// When the threads that watch and report cannot be started.
     pub fn serve(self) -> Result<Summary> {
         let started = Instant::now();
+        tracing::info!("{}", self.acceptor.limits());
         let registry = Arc::new(Registry::default());
         let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
-        let limits = self.acceptor.limits();
-        let reporter = Reporter::spawn(Arc::clone(&registry), self.stats, limits)?;
+        let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
             .metrics
             .map(|metrics| metrics.spawn(Arc::clone(&registry)));

@@ -10,7 +10,7 @@ use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
 };
-use transport::cli;
+use transport::{cli, log};
 
 mod args;
 mod event;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    cli::log_to_stderr(args.client.common.verbose, &["rustyline"]);
+    log::to_stderr(args.client.common.verbose, &["rustyline"]);
     cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
 }
 

@@ -1,5 +1,5 @@
-//! The edges that all programs have in common: usage errors in one line, logs
-//! on stderr, results on stdout, exit codes, signals.
+//! The edges that all programs have in common: usage errors in one line,
+//! results on stdout, exit codes, signals.
 
 use std::{
     error, fmt,
@@ -14,8 +14,6 @@ use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
 };
-use tracing::{Level, level_filters::LevelFilter};
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Exit code for bad usage.
 const USAGE: u8 = 2;
@@ -61,37 +59,6 @@ impl fmt::Display for UsageError {
 }
 
 impl error::Error for UsageError {}
-
-/// Sends logs to stderr, from `info` on or, by `verbosity`, from `debug` (1)
-/// or `trace` (2) on. Targets named in `quiet` only warn. `RUST_LOG`, when
-/// set and valid, replaces all of that.
-pub fn log_to_stderr(verbosity: u8, quiet: &[&str]) {
-    let level = match verbosity {
-        0 => Level::INFO,
-        1 => Level::DEBUG,
-        _ => Level::TRACE,
-    };
-    let by_option = || {
-        Targets::new()
-            .with_default(level)
-            .with_targets(quiet.iter().map(|&target| (target, LevelFilter::WARN)))
-    };
-    let filter = std::env::var("RUST_LOG")
-        .ok()
-        .and_then(|directives| directives.parse::<Targets>().ok())
-        .unwrap_or_else(by_option);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-        .with_target(false)
-        // Its report of a failed write would be another write to stderr,
-        // and that one panics.
-        .log_internal_errors(false);
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(layer)
-        .init();
-}
 
 /// Asks for a stop on SIGINT and SIGTERM by setting `stop`; a second signal
 /// ends the program at once, with exit code 130.

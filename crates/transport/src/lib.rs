@@ -7,6 +7,7 @@ mod dial;
 mod encryption;
 mod listen;
 mod liveness;
+pub mod log;
 mod poll;
 mod socket;
 mod stream;
