@@ -89,6 +89,7 @@ fn the_connection_that_would_exceed_the_memory_is_ended() {
     assert_echoes(&modest);
     drop(greedy);
     // What was given back is there for others.
+    let _ = server.process().wait_for_stderr("truncated: closed after");
     let large = connect(server.addr());
     let bytes = frame(&vec![b'x'; 2_000_000]);
     std::thread::scope(|scope| {

@@ -28,6 +28,8 @@ mod instrument;
 mod lies;
 mod limits;
 mod measuring;
+#[cfg(target_os = "linux")]
+mod memory;
 mod metrics;
 mod outlets;
 mod peers;

@@ -18,6 +18,7 @@ use crate::{
     close::Close,
     connection::{self, Plan},
     limits::MaxConnections,
+    memory::check_headroom,
     registry::Registry,
 };
 
@@ -247,6 +248,10 @@ fn spawn(
             registry.refuse(Close::Reset);
             Trouble::Peer(error)
         })?;
+    if let Err(no_memory) = check_headroom() {
+        registry.refuse(Close::Memory);
+        return Err(Trouble::Machine(format!("{peer} closed: {no_memory}")));
+    }
     let live = registry.register(stream, peer);
     let plan = Arc::clone(plan);
     thread::Builder::new()

@@ -1,6 +1,6 @@
 //! Why a connection ended, and how many did for each reason.
 
-use std::fmt;
+use std::{fmt, io};
 
 use proto::{Error, FrameError};
 
@@ -32,7 +32,8 @@ pub enum Close {
     Reset,
     /// There were as many connections as there may be.
     Limit,
-    /// All read buffers together would have exceeded their budget.
+    /// All read buffers together would have exceeded their budget, or the
+    /// machine had no memory for this one.
     Memory,
     /// There was no thread for it.
     Spawn,
@@ -104,6 +105,7 @@ impl fmt::Display for Close {
 impl From<&Error> for Close {
     fn from(error: &Error) -> Self {
         match error {
+            Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => Self::Memory,
             Error::Io(_) => Self::Reset,
             Error::Truncated { .. } => Self::Truncated,
             Error::Refused { error, .. } => match error {
@@ -111,6 +113,7 @@ impl From<&Error> for Close {
                 FrameError::ReservedFlags { .. } | FrameError::TooShort { .. } => Self::BadHeader,
                 FrameError::ChecksumMissing | FrameError::BadChecksum { .. } => Self::BadChecksum,
                 FrameError::BadCompression { .. } => Self::BadCompression,
+                FrameError::NoMemory { .. } => Self::Memory,
             },
         }
     }

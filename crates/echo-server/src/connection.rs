@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
+    time::Duration,
 };
 
 use proto::{Batch, Error, Escaped, Reader, Received, Wire};
@@ -13,12 +14,16 @@ use crate::{
     Config,
     close::Close,
     live::{Connection, Phase},
-    memory::{Budget, OverBudget},
+    memory::{Budget, NoMemory},
     registry::Live,
 };
 
 /// Most bytes of a message that the log shows.
 const SHOWN: usize = 1024;
+
+/// How long a peer is quiet before what a burst made its buffers grow to is
+/// given back.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What every connection of a server does.
 #[derive(Debug)]
@@ -63,7 +68,7 @@ pub(crate) fn serve(live: &Live, plan: &Plan) {
         // It was ended from outside; what the thread saw came of that.
         (_, Some(fate)) if is_ours => tracing::warn!("closing {peer}: {fate}"),
         (Ok(()), _) => return tracing::debug!("connection closed by {peer}"),
-        (Err(Failure::Stream(Error::Io(error))), _) => {
+        (Err(error), _) if close == Close::Reset => {
             return tracing::debug!("connection lost from {peer}: {error}");
         }
         (Err(error), _) => tracing::warn!("closing {peer}: {error}"),
@@ -75,7 +80,7 @@ pub(crate) fn serve(live: &Live, plan: &Plan) {
 enum Failure {
     Handshake(io::Error),
     Stream(Error),
-    Memory(OverBudget),
+    Memory(NoMemory),
 }
 
 impl Failure {
@@ -104,35 +109,69 @@ impl From<Error> for Failure {
     }
 }
 
-/// Sends all that is whole after a read back, straight from the read buffer,
-/// in one write unless smaller ones were asked for.
+/// Sends what comes back until the peer closes.
+///
+/// A buffer that a burst made grow is given back once the peer has been quiet
+/// for a while. The socket's own timeout says when: until the buffer grows
+/// there is none, and no read costs a system call more.
 fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let mut stream = &connection.stream;
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     let mut memory = plan.memory.share();
-    while let Received::Batch(batch) = reader.read(&mut stream)? {
-        connection.count_read(&batch);
-        tracing::trace!(
-            "read {} messages, {} bytes, inside a frame: {}",
-            batch.len(),
-            batch.raw().len(),
-            batch.is_split()
-        );
-        if !batch.is_empty() {
-            log_messages("read", &batch);
-            connection.enter(Phase::Writing);
-            for lump in batch.lumps(plan.write_buffer) {
-                write(connection, lump).map_err(Error::Io)?;
-            }
-            log_messages("send", &batch);
-        }
-        connection.enter(if batch.is_split() {
-            Phase::Inside
-        } else {
-            Phase::Between
-        });
+    let mut has_grown = false;
+    loop {
         memory.resize(reader.capacity()).map_err(Failure::Memory)?;
+        if reader.has_grown() != has_grown {
+            has_grown = !has_grown;
+            let timeout = has_grown.then_some(QUIET);
+            stream.set_read_timeout(timeout).map_err(Error::Io)?;
+        }
+        match reader.read(&mut stream) {
+            Ok(Received::Batch(batch)) => send_back(connection, &batch, plan)?,
+            Ok(Received::Closed) => return Ok(()),
+            Err(Error::Io(error)) if has_grown && is_quiet(&error) => {
+                reader.shrink();
+                stream.shrink();
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
+}
+
+/// Whether a read found nothing for as long as the socket's timeout says.
+fn is_quiet(error: &io::Error) -> bool {
+    // On Unix `TimedOut` is a peer that is gone: ETIMEDOUT.
+    let kind = if cfg!(unix) {
+        io::ErrorKind::WouldBlock
+    } else {
+        io::ErrorKind::TimedOut
+    };
+    error.kind() == kind
+}
+
+/// Sends all that is whole after a read back, straight from the read buffer,
+/// in one write unless smaller ones were asked for.
+fn send_back(connection: &Connection, batch: &Batch<'_>, plan: &Plan) -> Result<(), Failure> {
+    connection.count_read(batch);
+    tracing::trace!(
+        "read {} messages, {} bytes, inside a frame: {}",
+        batch.len(),
+        batch.raw().len(),
+        batch.is_split()
+    );
+    if !batch.is_empty() {
+        log_messages("read", batch);
+        connection.enter(Phase::Writing);
+        for lump in batch.lumps(plan.write_buffer) {
+            write(connection, lump).map_err(Error::Io)?;
+        }
+        log_messages("send", batch);
+    }
+    connection.enter(if batch.is_split() {
+        Phase::Inside
+    } else {
+        Phase::Between
+    });
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::{error, fmt, io};
 
 use crate::{Foreign, HEADER_LEN, MAX_LEN};
 
-/// Why a frame is refused. The peer is at fault, or its limit differs, or the
-/// way between has changed a byte.
+/// Why a frame is refused. Mostly the peer is at fault, or its limit differs,
+/// or the way between has changed a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
     /// The frame, or what it decompresses to, is larger than the limit.
@@ -42,6 +42,12 @@ pub enum FrameError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// There is no memory to decompress the payload in; the peer is not at
+    /// fault.
+    NoMemory {
+        /// The length that it decompresses to, in bytes.
+        original: u32,
+    },
 }
 
 impl fmt::Display for FrameError {
@@ -73,6 +79,9 @@ impl fmt::Display for FrameError {
             Self::BadCompression { original, reason } => {
                 write!(f, "bad compression: {original} bytes announced, {reason}")
             }
+            Self::NoMemory { original } => {
+                write!(f, "no memory to decompress {original} bytes")
+            }
         }
     }
 }
@@ -102,7 +111,8 @@ impl error::Error for LimitError {}
 #[derive(Debug)]
 pub enum Error {
     /// The stream failed. A read timeout is here too (`WouldBlock` or
-    /// `TimedOut`); nothing is lost by it and the next read carries on.
+    /// `TimedOut`), and so is a buffer that cannot grow (`OutOfMemory`); nothing
+    /// is lost by either and the next read carries on.
     Io(io::Error),
     /// A frame was refused; the stream cannot be followed any further.
     Refused {

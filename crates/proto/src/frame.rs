@@ -114,6 +114,9 @@ fn decompress(body: &[u8], max: MaxFrame, output: &mut Vec<u8>) -> Result<(), Fr
         });
     }
     output.clear();
+    output
+        .try_reserve_exact(original as usize)
+        .map_err(|_| FrameError::NoMemory { original })?;
     output.resize(original as usize, 0);
     // The output's length bounds what is produced, whatever the block says.
     match block::decompress_into(block, output) {

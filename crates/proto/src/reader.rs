@@ -89,7 +89,7 @@ impl Reader {
         if let Some((error, foreign)) = self.refused {
             return Err(Error::Refused { error, foreign });
         }
-        self.make_room();
+        self.make_room()?;
         if self.fill(stream)? == 0 {
             return self.ending();
         }
@@ -120,8 +120,25 @@ impl Reader {
         self.buf.len() + self.scratch.capacity()
     }
 
+    /// Whether the buffer has grown since the stream began or was last
+    /// [shrunk](Self::shrink).
+    #[must_use]
+    pub const fn has_grown(&self) -> bool {
+        self.buf.len() > FIRST_BUFFER
+    }
+
+    /// Gives back what a burst or a large frame made the buffer grow to, unless
+    /// a part of a frame is in it. For a stream that has become quiet: the next
+    /// burst makes it grow again.
+    pub fn shrink(&mut self) {
+        if self.start == self.end {
+            self.buf = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
     /// Moves what is left to the front and grows the buffer where it must.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> io::Result<()> {
         if self.start > 0 {
             // What is left all came with the last read, so no byte moves twice.
             self.buf.copy_within(self.start..self.end, 0);
@@ -137,12 +154,20 @@ impl Reader {
             self.buf = vec![0; FIRST_BUFFER.min(self.read_size)];
         } else if size < self.read_size && (full || self.filled) {
             let doubled = size.saturating_mul(2);
-            self.buf.resize(doubled.min(self.read_size), 0);
+            self.grow_to(doubled.min(self.read_size))?;
         } else if full {
             let missing = self.frame.saturating_sub(size).max(1);
-            self.buf.resize(size + missing.min(GROWTH), 0);
+            self.grow_to(size.saturating_add(missing.min(GROWTH)))?;
         }
         self.filled = false;
+        Ok(())
+    }
+
+    /// A machine without memory is no reason to abort: the others go on.
+    fn grow_to(&mut self, size: usize) -> io::Result<()> {
+        self.buf.try_reserve(size.saturating_sub(self.buf.len()))?;
+        self.buf.resize(size, 0);
+        Ok(())
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {

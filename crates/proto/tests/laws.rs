@@ -283,7 +283,8 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
         match reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => read.extend(payloads_of(&batch)),
             Ok(Received::Closed) => break,
-            Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            // Nor is anything lost by giving back what is not needed now.
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => reader.shrink(),
             Err(error) => panic!("{error}"),
         }
     }
@@ -346,4 +347,36 @@ fn an_announced_length_allocates_nothing() {
         })
     ));
     assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
+}
+
+/// P3, once the burst is over.
+#[test]
+fn what_a_burst_grew_is_given_back_and_no_part_of_a_frame() {
+    let wire = written(&[vec![7; 100_000], vec![8; 10]]);
+    let (burst, rest) = wire.split_at(wire.len() - 5);
+    let mut reader = Reader::new(Wire::default(), 64 * 1024);
+    assert!(!reader.has_grown());
+    let mut stream = burst;
+    let mut frames = 0;
+    while frames == 0 {
+        let Ok(Received::Batch(batch)) = reader.read(&mut stream) else {
+            panic!("no batch");
+        };
+        frames = batch.len();
+    }
+    while !stream.is_empty() {
+        assert!(reader.read(&mut stream).is_ok());
+    }
+    assert!(reader.has_grown() && reader.capacity() > 100_000);
+    // A part of the second frame waits for the rest.
+    reader.shrink();
+    assert!(reader.has_grown());
+    let mut stream = rest;
+    let Ok(Received::Batch(batch)) = reader.read(&mut stream) else {
+        panic!("no batch");
+    };
+    assert_eq!(payloads_of(&batch), [vec![8; 10]]);
+    reader.shrink();
+    assert!(!reader.has_grown());
+    assert_eq!(reader.capacity(), 0);
 }

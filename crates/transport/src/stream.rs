@@ -114,6 +114,15 @@ impl Stream {
         self.socket().set_write_timeout(timeout)
     }
 
+    /// Gives back what a burst made the buffers of TLS grow to; bare TCP has
+    /// none here.
+    pub fn shrink(&self) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(stream) => stream.shrink(),
+        }
+    }
+
     /// Shuts the socket down at once; blocked reads and writes wake up.
     ///
     /// # Errors

@@ -210,6 +210,14 @@ impl TlsStream {
         Ok(std::mem::take(&mut outgoing.owed).min(buf.len()))
     }
 
+    /// See [`Stream::shrink`](crate::Stream::shrink).
+    pub(crate) fn shrink(&self) {
+        let mut outgoing = lock(&self.outgoing);
+        if outgoing.ciphertext.is_empty() {
+            outgoing.ciphertext = Vec::new();
+        }
+    }
+
     /// Says that no more will come, if the way out takes it.
     pub(crate) fn say_goodbye(&self) {
         lock(&self.session).send_close_notify();
