@@ -16,6 +16,7 @@
 //! | `watcher` | the thread that ends what has overstayed |
 //! | `reporter` | the thread that says every second what happened |
 //! | `metrics` | the accounts for Prometheus, over HTTP |
+//! | `exposition` | what it is told, in its format |
 //! | `stats` | the accounts as lines of JSON |
 //!
 //! # Examples
@@ -46,6 +47,7 @@ mod close;
 mod config;
 mod connection;
 mod deadlines;
+mod exposition;
 mod limits;
 mod live;
 mod memory;

@@ -1,11 +1,10 @@
-//! The accounts for Prometheus: its text format over HTTP.
+//! The accounts for Prometheus, over HTTP.
 //!
 //! One request at a time, each under a deadline and a limit: whoever talks
 //! nonsense here, or nothing, delays the next scrape by a second at most, and
 //! an echo never.
 
 use std::{
-    fmt::Write as _,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -19,7 +18,10 @@ use std::{
 use anyhow::{Context, Result};
 use transport::SocketOptions;
 
-use crate::registry::{Accounts, Registry};
+use crate::{
+    exposition::{self, Exposition},
+    registry::Registry,
+};
 
 /// Longest time for a request to arrive, and for its answer to be taken.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,8 +32,8 @@ const MAX_REQUEST: usize = 8 * 1024;
 /// Pause after accept failed, since it may fail again at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The type of the text format, by its specification.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The type of what is said to whoever asks for something else.
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// A listener for scrapers; they are answered once it is [spawned](Self::spawn).
 #[derive(Debug)]
@@ -70,9 +72,10 @@ impl Metrics {
         let _detached = thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || {
+                let exposition = Exposition::new(registry);
                 while !stop.load(Ordering::Relaxed) {
                     let answered = match self.listener.accept() {
-                        Ok((stream, _)) => answer(&stream, &registry),
+                        Ok((stream, _)) => answer(&stream, &exposition),
                         Err(error) => {
                             thread::sleep(PAUSE);
                             Err(error)
@@ -96,19 +99,21 @@ impl Running {
     }
 }
 
-fn answer(mut stream: &TcpStream, registry: &Registry) -> io::Result<()> {
+fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     let request = read_head(stream)?;
-    let (status, content) = match request.split(|&byte| byte == b' ').collect::<Vec<_>>()[..] {
-        [b"GET", b"/metrics", ..] => ("200 OK", text(&registry.accounts())),
-        [b"GET", ..] => ("404 Not Found", "see /metrics\n".to_owned()),
+    let (status, kind, content) = match request.split(|&byte| byte == b' ').collect::<Vec<_>>()[..]
+    {
+        [b"GET", b"/metrics", ..] => ("200 OK", exposition::TYPE, exposition.text()),
+        [b"GET", ..] => ("404 Not Found", PLAIN, "see /metrics\n".to_owned()),
         _ => (
             "400 Bad Request",
+            PLAIN,
             "GET /metrics is all there is\n".to_owned(),
         ),
     };
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {TEXT}\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{content}",
         content.len(),
     );
@@ -135,80 +140,4 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     }
     let first = head.split(|&byte| byte == b'\r').next();
     Ok(first.unwrap_or_default().to_vec())
-}
-
-/// The accounts in the text format.
-fn text(accounts: &Accounts) -> String {
-    let traffic = &accounts.traffic;
-    let mut text = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, value: &dyn std::fmt::Display| {
-        // Writing to a string does not fail.
-        let _ = write!(
-            text,
-            "# HELP echo_{name} {help}\n# TYPE echo_{name} {kind}\necho_{name} {value}\n"
-        );
-    };
-    for (name, help, value) in [
-        (
-            "connections_accepted_total",
-            "Connections accepted.",
-            accounts.accepted,
-        ),
-        (
-            "frames_total",
-            "Frames echoed; of bare bytes, reads.",
-            traffic.frames,
-        ),
-        (
-            "bytes_total",
-            "Bytes echoed, headers included.",
-            traffic.bytes,
-        ),
-        (
-            "payload_bytes_total",
-            "Bytes of payload, decompressed.",
-            traffic.payload_bytes,
-        ),
-        (
-            "reads_total",
-            "Reads that brought something.",
-            traffic.reads,
-        ),
-        (
-            "split_reads_total",
-            "Reads that ended inside a frame.",
-            traffic.split_reads,
-        ),
-        (
-            "writes_total",
-            "Writes that took something.",
-            traffic.writes,
-        ),
-    ] {
-        metric(name, "counter", help, &value);
-    }
-    let live = accounts.live;
-    metric(
-        "connections_live",
-        "gauge",
-        "Connections that are alive.",
-        &live,
-    );
-    let qps = accounts.qps.round();
-    metric(
-        "queries_per_second",
-        "gauge",
-        "Frames in the last second.",
-        &qps,
-    );
-    text.push_str("# HELP echo_connections_closed_total Connections closed, by reason.\n");
-    text.push_str("# TYPE echo_connections_closed_total counter\n");
-    for (close, count) in accounts.closed.iter() {
-        let name = close.name();
-        let _ = writeln!(
-            text,
-            "echo_connections_closed_total{{reason=\"{name}\"}} {count}"
-        );
-    }
-    text
 }
