@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use proto::{Framing, MaxFrame, Reader, Wire};
 use proto_fuzz::read_all;
 
-/// A stream in chunks of 1 to 256 bytes, their sizes repeating.
+/// A stream in chunks of 1 to 255 bytes, their sizes repeating; one of 0 is a
+/// pause.
 struct Chunks<'a> {
     stream: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, u8>>,
@@ -19,7 +20,10 @@ impl Read for Chunks<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         // A buffer doubles only when it was full; 1 KiB is its first size.
         assert!(buf.len() <= (2 * self.arrived).max(1024));
-        let size = 1 + self.sizes.next().map_or(0, |&size| size.into());
+        let size = self.sizes.next().map_or(1, |&size| size.into());
+        if size == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let n = size.min(buf.len());
         let n = self.stream.read(&mut buf[..n])?;
         self.arrived += n;
@@ -36,6 +40,10 @@ fuzz_target!(|data: &[u8]| {
         max_frame,
         ..Framing::default()
     });
+    // With nothing but pauses there would be no end.
+    if *sizes == [0; 4] {
+        return;
+    }
     // Squares reach both buffers smaller than a frame and larger ones.
     let reader = Reader::new(wire, usize::from(*read_size).pow(2));
     let mut chunks = Chunks {

@@ -1,6 +1,6 @@
 //! What more than one fuzz target needs.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use proto::{Error, Reader, Received};
 
@@ -21,6 +21,8 @@ pub fn read_all(
                 raw.extend_from_slice(batch.raw());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
+            // Whatever a pause gives back, nothing is lost by it.
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => reader.shrink(),
             Err(error) => return (payloads, raw, Err(error)),
         }
     }
