@@ -10,8 +10,8 @@ use e2e::Server;
 /// Threads and descriptors of a process, from `/proc/PID` (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Footprint {
-    threads: usize,
-    descriptors: usize,
+    pub(crate) threads: usize,
+    pub(crate) descriptors: usize,
 }
 
 impl Footprint {
@@ -28,7 +28,8 @@ impl Footprint {
         Self::of(id)
     }
 
-    fn of(id: u32) -> Self {
+    /// As it is at the moment.
+    pub(crate) fn of(id: u32) -> Self {
         let count = |what| fs::read_dir(format!("/proc/{id}/{what}")).unwrap().count();
         Self {
             threads: count("task"),
@@ -58,4 +59,13 @@ impl Footprint {
             );
         }
     }
+}
+
+/// A size from `/proc/PID/status` (proc(5)) by its name there, in bytes.
+pub(crate) fn memory(server: &mut Server, name: &str) -> u64 {
+    let id = server.process().id();
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.unwrap().trim_start_matches(':').trim_end_matches("kB");
+    kib.trim().parse::<u64>().unwrap() << 10
 }

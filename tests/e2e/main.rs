@@ -35,6 +35,8 @@ mod outlets;
 mod peers;
 mod price;
 mod printing;
+#[cfg(target_os = "linux")]
+mod soak;
 mod stopping;
 mod streams;
 mod terminal;
