@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write, pipe},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     process::Command,
     sync::{
         Barrier,
@@ -132,6 +132,45 @@ fn what_waits_behind_a_slow_reader_is_echoed_before_the_end() {
     assert!(back == sent, "{} of {} bytes", back.len(), sent.len());
     end.unwrap();
     let _ = server.wait().expect_code(0);
+}
+
+/// Row P7 once more, for a client that goes on sending and was slow to read: it
+/// gets every frame that the server counts, and then the end.
+#[test]
+fn whoever_goes_on_sending_still_gets_its_echoes() {
+    let mut server = Server::start(&[]);
+    let stream = connect(server.addr());
+    let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
+    let taken = AtomicUsize::new(0);
+    let back = thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            // Until this side closes, which it does when it has read the end.
+            while let Ok(n) = (&stream).write(&lump[taken.load(Ordering::SeqCst) % lump.len()..]) {
+                taken.fetch_add(n, Ordering::SeqCst);
+            }
+        });
+        // Nobody reads, so nothing moves in the end.
+        let mut still = (0, Instant::now());
+        while still.1.elapsed() < Duration::from_millis(300) {
+            let now = taken.load(Ordering::SeqCst);
+            if now != still.0 {
+                still = (now, Instant::now());
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        server.process().signal("TERM");
+        wait_until_refused(server.addr());
+        let (back, end) = read_to_end(&stream);
+        end.unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+        sending.join().unwrap();
+        back
+    });
+    assert_eq!(back.len() % 1004, 0, "a frame is cut");
+    let _ = server
+        .wait()
+        .expect_code(0)
+        .expect_stderr(&format!(" {} frames", back.len() / 1004));
 }
 
 /// Whether the server's receive queue for a client becomes empty within 50 ms,

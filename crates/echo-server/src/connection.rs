@@ -13,6 +13,7 @@ use transport::{ServerTls, SocketOptions};
 use crate::{
     Config,
     close::Close,
+    incoming::Incoming,
     live::{Connection, Phase},
     memory::{Budget, NoMemory},
     registry::Live,
@@ -20,6 +21,12 @@ use crate::{
 
 /// Most bytes of a message that the log shows.
 const SHOWN: usize = 1024;
+
+/// What a peer that is being closed may still be sending, in bytes and time.
+/// Closing with bytes unread resets the connection, and a reset destroys
+/// what the peer has not read yet.
+const LINGER_BYTES: u64 = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a peer is quiet before what a burst made its buffers grow to is
 /// given back.
@@ -35,6 +42,7 @@ pub(crate) struct Plan {
     pub(crate) socket: SocketOptions,
     pub(crate) tls: ServerTls,
     memory: Budget,
+    drain: Duration,
 }
 
 impl From<&Config> for Plan {
@@ -46,6 +54,7 @@ impl From<&Config> for Plan {
             socket: config.socket,
             tls: config.tls.clone(),
             memory: Budget::new(config.max_memory),
+            drain: config.drain,
         }
     }
 }
@@ -61,9 +70,12 @@ pub(crate) fn serve(live: &Live, plan: &Plan) {
         .as_ref()
         .map_or_else(Failure::close, |()| Close::Clean);
     let is_ours = !live.decide(close.into());
+    live.enter(Phase::Closing);
     match (outcome, live.fate()) {
         (_, Some(fate)) if is_ours && fate.close == Close::Shutdown => {
             tracing::debug!("connection closed, the server stops: {peer}");
+            // It may take its time to read what was sent to it.
+            return live.stream.linger(u64::MAX, plan.drain);
         }
         // It was ended from outside; what the thread saw came of that.
         (_, Some(fate)) if is_ours => tracing::warn!("closing {peer}: {fate}"),
@@ -73,7 +85,7 @@ pub(crate) fn serve(live: &Live, plan: &Plan) {
         }
         (Err(error), _) => tracing::warn!("closing {peer}: {error}"),
     }
-    live.stream.linger();
+    live.stream.linger(LINGER_BYTES, LINGER);
 }
 
 /// Why a connection ended otherwise than by a close between two frames.
@@ -109,13 +121,14 @@ impl From<Error> for Failure {
     }
 }
 
-/// Sends what comes back until the peer closes.
+/// Sends what comes back until the peer closes, or the server ends it.
 ///
 /// A buffer that a burst made grow is given back once the peer has been quiet
 /// for a while. The socket's own timeout says when: until the buffer grows
 /// there is none, and no read costs a system call more.
 fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
-    let mut stream = &connection.stream;
+    let stream = &connection.stream;
+    let mut incoming = Incoming::new(connection);
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     let mut memory = plan.memory.share();
     let mut has_grown = false;
@@ -126,7 +139,7 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
             let timeout = has_grown.then_some(QUIET);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
         }
-        match reader.read(&mut stream) {
+        match reader.read(&mut incoming) {
             Ok(Received::Batch(batch)) => send_back(connection, &batch, plan)?,
             Ok(Received::Closed) => return Ok(()),
             Err(Error::Io(error)) if has_grown && is_quiet(&error) => {

@@ -60,12 +60,14 @@ impl Deadlines {
         (shortest / 4).clamp(SHORTEST_TICK, LONGEST_TICK)
     }
 
-    const fn of(&self, phase: Phase) -> (Close, Duration) {
+    /// `None` for a phase that ends by itself.
+    const fn of(&self, phase: Phase) -> Option<(Close, Duration)> {
         match phase {
-            Phase::Handshake => (Close::Handshake, self.handshake),
-            Phase::Between => (Close::Idle, self.idle),
-            Phase::Inside => (Close::FrameTimeout, self.frame),
-            Phase::Writing => (Close::WriteTimeout, self.write),
+            Phase::Handshake => Some((Close::Handshake, self.handshake)),
+            Phase::Between => Some((Close::Idle, self.idle)),
+            Phase::Inside => Some((Close::FrameTimeout, self.frame)),
+            Phase::Writing => Some((Close::WriteTimeout, self.write)),
+            Phase::Closing => None,
         }
     }
 }
@@ -136,7 +138,7 @@ impl Watch {
     ) -> Option<Fate> {
         self.bytes += traffic.bytes;
         let has_moved_on = match phase {
-            Phase::Handshake => false,
+            Phase::Handshake | Phase::Closing => false,
             Phase::Between => traffic.reads > 0,
             // Bytes do not count: a slow drip would go on for ever.
             Phase::Inside => traffic.frames > 0,
@@ -150,7 +152,9 @@ impl Watch {
             let after = now.saturating_duration_since(since);
             (after >= most).then_some(Fate { close, after })
         };
-        overstayed(self.since, deadlines.of(phase))
+        deadlines
+            .of(phase)
+            .and_then(|deadline| overstayed(self.since, deadline))
             .or_else(|| overstayed(self.accepted, (Close::Age, deadlines.max_age?)))
             .or_else(|| {
                 let is_over = deadlines.max_bytes.is_some_and(|most| self.bytes >= most);

@@ -6,6 +6,7 @@
 //! | `server` | one server's life, from bind to summary |
 //! | `accept` | the loop that takes connections, whatever accept says |
 //! | `connection` | one connection's life |
+//! | `incoming` | what it reads, up to its end |
 //! | `live` | a connection as its thread and the watcher share it |
 //! | `close` | why a connection ended |
 //! | `traffic` | what goes through connections, counted |
@@ -48,6 +49,7 @@ mod config;
 mod connection;
 mod deadlines;
 mod exposition;
+mod incoming;
 mod limits;
 mod live;
 mod memory;

@@ -51,6 +51,8 @@ pub(crate) enum Phase {
     Inside,
     /// Sending echoes.
     Writing,
+    /// Waiting for the peer to take the end.
+    Closing,
 }
 
 /// How a connection ends.
@@ -93,10 +95,15 @@ impl Connection {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        const PHASES: [Phase; 3] = [Phase::Handshake, Phase::Between, Phase::Inside];
+        const PHASES: [Phase; 4] = [
+            Phase::Handshake,
+            Phase::Between,
+            Phase::Inside,
+            Phase::Writing,
+        ];
         let phase = self.activity.phase.load(Ordering::Relaxed);
         let phase = PHASES.get(usize::from(phase));
-        phase.copied().unwrap_or(Phase::Writing)
+        phase.copied().unwrap_or(Phase::Closing)
     }
 
     /// Counts one read and what it brought.

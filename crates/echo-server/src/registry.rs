@@ -13,7 +13,7 @@ use transport::Stream;
 use crate::{
     close::{Close, Closed},
     deadlines::{Deadlines, Watch},
-    live::Connection,
+    live::{Connection, Phase},
     traffic::Traffic,
 };
 
@@ -110,13 +110,29 @@ impl Registry {
         self.lock().qps = qps;
     }
 
-    /// Ends every connection that has not ended yet, because the server stops;
-    /// blocked reads, or writes too, wake up.
-    pub(crate) fn shutdown(&self, how: Shutdown) {
+    /// Decides that every connection ends because the server stops. Each thread
+    /// finds out when it has read next.
+    pub(crate) fn stop(&self) {
         for (connection, _) in self.lock().live.values() {
             connection.decide(Close::Shutdown.into());
-            // One that the peer has closed already cannot be shut down.
-            let _ = connection.stream.shutdown(how);
+        }
+    }
+
+    /// Wakes up those that wait for something to read. The others are at work,
+    /// and find out by themselves.
+    pub(crate) fn wake_readers(&self) {
+        for (connection, _) in self.lock().live.values() {
+            if !matches!(connection.phase(), Phase::Writing | Phase::Closing) {
+                // One that the peer has closed already cannot be shut down.
+                let _ = connection.stream.shutdown(Shutdown::Read);
+            }
+        }
+    }
+
+    /// Ends whatever any connection is still doing.
+    pub(crate) fn cut(&self) {
+        for (connection, _) in self.lock().live.values() {
+            let _ = connection.stream.shutdown(Shutdown::Both);
         }
     }
 
@@ -229,7 +245,8 @@ mod tests {
         let ends = register().on_thread();
         assert!(ends.decide(Close::Clean.into()));
         assert!(!ends.decide(Close::Reset.into()), "decided twice");
-        registry.shutdown(Shutdown::Both);
+        registry.stop();
+        registry.wake_readers();
         drop(ends);
         registry.refuse(Close::Limit);
         assert_accounts(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");

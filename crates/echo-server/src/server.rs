@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{Shutdown, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +21,10 @@ use crate::{
     stats::Stats,
     watcher::Watcher,
 };
+
+/// How long connections that are at work have to notice that the server stops.
+/// After that they seem to wait for something to read.
+const AT_WORK: Duration = Duration::from_millis(50);
 
 /// How long connections that were cut may take to notice.
 const CUT: Duration = Duration::from_secs(1);
@@ -118,10 +122,14 @@ impl Server {
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
-        registry.shutdown(Shutdown::Read);
-        if !registry.wait_until_empty(self.drain) {
-            registry.shutdown(Shutdown::Both);
-            registry.wait_until_empty(CUT);
+        registry.stop();
+        let at_work = self.drain.min(AT_WORK);
+        if !registry.wait_until_empty(at_work) {
+            registry.wake_readers();
+            if !registry.wait_until_empty(self.drain.saturating_sub(at_work)) {
+                registry.cut();
+                registry.wait_until_empty(CUT);
+            }
         }
         watcher.stop();
         reporter.stop();

@@ -7,12 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a peer that is being closed may still be sending, in bytes and time.
-/// Closing with bytes unread resets the connection, and a reset destroys
-/// what the peer has not read yet.
-const LINGER_BYTES: usize = 64 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
-
 /// A connected stream. As with [`TcpStream`], `&Stream` reads and writes, so
 /// one thread can read while another writes, and a third can shut it down.
 ///
@@ -132,12 +126,30 @@ impl Stream {
         self.socket().shutdown(how)
     }
 
+    /// Bytes that have arrived and were not read, or a few more: over TLS they
+    /// are counted as they arrived. Where the system does not say, as many as
+    /// there may be.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn unread(&self) -> io::Result<u64> {
+        #[cfg(unix)]
+        let arrived = rustix::io::ioctl_fionread(self.socket())?;
+        #[cfg(not(unix))]
+        let arrived = u64::MAX;
+        match self {
+            Self::Plain(_) => Ok(arrived),
+            Self::Tls(_) => Ok(arrived.saturating_add(TlsStream::MAX_UNREAD)),
+        }
+    }
+
     /// Says that no more will come and swallows what the peer is still
-    /// sending, 64 KiB or for 1 s at most, so that it can read all that was
-    /// sent to it.
+    /// sending, `most` bytes or for `timeout` at most, so that it can read all
+    /// that was sent to it.
     #[inline(never)] // Its buffer would be on every connection's stack.
-    pub fn linger(&self) {
-        let deadline = Instant::now() + LINGER;
+    pub fn linger(&self, most: u64, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         if let Self::Tls(stream) = self {
             stream.say_goodbye();
         }
@@ -145,7 +157,7 @@ impl Stream {
         if socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let mut left = LINGER_BYTES;
+        let mut left = most;
         let mut buf = [0; 4096];
         while left > 0 {
             let timeout = deadline.saturating_duration_since(Instant::now());
@@ -154,7 +166,7 @@ impl Stream {
             }
             match socket.read(&mut buf) {
                 Ok(0) | Err(_) => return,
-                Ok(n) => left = left.saturating_sub(n),
+                Ok(n) => left = left.saturating_sub(n as u64),
             }
         }
     }

@@ -174,6 +174,10 @@ impl TlsStream {
         }
     }
 
+    /// Most bytes that reads return without asking the socket: a record in
+    /// here, and one or a few in the session.
+    pub(crate) const MAX_UNREAD: u64 = (MAX_RECORD + MAX_WRITE) as u64;
+
     /// Whether a read would return something without asking the socket.
     pub(crate) fn has_received(&self) -> bool {
         let mut incoming = lock(&self.incoming);
