@@ -10,7 +10,7 @@ use std::{
 
 use e2e::{DEADLINE, Server};
 
-use crate::wire::{connect, frame, read_to_end};
+use crate::wire::{assert_echoes, connect, frame, read_to_end};
 
 /// Deadline of everything here, and how late an end may come (promise P4).
 const TIMEOUT: Duration = Duration::from_millis(600);
@@ -26,14 +26,6 @@ fn assert_closed_in_time(server: &mut Server, stream: &TcpStream, start: Instant
     assert!(after >= TIMEOUT, "{why}: too early, after {after:?}");
     assert!(after < TIMEOUT + LATE, "{why}: too late, after {after:?}");
     let _ = server.process().wait_for_stderr(why);
-}
-
-#[track_caller]
-fn assert_echoes(mut stream: &TcpStream, payload: &[u8]) {
-    stream.write_all(&frame(payload)).unwrap();
-    let mut back = vec![0; payload.len() + 4];
-    stream.read_exact(&mut back).unwrap();
-    assert_eq!(back, frame(payload));
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::{
 };
 
 use e2e::Server;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::wire::{connect, exchange, frame, read_to_end};
+use crate::{
+    descriptors,
+    wire::{connect, exchange, frame, read_to_end},
+};
 
 #[test]
 fn one_byte_per_segment() {
@@ -100,7 +102,7 @@ fn burst_of_8192_connects() {
 }
 
 fn burst(count: u32) {
-    allow_descriptors(u64::from(count) + 500);
+    descriptors::allow(u64::from(count) + 500);
     let server = Server::start(&[]);
     let mut connections = Vec::new();
     let mut worst = Duration::ZERO;
@@ -117,14 +119,4 @@ fn burst(count: u32) {
         .stop()
         .expect_code(0)
         .expect_stderr(&format!("{count} connections, {count} frames"));
-}
-
-/// Raises the limit of this process and of the children to come: 1,024 is
-/// what many systems begin with.
-fn allow_descriptors(count: u64) {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < count) {
-        limit.current = Some(count);
-        setrlimit(Resource::Nofile, limit).expect("a hard limit above that");
-    }
 }

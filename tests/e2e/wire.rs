@@ -41,6 +41,15 @@ pub(crate) fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
     (back, end.is_ok())
 }
 
+/// Checks that one frame comes back.
+#[track_caller]
+pub(crate) fn assert_echoes(mut stream: &TcpStream, payload: &[u8]) {
+    stream.write_all(&frame(payload)).unwrap();
+    let mut back = vec![0; payload.len() + 4];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back, frame(payload));
+}
+
 /// Checks that a server serves its next client.
 #[track_caller]
 pub(crate) fn assert_serves(addr: SocketAddr) {
