@@ -9,7 +9,7 @@ use std::{
 use e2e::{Server, run};
 use socket2::SockRef;
 
-use crate::wire::{connect, exchange, frame, read_to_end};
+use crate::wire::{connect, exchange, frame};
 
 const MAX: usize = 8 << 20;
 
@@ -98,30 +98,6 @@ fn other_protocols_are_told_apart() {
     ] {
         assert_refused(&mut server, bytes, b"", speaks);
     }
-}
-
-/// Row F2: the limit is exact, over TCP too.
-#[test]
-fn a_frame_at_the_limit_passes_and_one_above_does_not() {
-    let mut server = Server::start(&["--max-frame", "1000"]);
-    for len in [0, 1, 3, 4, 5, 999, 1000] {
-        let bytes = frame(&vec![b'x'; len]);
-        assert_eq!(exchange(server.addr(), &bytes), (bytes, true), "{len}");
-    }
-    for len in [1001_u32, 1 << 27, (1 << 28) - 1] {
-        let reason = format!("frame of {len} bytes exceeds the limit of 1000");
-        assert_refused(&mut server, &len.to_be_bytes(), b"", &reason);
-    }
-}
-
-#[test]
-fn a_large_frame_is_refused_as_soon_as_its_header_is_there() {
-    let server = Server::start(&[]);
-    let mut stream = connect(server.addr());
-    stream.write_all(&0x0fff_ffff_u32.to_be_bytes()).unwrap();
-    // No end of stream from this side: the server closes by itself.
-    let (back, end) = read_to_end(&stream);
-    assert!(back.is_empty() && end.is_ok());
 }
 
 /// Row F5, for the ends that a peer can make.

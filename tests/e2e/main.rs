@@ -14,6 +14,7 @@ mod chaos;
 mod coded;
 mod conversations;
 mod deadlines;
+mod descriptors;
 mod encryption;
 #[cfg(target_os = "linux")]
 mod exhaustion;
@@ -25,6 +26,7 @@ mod heartbeat;
 #[cfg(target_os = "linux")]
 mod injection;
 mod instrument;
+mod lengths;
 mod lies;
 mod limits;
 mod measuring;
