@@ -100,32 +100,6 @@ fn other_protocols_are_told_apart() {
     }
 }
 
-/// Row F5, for the ends that a peer can make.
-#[test]
-fn a_cut_frame_is_not_echoed() {
-    let mut server = Server::start(&["-v"]);
-    let whole = frame(b"whole");
-    let cut = frame(b"cut");
-    for at in 1..cut.len() {
-        let bytes = [&whole[..], &cut[..at]].concat();
-        let reason = if at < 4 {
-            format!("truncated: closed after {at} of the header's 4 bytes")
-        } else {
-            format!("truncated: closed after {at} of the frame's 7 bytes")
-        };
-        assert_refused(&mut server, &bytes, &whole, &reason);
-    }
-
-    // A reset instead of a close, inside a frame.
-    let mut stream = connect(server.addr());
-    stream.write_all(&cut[..5]).unwrap();
-    SockRef::from(&stream)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
-    drop(stream);
-    let _ = server.process().wait_for_stderr("connection lost from");
-}
-
 #[test]
 fn a_megabyte_of_noise_is_survived() {
     let server = Server::start(&[]);

@@ -21,7 +21,7 @@ const CODINGS: [&[&str]; 3] = [
 ];
 
 /// One frame as our own writer makes it.
-fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
+pub(crate) fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
     let framing = Framing {
         checksum,
         compress,

@@ -42,6 +42,7 @@ mod soak;
 mod stopping;
 mod streams;
 mod terminal;
+mod truncation;
 mod usage;
 #[cfg(target_os = "linux")]
 mod vanishing;
