@@ -88,6 +88,10 @@ fn other_protocols_are_told_apart() {
             "the peer speaks HTTP, not frames",
         ),
         (
+            b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+            "the peer speaks HTTP, not frames",
+        ),
+        (
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
             "the peer speaks TLS, not frames",
         ),
@@ -98,6 +102,28 @@ fn other_protocols_are_told_apart() {
     ] {
         assert_refused(&mut server, bytes, b"", speaks);
     }
+    // Zeros are empty frames, as many as there are four of.
+    let zeros = [0; 4 * 1000 + 3];
+    let reason = "truncated: closed after 3 of the header's 4 bytes";
+    assert_refused(&mut server, &zeros, &zeros[..4 * 1000], reason);
+}
+
+/// Row F9: none of it is a frame with these seeds, so nothing comes back, and
+/// one line says why.
+#[test]
+fn a_hundred_random_streams() {
+    const STREAMS: usize = 100;
+
+    let mut server = Server::start(&[]);
+    for seed in 0..STREAMS {
+        let mut rng = fastrand::Rng::with_seed(seed as u64);
+        let bytes: Vec<u8> = (0..64).map(|_| rng.u8(..)).collect();
+        assert_eq!(exchange(server.addr(), &bytes), (vec![], true), "{seed}");
+        let _ = server.process().wait_for_stderr(" WARN closing 127.0.0.1:");
+    }
+    let output = server.stop().expect_code(0);
+    let lines = output.stderr.matches(" WARN ").count();
+    assert_eq!(lines, STREAMS, "{output}");
 }
 
 #[test]
@@ -124,9 +150,11 @@ fn a_megabyte_of_noise_is_survived() {
 
 /// Row F7: empty frames cost no system call each.
 #[test]
+#[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn empty_frames_are_echoed_together() {
     let server = Server::start(&[]);
     let bytes = vec![0; 16_384 * 4];
+    // One write: the send buffer has room for it, or the kernel waits.
     assert_eq!(exchange(server.addr(), &bytes), (bytes, true));
     let output = server.stop().expect_code(0);
     assert!(
@@ -135,16 +163,12 @@ fn empty_frames_are_echoed_together() {
             .contains("1 connections, 16384 frames, 65536 bytes for 0 of payload"),
         "{output}"
     );
-    let reads = output
-        .stderr
-        .split(" reads, ")
-        .next()
-        .unwrap()
-        .rsplit(' ')
-        .next()
-        .unwrap();
-    let reads: u32 = reads.parse().unwrap();
-    assert!(reads <= 32, "{reads} reads");
+    for calls in ["reads", "writes"] {
+        let (before, _) = output.stderr.split_once(&format!(" {calls}, ")).unwrap();
+        let (_, count) = before.rsplit_once(' ').unwrap();
+        println!("16384 empty frames in {count} {calls}");
+        assert!(count.parse::<u32>().unwrap() <= 32, "{output}");
+    }
 }
 
 #[test]
