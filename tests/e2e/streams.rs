@@ -32,13 +32,33 @@ fn one_byte_per_segment() {
 /// Row C1: everything sent before the half-close is echoed, then the end.
 #[test]
 fn half_close_after_1_to_64_frames() {
+    half_close(1);
+}
+
+#[test]
+#[ignore = "10,000 connections: cargo test -p e2e -- --ignored faults"]
+#[allow(clippy::print_stdout)] // The figures, with --nocapture.
+fn faults_of_ten_thousand_half_closes() {
+    let start = Instant::now();
+    let runs = half_close(20);
+    assert!(runs > 10_000);
+    println!(
+        "{runs} half-closes, every byte echoed: {:?}",
+        start.elapsed()
+    );
+}
+
+/// Half-closes after 1 to 64 frames, 4 clients at a time, `rounds` times with
+/// each wire; says how often in all.
+fn half_close(rounds: usize) -> usize {
+    let mut runs = 0;
     for mode in [&[][..], &["--raw"]] {
         let server = Server::start(mode);
         let addr = server.addr();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(move || {
-                    for frames in 1..=64 {
+                    for frames in (0..rounds).flat_map(|_| 1..=64) {
                         let bytes: Vec<u8> = (0..frames)
                             .flat_map(|len| frame(&vec![b'x'; len * 40]))
                             .collect();
@@ -53,11 +73,14 @@ fn half_close_after_1_to_64_frames() {
                 });
             }
         });
+        let connections = rounds * 4 * 64;
         let _ = server
             .stop()
             .expect_code(0)
-            .expect_stderr("256 connections");
+            .expect_stderr(&format!(": {connections} connections"));
+        runs += connections;
     }
+    runs
 }
 
 #[test]
