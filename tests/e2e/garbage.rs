@@ -1,13 +1,20 @@
-//! Promise P1: a live server and many short streams of garbage.
+//! Promise P1: a live server and many short streams of garbage, which leave
+//! nothing behind.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use e2e::Server;
 use fastrand::Rng;
 
-use crate::wire::{assert_serves, exchange};
+use crate::{
+    footprint::Footprint,
+    wire::{assert_serves, exchange},
+};
 
 const THREADS: u64 = 4;
+
+/// How soon the server must be back to what it held before.
+const BACK: Duration = Duration::from_secs(2);
 
 #[test]
 fn twenty_thousand_streams() {
@@ -21,7 +28,8 @@ fn faults_of_a_million_clients() {
 }
 
 fn survive(streams: u64) {
-    let server = Server::start(&["--max-frame", "1000"]);
+    let mut server = Server::start(&["--max-frame", "1000"]);
+    let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     thread::scope(|scope| {
         for seed in 0..THREADS {
@@ -35,11 +43,13 @@ fn survive(streams: u64) {
             });
         }
     });
+    let after = format!("{streams} streams of garbage");
+    at_rest.assert_back(&mut server, BACK, &after);
     assert_serves(addr);
     let output = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!("{} connections", streams + 1));
+        .expect_stderr(&format!("{} connections", streams + 2));
     assert!(!output.stderr.contains("panicked"), "{output}");
 }
 

@@ -20,6 +20,7 @@ mod encryption;
 mod exhaustion;
 #[cfg(target_os = "linux")]
 mod footprint;
+#[cfg(target_os = "linux")]
 mod garbage;
 mod handshakes;
 mod heartbeat;
