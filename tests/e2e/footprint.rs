@@ -60,12 +60,3 @@ impl Footprint {
         }
     }
 }
-
-/// A size from `/proc/PID/status` (proc(5)) by its name there, in bytes.
-pub(crate) fn memory(server: &mut Server, name: &str) -> u64 {
-    let id = server.process().id();
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.unwrap().trim_start_matches(':').trim_end_matches("kB");
-    kib.trim().parse::<u64>().unwrap() << 10
-}

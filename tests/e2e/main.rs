@@ -25,6 +25,8 @@ mod garbage;
 mod handshakes;
 mod heartbeat;
 #[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
 mod injection;
 mod instrument;
 mod lengths;
@@ -38,6 +40,8 @@ mod outlets;
 mod peers;
 mod price;
 mod printing;
+#[cfg(target_os = "linux")]
+mod shortage;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stopping;

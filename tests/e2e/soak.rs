@@ -14,7 +14,8 @@ use e2e::Server;
 use fastrand::Rng;
 
 use crate::{
-    footprint::{Footprint, memory},
+    footprint::Footprint,
+    memory,
     wire::{assert_serves, connect, frame, reset},
 };
 
@@ -76,7 +77,7 @@ fn soak() {
             } = Footprint::of(server.process().id());
             samples.push(Sample {
                 seconds: start.elapsed().as_secs_f64(),
-                resident: memory(&mut server, "VmRSS") as f64,
+                resident: memory::of_server(&mut server, "VmRSS") as f64,
                 threads: threads as f64,
                 descriptors: descriptors as f64,
             });
@@ -90,11 +91,7 @@ fn soak() {
     println!("{seconds} s: {ended} connections ended, {killed} were killed");
     samples.drain(..samples.len() / WARM_UP);
     for (name, of, most_per_hour) in [
-        (
-            "resident bytes",
-            (|s| s.resident) as fn(&Sample) -> f64,
-            4e6,
-        ),
+        ("resident KiB", (|s| s.resident) as fn(&Sample) -> f64, 4e3),
         ("threads", |s| s.threads, 20.0),
         ("descriptors", |s| s.descriptors, 20.0),
     ] {
