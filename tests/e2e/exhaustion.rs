@@ -1,20 +1,50 @@
 //! When the machine runs out of something.
 
 use std::{
-    io::{Read, Write},
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
 use e2e::Server;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::wire::{connect, frame};
+use crate::wire::{assert_echoes, connect};
 
 /// Row R6: out of descriptors, the server neither ends nor spins, those it has
 /// are served, and the others once there is room again.
 #[test]
 fn descriptors() {
+    let exhausted = exhaust_descriptors(Duration::from_millis(500), Duration::from_millis(20));
+    let used = exhausted.cpu_time;
+    assert!(used < Duration::from_millis(100), "spins: {used:?} of CPU");
+}
+
+#[test]
+#[ignore = "a minute: cargo test -p e2e -- --ignored faults"]
+#[allow(clippy::print_stdout)] // The figures, with --nocapture.
+fn faults_of_a_minute_without_descriptors() {
+    let minute = Duration::from_mins(1);
+    let exhausted = exhaust_descriptors(minute, Duration::from_secs(1));
+    let cpu = exhausted.cpu_time.as_secs_f64() / minute.as_secs_f64();
+    let served = exhausted.served_after;
+    println!("{:.2} % of a processor for {minute:?}", 100.0 * cpu);
+    println!("serves the first {served:?} after there is room");
+    assert!(cpu <= 0.02, "spins: {cpu}");
+    assert!(served <= Duration::from_secs(1), "{served:?}");
+}
+
+/// What a server did that was out of descriptors.
+struct Exhausted {
+    /// Of all its threads, while it was so.
+    cpu_time: Duration,
+    /// From room to the first echo for one that waited.
+    served_after: Duration,
+}
+
+/// Leaves a server without descriptors for `lasting`, while one of those that
+/// it has sends a frame every `interval`.
+fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
     let mut server = Server::start(&[]);
     // It computed its own limit from another one at its start.
     let id = Pid::from_raw(server.process().id().try_into().unwrap());
@@ -23,49 +53,33 @@ fn descriptors() {
         maximum: Some(30),
     };
     prlimit(id, Resource::Nofile, few).unwrap();
-    let echo = |mut stream: &TcpStream| {
-        stream.write_all(&frame(b"hi")).unwrap();
-        let mut back = [0; 6];
-        stream.read_exact(&mut back).unwrap();
-        assert_eq!(back, *frame(b"hi"));
-    };
 
     let mut streams: Vec<TcpStream> = (0..60).map(|_| connect(server.addr())).collect();
     let _ = server
         .process()
         .wait_for_stderr("ERROR accept failed: Too many open files");
-    echo(&streams[0]);
+    assert_echoes(&streams[0], b"inside");
 
-    let before = cpu_time(server.process().id());
+    let before = server.process().cpu_time();
     let since = Instant::now();
-    while since.elapsed() < Duration::from_millis(500) {
-        echo(&streams[0]);
-        std::thread::park_timeout(Duration::from_millis(20));
+    while since.elapsed() < lasting {
+        assert_echoes(&streams[0], b"still inside");
+        thread::park_timeout(interval);
     }
-    let used = cpu_time(server.process().id()).saturating_sub(before);
-    assert!(
-        used < Duration::from_millis(100),
-        "spins: {used:?} of CPU in 0.5 s"
-    );
+    let cpu_time = server.process().cpu_time().saturating_sub(before);
 
     // Room for the last ones, which have waited since they connected.
     let last = streams.split_off(40);
+    let room = Instant::now();
     drop(streams);
-    last.iter().for_each(echo);
+    assert_echoes(&last[0], b"inside at last");
+    let served_after = room.elapsed();
+    for stream in &last {
+        assert_echoes(stream, b"inside at last");
+    }
     let _ = server.stop().expect_code(0).expect_stderr("60 connections");
-}
-
-/// CPU time of a process so far, from `/proc/PID/stat` (proc(5)), in ticks of
-/// 10 ms.
-fn cpu_time(id: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-    // Fields are counted behind the command's name, which may hold anything.
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+    Exhausted {
+        cpu_time,
+        served_after,
+    }
 }
