@@ -47,6 +47,8 @@ mod soak;
 mod stopping;
 mod streams;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod threads;
 mod truncation;
 mod usage;
 #[cfg(target_os = "linux")]
