@@ -36,6 +36,8 @@ mod measuring;
 #[cfg(target_os = "linux")]
 mod memory;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod neighbours;
 mod outlets;
 mod peers;
 mod price;
