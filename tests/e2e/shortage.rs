@@ -11,25 +11,19 @@ use std::{
 use e2e::{DEADLINE, Server};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::wire::{assert_serves, connect, frame, read_to_end};
+use crate::{
+    memory,
+    wire::{assert_serves, connect, frame, read_to_end},
+};
 
 /// In KiB, as `/proc` counts.
 const MIB: u64 = 1 << 10;
-
-/// A size from `/proc/PID/status` (proc(5)), in bytes.
-fn size(server: &mut Server, name: &str) -> u64 {
-    let id = server.process().id();
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.unwrap().trim_start_matches(':').trim_end_matches("kB");
-    kib.trim().parse::<u64>().unwrap() << 10
-}
 
 #[test]
 fn what_a_burst_took_is_given_back() {
     let mut server = Server::start(&[]);
     let streams: Vec<TcpStream> = (0..20).map(|_| connect(server.addr())).collect();
-    let before = size(&mut server, "VmRSS");
+    let before = memory::of_server(&mut server, "VmRSS");
     let burst = frame(&vec![b'x'; 4 << 20]);
     thread::scope(|scope| {
         for mut stream in &streams {
@@ -43,10 +37,10 @@ fn what_a_burst_took_is_given_back() {
             });
         }
     });
-    let peak = size(&mut server, "VmHWM");
+    let peak = memory::of_server(&mut server, "VmHWM");
     assert!(peak > before + 60 * MIB, "{before} before, {peak} then");
     let start = Instant::now();
-    while size(&mut server, "VmRSS") > before + 20 * MIB {
+    while memory::of_server(&mut server, "VmRSS") > before + 20 * MIB {
         assert!(start.elapsed() < DEADLINE, "kept");
         thread::park_timeout(Duration::from_millis(20));
     }
@@ -70,7 +64,8 @@ fn a_process_that_may_have_no_more_memory_survives() {
         };
         prlimit(id, Resource::As, soft).unwrap();
     };
-    limit(Some(size(&mut server, "VmSize") + 500 * MIB));
+    let size = memory::of_server(&mut server, "VmSize") + 500 * MIB;
+    limit(Some(size << 10));
 
     let mut inside = Vec::new();
     let mut refused = 0;
