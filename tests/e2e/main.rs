@@ -13,8 +13,11 @@ mod certificates;
 mod chaos;
 mod coded;
 mod conversations;
+#[cfg(target_os = "linux")]
+mod cut;
 mod deadlines;
 mod descriptors;
+mod draining;
 mod encryption;
 #[cfg(target_os = "linux")]
 mod exhaustion;
@@ -32,6 +35,10 @@ mod instrument;
 mod lengths;
 mod lies;
 mod limits;
+#[cfg(target_os = "linux")]
+mod link;
+#[cfg(target_os = "linux")]
+mod loss;
 mod measuring;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -40,6 +47,8 @@ mod metrics;
 mod neighbours;
 mod outlets;
 mod peers;
+#[cfg(target_os = "linux")]
+mod pids;
 mod price;
 mod printing;
 #[cfg(target_os = "linux")]
