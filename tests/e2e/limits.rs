@@ -23,6 +23,13 @@ fn the_machines_limit_is_said_at_start() {
     let line = server.process().wait_for_stderr("INFO at most ");
     assert!(line.contains(" connections, decided by "), "{line}");
     assert!(line.contains("at most 1073741824 bytes"), "{line}");
+    let line = server.process().wait_for_stderr("a connection may take: ");
+    let all = "idle 300s, frame 30s, write 30s, handshake 10s; drain 5s";
+    assert!(line.ends_with(all), "{line}");
+    let if_asked_for = ["--max-connection-age", "1m", "--max-connection-bytes", "1k"];
+    let mut server = Server::start(&if_asked_for);
+    let all = "handshake 10s, age 60s, 1024 bytes; drain 5s";
+    let _ = server.process().wait_for_stderr(all);
     let mut server = Server::start(&["--max-connections", "1000000000"]);
     let why = "--max-connections 1000000000 is more than ";
     let _ = server.process().wait_for_stderr(why);

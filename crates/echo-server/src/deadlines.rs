@@ -1,6 +1,7 @@
 //! How long a connection may take for what, and who has overstayed.
 
 use std::{
+    fmt,
     net::Shutdown,
     time::{Duration, Instant},
 };
@@ -46,6 +47,31 @@ impl Default for Deadlines {
             max_age: None,
             max_bytes: None,
         }
+    }
+}
+
+/// All of them, as the log says them at start.
+impl fmt::Display for Deadlines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            handshake,
+            idle,
+            frame,
+            write,
+            max_age,
+            max_bytes,
+        } = self;
+        write!(
+            f,
+            "idle {idle:?}, frame {frame:?}, write {write:?}, handshake {handshake:?}"
+        )?;
+        if let Some(age) = max_age {
+            write!(f, ", age {age:?}")?;
+        }
+        if let Some(bytes) = max_bytes {
+            write!(f, ", {bytes} bytes")?;
+        }
+        Ok(())
     }
 }
 

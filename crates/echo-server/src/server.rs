@@ -112,6 +112,11 @@ impl Server {
     pub fn serve(self) -> Result<Summary> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
+        tracing::info!(
+            "a connection may take: {}; drain {:?}",
+            self.deadlines,
+            self.drain
+        );
         let registry = Arc::new(Registry::default());
         let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
