@@ -1,7 +1,6 @@
 //! The loop that takes connections, whatever accept says.
 
 use std::{
-    collections::VecDeque,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -19,18 +18,9 @@ use crate::{
     connection::{self, Plan},
     limits::MaxConnections,
     memory::check_headroom,
+    queue::{ACCEPT_TIMES_OUT, Queue, STOP_CHECK, Trouble},
     registry::Registry,
 };
-
-/// How often a quiet acceptor looks whether it was stopped.
-const STOP_CHECK: Duration = Duration::from_millis(100);
-
-/// Whether accept can wait for a limited time: Linux applies a receive timeout
-/// to it (socket(7)). Elsewhere the listener is asked now and then.
-const ACCEPT_TIMES_OUT: bool = cfg!(target_os = "linux");
-
-/// Most connections that wait for a thread. They hold a descriptor each.
-const LONGEST_QUEUE: usize = 16 * 1024;
 
 /// Stack of a connection's thread. Its buffer is on the heap; logging is the
 /// deepest it ever goes. Only touched pages are resident.
@@ -117,123 +107,6 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
             tracing::error!("{what}");
         }
     }
-}
-
-/// Connections that were accepted and have no thread yet.
-///
-/// Starting a thread takes longer than a client takes to connect, so a burst
-/// would overflow the kernel's queue, and every client too many waits a whole
-/// second for its retransmission. Accepting is quick: whatever is queued in
-/// the kernel is taken before the next thread is started.
-struct Queue {
-    listener: TcpListener,
-    is_blocking: bool,
-    accepted: VecDeque<(TcpStream, SocketAddr)>,
-}
-
-impl Queue {
-    const fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            is_blocking: true,
-            accepted: VecDeque::new(),
-        }
-    }
-
-    /// The next connection; `None` when nobody came for a while.
-    fn next(&mut self) -> Result<Option<(TcpStream, SocketAddr)>, Trouble> {
-        match self.accept_all(self.accepted.is_empty()) {
-            // What the kernel has no room for now does not concern the others.
-            Err(Trouble::Machine(_)) if !self.accepted.is_empty() => {}
-            other => other?,
-        }
-        Ok(self.accepted.pop_front())
-    }
-
-    /// Takes all that the kernel has queued; waits for the first, if told to.
-    fn accept_all(&mut self, wait: bool) -> Result<(), Trouble> {
-        self.set_blocking(wait)?;
-        loop {
-            match self.listener.accept() {
-                Ok(connection) => {
-                    self.accepted.push_back(connection);
-                    if self.accepted.len() >= LONGEST_QUEUE {
-                        return Ok(());
-                    }
-                    self.set_blocking(false)?;
-                }
-                Err(error) if is_quiet(&error) => {
-                    if wait && self.accepted.is_empty() && !ACCEPT_TIMES_OUT {
-                        thread::sleep(STOP_CHECK / 10);
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(Trouble::of_accept(error)),
-            }
-        }
-    }
-
-    /// Lets accept wait, for [`STOP_CHECK`] at most, or not at all.
-    fn set_blocking(&mut self, blocking: bool) -> Result<(), Trouble> {
-        let blocking = blocking && ACCEPT_TIMES_OUT;
-        if blocking != self.is_blocking {
-            self.listener
-                .set_nonblocking(!blocking)
-                .map_err(Trouble::of_accept)?;
-            self.is_blocking = blocking;
-        }
-        Ok(())
-    }
-
-    /// Closes the listener and returns who came before that.
-    fn close(mut self) -> VecDeque<(TcpStream, SocketAddr)> {
-        while self.accepted.len() < LONGEST_QUEUE {
-            match self.accept_all(false) {
-                Err(Trouble::Peer(_)) => {}
-                Ok(()) | Err(Trouble::Machine(_)) => break,
-            }
-        }
-        self.accepted
-    }
-}
-
-/// Whether accept woke up for nothing.
-fn is_quiet(error: &io::Error) -> bool {
-    transport::is_timeout(error) || error.kind() == io::ErrorKind::Interrupted
-}
-
-/// Why there is no new connection.
-enum Trouble {
-    /// It was gone before it was accepted.
-    Peer(io::Error),
-    /// The machine is out of descriptors, memory or threads.
-    Machine(String),
-}
-
-impl Trouble {
-    fn of_accept(error: io::Error) -> Self {
-        use io::ErrorKind as Kind;
-
-        match error.kind() {
-            // accept(2): already pending network errors of the new connection.
-            Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::PermissionDenied
-            | Kind::NetworkDown
-            | Kind::NetworkUnreachable
-            | Kind::HostUnreachable => Self::Peer(error),
-            _ if is_protocol_error(&error) => Self::Peer(error),
-            // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever is not known:
-            // pausing is right for all that may last.
-            _ => Self::Machine(format!("accept failed: {error}")),
-        }
-    }
-}
-
-/// Network errors of the new connection that std has no kind for, by their
-/// Linux numbers: EPROTO, ENONET, ENOPROTOOPT, EOPNOTSUPP, EHOSTDOWN.
-fn is_protocol_error(error: &io::Error) -> bool {
-    cfg!(target_os = "linux") && matches!(error.raw_os_error(), Some(71 | 64 | 92 | 95 | 112))
 }
 
 fn spawn(
@@ -335,30 +208,16 @@ mod tests {
     fn an_accepted_connection_waits_for_ever_and_holds_nothing_back() {
         let config = Config::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
         let acceptor = Acceptor::new(listener, &config, StopHandle::default()).unwrap();
         let mut queue = Queue::new(acceptor.listener);
-        let _client = TcpStream::connect(queue.listener.local_addr().unwrap()).unwrap();
+        let _client = TcpStream::connect(addr).unwrap();
         let Ok(Some((stream, _))) = queue.next() else {
             panic!("nobody came");
         };
         prepare(&stream, config.socket).unwrap();
         assert_eq!(stream.read_timeout().unwrap(), None);
         assert!(stream.nodelay().unwrap());
-    }
-
-    #[test]
-    fn errors_of_accept_are_told_apart() {
-        for errno in [103, 104, 71, 1, 100, 101, 113, 112, 64, 92, 95] {
-            let trouble = Trouble::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, Trouble::Peer(_)), "{errno}");
-        }
-        for errno in [24, 23, 105, 12] {
-            let trouble = Trouble::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, Trouble::Machine(_)), "{errno}");
-        }
-        for errno in [11, 4] {
-            assert!(is_quiet(&io::Error::from_raw_os_error(errno)), "{errno}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `config` | what a server is told |
 //! | `server` | one server's life, from bind to summary |
 //! | `accept` | the loop that takes connections, whatever accept says |
+//! | `queue` | connections on their way from the kernel to their threads |
 //! | `connection` | one connection's life |
 //! | `incoming` | what it reads, up to its end |
 //! | `live` | a connection as its thread and the watcher share it |
@@ -54,6 +55,7 @@ mod limits;
 mod live;
 mod memory;
 mod metrics;
+mod queue;
 mod registry;
 mod reporter;
 mod server;
