@@ -180,17 +180,12 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 /// What was expected, in one line.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     // The library adds digits up unchecked; so many fit into 64 bits.
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let bytes = if digits <= 19 {
-        parse_size::Config::new()
-            .with_binary()
-            .parse_size(text)
-            .ok()
-    } else {
-        None
-    };
-    bytes
-        .filter(|bytes| *bytes > 0)
+    let is_safe = text.bytes().filter(u8::is_ascii_digit).count() <= 19;
+    let with_unit = || parse_size::Config::new().with_binary().parse_size(text);
+    text.parse()
+        .ok()
+        .or_else(|| is_safe.then(with_unit)?.ok())
+        .filter(|&bytes| bytes > 0)
         .ok_or_else(|| "expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned())
 }
 
@@ -258,6 +253,8 @@ mod tests {
         assert_eq!(parse_size("64k"), Ok(65_536));
         assert_eq!(parse_size("64KiB"), Ok(65_536));
         assert_eq!(parse_size("8MiB"), Ok(8_388_608));
+        assert_eq!(parse_size("10000000000000000000"), Ok(10_u64.pow(19)));
+        assert_eq!(parse_size("18446744073709551615"), Ok(u64::MAX));
         for bad in [
             "",
             "0",
@@ -265,6 +262,7 @@ mod tests {
             "k",
             "1x",
             "99999999999E",
+            "18446744073709551616",
             "000000018446744073709551615709551615m",
         ] {
             assert!(parse_size(bad).is_err(), "{bad}");
