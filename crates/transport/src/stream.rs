@@ -149,7 +149,8 @@ impl Stream {
     /// that was sent to it.
     #[inline(never)] // Its buffer would be on every connection's stack.
     pub fn linger(&self, most: u64, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        // Later than an instant can be is never.
+        let deadline = Instant::now().checked_add(timeout);
         if let Self::Tls(stream) = self {
             stream.say_goodbye();
         }
@@ -160,7 +161,8 @@ impl Stream {
         let mut left = most;
         let mut buf = [0; 4096];
         while left > 0 {
-            let timeout = deadline.saturating_duration_since(Instant::now());
+            let now = Instant::now();
+            let timeout = deadline.map_or(timeout, |end| end.saturating_duration_since(now));
             if timeout.is_zero() || socket.set_read_timeout(Some(timeout)).is_err() {
                 return;
             }
