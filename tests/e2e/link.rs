@@ -113,7 +113,7 @@ impl Link {
 pub(crate) struct Host(Process);
 
 impl Host {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut holder = command_of("unshare --net");
         holder.args(["sh", "-c", "echo unshared && exec cat"]);
         let mut holder = Process::start(&mut holder);
@@ -162,7 +162,7 @@ fn statistic(name: &str) -> u64 {
     clsact.unwrap()[name].as_u64().unwrap()
 }
 
-fn command(line: &str) -> String {
+pub(crate) fn command(line: &str) -> String {
     run(&mut command_of(line))
 }
 

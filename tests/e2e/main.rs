@@ -32,6 +32,8 @@ mod idle;
 #[cfg(target_os = "linux")]
 mod injection;
 mod instrument;
+#[cfg(target_os = "linux")]
+mod itself;
 mod lengths;
 mod lies;
 mod limits;
