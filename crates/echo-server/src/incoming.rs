@@ -31,8 +31,9 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Reads what is left and never waits.
+    /// Reads of what is left, without waiting for more.
     fn read_rest(&mut self, left: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.connection.stream.set_read_timeout(Some(AT_HAND))?;
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let buf = buf.get_mut(..most).unwrap_or_default();
         let n = match (&self.connection.stream).read(buf) {
@@ -54,10 +55,7 @@ impl Read for Incoming<'_> {
         let stream = &self.connection.stream;
         match self.left {
             None if self.connection.fate().is_none() => (&*stream).read(buf),
-            None => {
-                stream.set_read_timeout(Some(AT_HAND))?;
-                self.read_rest(stream.unread()?, buf)
-            }
+            None => self.read_rest(stream.unread()?, buf),
             Some(left) => self.read_rest(left, buf),
         }
     }
