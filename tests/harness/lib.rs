@@ -13,10 +13,12 @@
 mod build;
 mod chaos;
 mod liar;
+mod lines;
 mod process;
 pub mod tokio_peer;
 
 pub use build::program;
 pub use chaos::{Chaos, ChaosProxy, Plan};
 pub use liar::{Behaviour, Liar};
-pub use process::{DEADLINE, Lines, Output, Process, Server, run, run_with_input};
+pub use lines::Lines;
+pub use process::{DEADLINE, Output, Process, Server, run, run_with_input};

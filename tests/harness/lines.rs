@@ -1,0 +1,73 @@
+//! What a child says, line by line.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Instant,
+};
+
+use crate::DEADLINE;
+
+/// What a stream carries, collected by a thread so that the child never
+/// blocks on a full pipe.
+pub struct Lines {
+    incoming: Receiver<String>,
+    seen: String,
+}
+
+impl Lines {
+    /// Collects from now on.
+    #[must_use]
+    pub fn of(stream: impl Read + Send + 'static) -> Self {
+        let (lines, incoming) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while matches!(stream.read_until(b'\n', &mut line), Ok(n) if n > 0) {
+                if lines
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
+                    return;
+                }
+                line.clear();
+            }
+        });
+        Self {
+            incoming,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line with `part` in it that was not waited for before.
+    pub fn wait_for(&mut self, part: &str) -> Option<String> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.incoming.recv_timeout(left).ok()?;
+            self.seen.push_str(&line);
+            if line.contains(part) {
+                return Some(line.trim_end().to_owned());
+            }
+        }
+    }
+
+    pub(crate) fn so_far(&self) -> String {
+        let unseen: String = self.incoming.try_iter().collect();
+        format!("{}{unseen}", self.seen)
+    }
+
+    /// Everything, once the child has ended.
+    pub fn rest(&mut self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut all = std::mem::take(&mut self.seen);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.incoming.recv_timeout(left) {
+                Ok(line) => all.push_str(&line),
+                Err(_) => return all,
+            }
+        }
+    }
+}
