@@ -100,10 +100,13 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     }
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
+    let mut complained = None;
     for (stream, peer) in queue.close() {
         if registry.live() >= max.connections {
             registry.refuse(Close::Limit);
-        } else if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry) {
+        } else if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry)
+            && is_due(&mut complained)
+        {
             tracing::error!("{what}");
         }
     }
