@@ -4,7 +4,6 @@ use std::{
     io::{Write, pipe},
     net::{SocketAddr, TcpStream},
     process::Command,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -33,19 +32,17 @@ fn sigterm_and_sigint_end_with_a_summary() {
 }
 
 /// Sends frames of 1000 bytes and reads nothing, until neither side can send
-/// any more.
+/// any more: nothing moves in three writes that wait for it, however long this
+/// side itself had to wait for a processor.
 fn fill(mut stream: &TcpStream) {
     let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
-    let mut sent = 0;
-    stream.set_nonblocking(true).unwrap();
-    let mut progress = Instant::now();
-    while progress.elapsed() < Duration::from_millis(300) {
+    let patience = Duration::from_millis(200);
+    stream.set_write_timeout(Some(patience)).unwrap();
+    let (mut sent, mut stuck) = (0, 0);
+    while stuck < 3 {
         match stream.write(&lump[sent % lump.len()..]) {
-            Ok(n) => {
-                sent += n;
-                progress = Instant::now();
-            }
-            Err(_) => thread::sleep(Duration::from_millis(1)),
+            Ok(n) => (sent, stuck) = (sent + n, 0),
+            Err(_) => stuck += 1,
         }
     }
 }
