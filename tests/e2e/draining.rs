@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{Shutdown, TcpStream},
     sync::{
         Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -168,7 +168,7 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
 /// Whether the server's receive queue for a client becomes empty within 50 ms,
 /// by `/proc/net/tcp` (proc(5)).
 #[cfg(target_os = "linux")]
-fn is_read_soon(server: SocketAddr, client: SocketAddr) -> bool {
+fn is_read_soon(server: std::net::SocketAddr, client: std::net::SocketAddr) -> bool {
     let ports = [server.port(), client.port()].map(|port| format!(":{port:04X}"));
     let queued = || {
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
