@@ -31,25 +31,46 @@ impl Writer {
     /// [`FrameError::TooLarge`] when `payload` exceeds the limit; what was
     /// added before stays collected.
     pub fn add(&mut self, payload: &[u8]) -> Result<(), FrameError> {
+        self.add_parts(&[payload])
+    }
+
+    /// Adds one message whose payload is `parts`, one after the other, without
+    /// joining them first unless it is compressed.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn add_parts(&mut self, parts: &[&[u8]]) -> Result<(), FrameError> {
         match self.wire {
-            Wire::Framed(framing) => self.add_frame(payload, framing),
+            Wire::Framed(framing) => self.add_frame(parts, framing),
             Wire::Raw => {
-                self.buf.extend_from_slice(payload);
+                self.extend(parts);
                 Ok(())
             }
         }
     }
 
-    fn add_frame(&mut self, payload: &[u8], framing: Framing) -> Result<(), FrameError> {
-        framing.max_frame.check(payload.len() as u64)?;
+    fn extend(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.buf.extend_from_slice(part);
+        }
+    }
+
+    fn add_frame(&mut self, parts: &[&[u8]], framing: Framing) -> Result<(), FrameError> {
+        let payload: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        framing.max_frame.check(payload)?;
         let start = self.buf.len();
         self.buf.extend_from_slice(&[0; HEADER_LEN]);
-        let compressed = framing.compress && frame::compress(payload, &mut self.buf);
+        let compressed = framing.compress
+            && match parts {
+                [whole] => frame::compress(whole, &mut self.buf),
+                _ => frame::compress(&parts.concat(), &mut self.buf),
+            };
         if !compressed {
-            self.buf.extend_from_slice(payload);
+            self.extend(parts);
         }
         // A heartbeat is always four zero bytes.
-        let checksum = framing.checksum && !payload.is_empty();
+        let checksum = framing.checksum && payload > 0;
         let body = self.buf.len() - start - HEADER_LEN;
         let len = body + if checksum { CHECKSUM_LEN } else { 0 };
         let header = match framing.max_frame.check(len as u64) {
