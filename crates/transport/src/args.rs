@@ -148,6 +148,10 @@ pub fn parse_addr(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The longest duration that any option takes: 100 years of 365.25 days. An
+/// instant so far ahead can still be computed, and so can the sum of a few.
+pub const MAX_DURATION: Duration = Duration::from_hours(876_600);
+
 /// Parses a duration above zero: `500ms`, `10s`, `5m`.
 ///
 /// # Errors
@@ -155,6 +159,9 @@ pub fn parse_addr(text: &str) -> Result<String, String> {
 /// What was expected, in one line.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
+        Ok(duration) if duration > MAX_DURATION => {
+            Err("expected a duration of at most 100 years".to_owned())
+        }
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("expected a duration above zero, such as 500ms, 10s or 5m".to_owned()),
     }
@@ -234,8 +241,22 @@ mod tests {
         assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_timeout("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_timeout("5m"), Ok(Duration::from_mins(5)));
-        for bad in ["", "0s", "10", "-1s", "s", "99999999999999999999s"] {
-            assert!(parse_timeout(bad).is_err(), "{bad}");
+        assert_eq!(parse_timeout("100y"), Ok(MAX_DURATION));
+        let absurd = ["100y 1ns", "584542y", "18446744073709551615s"];
+        let bad = ["", "0s", "10", "-1s", "s", "99999999999999999999s"];
+        for bad in bad.into_iter().chain(absurd) {
+            let error = parse_timeout(bad).err();
+            assert!(
+                error.is_some_and(|error| error.starts_with("expected")),
+                "{bad}"
+            );
+        }
+        for absurd in absurd {
+            let error = parse_timeout(absurd).err();
+            assert!(
+                error.is_some_and(|error| error.contains("100 years")),
+                "{absurd}"
+            );
         }
     }
 

@@ -35,17 +35,47 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
             let _ = error.print();
             ExitCode::SUCCESS
         }
-        _ => exit_code(Err(UsageError(one_line(&error.to_string())).into())),
+        kind => {
+            let line = one_line(&error.to_string(), has_usage(kind));
+            exit_code(Err(UsageError(line).into()))
+        }
     })
 }
 
-/// The first paragraph of what clap says, without its label: the rest repeats
-/// the usage.
-fn one_line(message: &str) -> String {
-    let paragraph = message.split("\n\n").next().unwrap_or_default();
-    let line: Vec<&str> = paragraph.lines().map(str::trim).collect();
-    let line = line.join(" ");
-    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+/// Whether clap ends such a message with tips and the usage. It does not where it
+/// quotes a value, which may be anything.
+const fn has_usage(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue)
+}
+
+/// What clap says, without its label, tips and usage. It quotes what the user
+/// typed, so the end is looked for from behind.
+fn one_line(message: &str, has_usage: bool) -> String {
+    let mut message = message.strip_prefix("error: ").unwrap_or(message);
+    let headings = ["\n\nFor more information, ", "\n\nUsage: ", "\n\n  tip: "];
+    for heading in headings.into_iter().take(if has_usage { 3 } else { 1 }) {
+        let end = message.rfind(heading);
+        message = end.and_then(|end| message.get(..end)).unwrap_or(message);
+    }
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    lines.join(" ").trim().to_owned()
+}
+
+/// Text in one line: what could end it, or drive a terminal, is escaped.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Embeddings, overrides and isolates of the bidirectional algorithm,
+            // and the separators of lines and paragraphs.
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                line.extend(c.escape_unicode());
+            }
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }
 
 /// Options that are each right and wrong together.
@@ -112,8 +142,9 @@ pub fn exit_code(outcome: Result<()>) -> ExitCode {
     if error.is::<StdoutClosed>() {
         return ExitCode::SUCCESS;
     }
+    let line = printable(&format!("{}: {error:#}", program()));
     // Not eprintln!, which panics when stderr is closed.
-    let _ = writeln!(io::stderr(), "{}: {error:#}", program());
+    let _ = writeln!(io::stderr(), "{line}");
     if error.is::<UsageError>() {
         ExitCode::from(USAGE)
     } else {
@@ -130,4 +161,45 @@ fn program() -> String {
             Some(stem.to_string_lossy().into_owned())
         })
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_errors_fit_one_line() {
+        for (message, has_usage, line) in [
+            (
+                "error: unexpected argument '--x' found\n\n  tip: a similar argument exists: '--y'\n\n\
+                 Usage: a [OPTIONS]\n\nFor more information, try '--help'.\n",
+                true,
+                "unexpected argument '--x' found",
+            ),
+            (
+                "error: invalid value 'a\n\nUsage: b\nc' for '--host <ADDR>': expected host:port\n\n\
+                 For more information, try '--help'.\n",
+                false,
+                "invalid value 'a  Usage: b c' for '--host <ADDR>': expected host:port",
+            ),
+            (
+                "error: the following required arguments were not provided:\n  <A>\n  <B>\n\n\
+                 Usage: a <A> <B>\n\nFor more information, try '--help'.\n",
+                true,
+                "the following required arguments were not provided: <A> <B>",
+            ),
+            ("something else", true, "something else"),
+        ] {
+            assert_eq!(one_line(message, has_usage), line);
+        }
+    }
+
+    #[test]
+    fn a_line_stays_one_and_drives_no_terminal() {
+        assert_eq!(printable("cannot read \"ü\""), "cannot read \"ü\"");
+        assert_eq!(
+            printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\t"),
+            "a\\nb\\r\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}\\u{2028}\\t"
+        );
+    }
 }

@@ -10,6 +10,7 @@ mod liveness;
 pub mod log;
 mod poll;
 mod socket;
+mod stop;
 mod stream;
 #[cfg_attr(not(feature = "tls"), path = "tls/none.rs")]
 mod tls;
@@ -19,5 +20,6 @@ pub use encryption::{ClientTls, ClientTlsArgs, ServerTls, ServerTlsArgs, tls_pai
 pub use listen::{BACKLOG, listen};
 pub use liveness::{Liveness, Vitality};
 pub use socket::{SocketOptions, buffer_sizes, is_timeout};
+pub use stop::Stop;
 pub use stream::{Ready, Stream};
 pub use tls::TlsStream;

@@ -75,11 +75,13 @@ fn init(
     };
     let filter = std::env::var("RUST_LOG")
         .ok()
+        // As if it were not set; it would turn everything off.
+        .filter(|directives| !directives.trim().is_empty())
         .and_then(|directives| directives.parse::<Targets>().ok())
         .unwrap_or_else(by_option);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(has_colours())
         .with_target(false)
         // Its report of a failed write would be another write to stderr,
         // and that one panics.
@@ -88,6 +90,14 @@ fn init(
         .with(filter)
         .with(layer)
         .init();
+}
+
+/// Whether stderr is a terminal that shows colours to a user who wants them
+/// (`NO_COLOR`, by any value that is not empty).
+fn has_colours() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// A log that a thread writes. Dropped, it waits for the last lines, half a

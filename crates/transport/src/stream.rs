@@ -173,6 +173,22 @@ impl Stream {
         }
     }
 
+    /// Whether the peer is on this host, as both ends' addresses tell: they are
+    /// the same, or the loopback's.
+    #[must_use]
+    pub fn is_same_host(&self) -> bool {
+        let socket = self.socket();
+        match (socket.local_addr(), socket.peer_addr()) {
+            (Ok(local), Ok(peer)) => {
+                local.ip().to_canonical() == peer.ip().to_canonical()
+                    || peer.ip().to_canonical().is_loopback()
+            }
+            // A peer that is gone has no address any more.
+            (Ok(local), Err(_)) => local.ip().to_canonical().is_loopback(),
+            _ => false,
+        }
+    }
+
     const fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
