@@ -21,7 +21,7 @@ fn assert_echoes(mut stream: &TcpStream) {
 fn the_machines_limit_is_said_at_start() {
     let mut server = Server::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");
-    assert!(line.contains(" connections, decided by "), "{line}");
+    assert!(line.contains(" connections, limited by "), "{line}");
     assert!(line.contains("at most 1073741824 bytes"), "{line}");
     let line = server.process().wait_for_stderr("a connection may take: ");
     let all = "idle 300s, frame 30s, write 30s, handshake 10s; drain 5s";
@@ -38,7 +38,7 @@ fn the_machines_limit_is_said_at_start() {
 #[test]
 fn one_connection_too_many_is_closed_at_once() {
     let mut server = Server::start(&["-v", "--max-connections", "3"]);
-    let said = "at most 3 connections, decided by --max-connections";
+    let said = "at most 3 connections, limited by --max-connections";
     let _ = server.process().wait_for_stderr(said);
     let mut inside: Vec<TcpStream> = (0..3).map(|_| connect(server.addr())).collect();
     inside.iter().for_each(assert_echoes);

@@ -185,7 +185,7 @@ fn server_in(group: &Group) -> Server {
 fn faults_of_a_pids_limit_known_at_start() {
     let group = Group::new("start", "40");
     let mut server = server_in(&group);
-    let limit = "at most 8 connections, decided by the cgroup's pids.max";
+    let limit = "at most 8 connections, limited by the cgroup's pids.max";
     let _ = server.process().wait_for_stderr(limit);
     let at_rest = Footprint::at_rest(&mut server);
 

@@ -66,6 +66,7 @@ mod watcher;
 pub use close::{Close, Closed};
 pub use config::Config;
 pub use deadlines::Deadlines;
+pub use limits::{Cost, MaxConnections};
 pub use registry::Accounts;
 pub use server::{Server, StopHandle, Summary};
 pub use stats::StatsTo;

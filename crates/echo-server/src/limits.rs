@@ -6,30 +6,55 @@ use std::{fmt, fs, path::Path};
 /// listeners, files, connections that wait for a thread; and as many again.
 const RESERVE: u64 = 32;
 
-/// Memory maps of a connection: its thread's stack, the guard page, the signal
-/// stack with its own guard page, and a large buffer. Rust aborts when a thread
-/// cannot have them.
-const MAPS_PER_CONNECTION: u64 = 5;
-
 /// Memory maps of the program itself, and of payloads while they are
 /// decompressed.
 const OTHER_MAPS: u64 = 1000;
 
-/// Most connections at once, and what says so.
+/// What a connection takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MaxConnections {
-    pub(crate) connections: u64,
-    decided_by: &'static str,
+pub struct Cost {
+    /// Threads.
+    pub threads: u64,
+    /// Memory maps of these threads and their buffers. Rust aborts when a thread
+    /// cannot have them.
+    pub maps: u64,
+    /// Descriptors.
+    pub descriptors: u64,
+}
+
+impl Cost {
+    /// One end of a connection, by a thread of its own: its stack, the guard page,
+    /// the signal stack with its own guard page, and a large buffer.
+    pub const ONE_END: Self = Self {
+        threads: 1,
+        maps: 5,
+        descriptors: 1,
+    };
+
+    /// Both ends of a connection in one process.
+    pub const BOTH_ENDS: Self = Self {
+        threads: 2,
+        maps: 10,
+        descriptors: 2,
+    };
+}
+
+/// Maximum of connections at once, and what sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxConnections {
+    /// How many.
+    pub connections: u64,
+    limited_by: &'static str,
 }
 
 impl MaxConnections {
-    /// What was `asked` for, unless the machine allows less.
-    pub(crate) fn new(asked: Option<u64>) -> Self {
-        let machine = Self::of_machine(Path::new("/"), open_files());
-        match asked {
+    /// What was `requested`, unless the machine allows less.
+    pub(crate) fn new(requested: Option<u64>) -> Self {
+        let machine = Self::of_machine(Cost::ONE_END);
+        match requested {
             Some(connections) if connections <= machine.connections => Self {
                 connections,
-                decided_by: "--max-connections",
+                limited_by: "--max-connections",
             },
             Some(connections) => {
                 tracing::warn!("--max-connections {connections} is more than {machine}");
@@ -39,8 +64,14 @@ impl MaxConnections {
         }
     }
 
+    /// What the machine allows this process, if each connection costs `cost`.
+    #[must_use]
+    pub fn of_machine(cost: Cost) -> Self {
+        Self::within(Path::new("/"), open_files(), cost)
+    }
+
     /// The least of the limits found below `root`, and of open files.
-    fn of_machine(root: &Path, open_files: Option<u64>) -> Self {
+    fn within(root: &Path, open_files: Option<u64>, cost: Cost) -> Self {
         let number = |path: &str| -> Option<u64> {
             fs::read_to_string(root.join(path))
                 .ok()?
@@ -48,37 +79,41 @@ impl MaxConnections {
                 .parse()
                 .ok()
         };
+        let pid_max = number("proc/sys/kernel/pid_max");
+        let threads_max = number("proc/sys/kernel/threads-max");
         let maps = number("proc/sys/vm/max_map_count");
+        let maps = maps.map(|maps| maps.saturating_sub(OTHER_MAPS));
+        let least = |limit: Option<u64>, each: u64, limited_by| {
+            let spare = limit?.saturating_sub(RESERVE);
+            Some((spare / each, limited_by))
+        };
         let candidates = [
-            ("open files (ulimit -n)", open_files),
-            (
-                "vm.max_map_count",
-                maps.map(|maps| maps.saturating_sub(OTHER_MAPS) / MAPS_PER_CONNECTION),
-            ),
-            ("kernel.pid_max", number("proc/sys/kernel/pid_max")),
-            ("kernel.threads-max", number("proc/sys/kernel/threads-max")),
-            ("the cgroup's pids.max", cgroup_pids(root)),
+            least(open_files, cost.descriptors, "open files (ulimit -n)"),
+            least(maps, cost.maps, "vm.max_map_count"),
+            least(pid_max, cost.threads, "kernel.pid_max"),
+            least(threads_max, cost.threads, "kernel.threads-max"),
+            least(cgroup_pids(root), cost.threads, "the cgroup's pids.max"),
         ];
-        let least = candidates
+        let (most, limited_by) = candidates
             .into_iter()
-            .filter_map(|(decided_by, most)| Some((most?, decided_by)))
-            .min();
-        let (most, decided_by) = least.unwrap_or((u64::MAX, "nothing known"));
+            .flatten()
+            .min()
+            .unwrap_or((u64::MAX, "no known limit"));
         Self {
-            // A server for nobody would be no use.
-            connections: most.saturating_sub(RESERVE).max(1),
-            decided_by,
+            // A server for none would be no use.
+            connections: most.max(1),
+            limited_by,
         }
     }
 }
 
 impl fmt::Display for MaxConnections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} connections, decided by {}",
-            self.connections, self.decided_by
-        )
+        let Self {
+            connections,
+            limited_by,
+        } = self;
+        write!(f, "{connections} connections, limited by {limited_by}")
     }
 }
 
@@ -136,7 +171,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        MaxConnections::of_machine(root.path(), open_files)
+        MaxConnections::within(root.path(), open_files, Cost::ONE_END)
     }
 
     #[test]
@@ -148,20 +183,20 @@ mod tests {
         ];
         assert_eq!(
             machine(&usual, Some(1024)).to_string(),
-            "992 connections, decided by open files (ulimit -n)"
+            "992 connections, limited by open files (ulimit -n)"
         );
         // Less than the 16,340 threads at which Rust aborts.
         assert_eq!(
             machine(&usual, Some(1 << 20)).to_string(),
-            "12874 connections, decided by vm.max_map_count"
+            "12899 connections, limited by vm.max_map_count"
         );
+        let both =
+            |open_files| MaxConnections::within(Path::new("/none"), open_files, Cost::BOTH_ENDS);
+        assert_eq!(both(Some(1024)).connections, 496);
         assert_eq!(machine(&[], Some(3)).connections, 1);
         assert_eq!(
             machine(&[], None).to_string(),
-            format!(
-                "{} connections, decided by nothing known",
-                u64::MAX - RESERVE
-            )
+            format!("{} connections, limited by no known limit", u64::MAX)
         );
     }
 
