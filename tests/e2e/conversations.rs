@@ -219,7 +219,7 @@ fn clients_say_what_another_protocol_is() {
         .expect_stderr(hint);
     let _ = run("bench-client", &["-h", &host, "-c", "1", "-n", "1"])
         .expect_code(1)
-        .expect_stderr("1 no frame");
+        .expect_stderr("1 not a frame");
 }
 
 #[test]

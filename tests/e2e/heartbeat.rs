@@ -45,7 +45,7 @@ fn a_stopped_server_is_dead() {
     // Nobody types, and stdin stays open.
     let _ = repl.wait_for_stderr(&format!("{host} is dead: no frame for 1."));
     let _ = echo.wait_for_stderr(&format!("{host} is dead: no frame for 1."));
-    let _ = bench.wait_for_stderr("2 dead");
+    let _ = bench.wait_for_stderr("2 heartbeat timeout");
     let noticed = stopped.elapsed();
     assert!(noticed >= INTERVAL && noticed < NOTICED, "{noticed:?}");
     for process in [repl, echo, bench] {
@@ -112,10 +112,14 @@ fn a_server_that_only_drips_is_dead() {
     let mut repl = client("repl-client", &drip(), &[]);
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait_for_stderr("is dead: ");
-    let _ = client("bench-client", &drip(), &["-c", "1", "-n", "1"])
-        .wait()
-        .expect_code(1)
-        .expect_stderr("1 dead");
+    let _ = client(
+        "bench-client",
+        &drip(),
+        &["-c", "1", "-n", "1", "-s", "200"],
+    )
+    .wait()
+    .expect_code(1)
+    .expect_stderr("1 heartbeat timeout");
 }
 
 /// While the user thinks, the connection is kept and checked.

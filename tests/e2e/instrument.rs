@@ -16,7 +16,7 @@ fn a_warm_up_is_in_no_figure() {
     assert!(measured.count("/latency/count") <= sent);
     let elapsed = measured.at("/elapsed_s").as_f64().unwrap();
     assert!(elapsed >= 0.5, "{elapsed}");
-    assert_eq!(measured.at("/series/0/is_warmup"), true);
+    assert_eq!(measured.at("/series/0/warmup"), true);
 
     // The server saw both.
     let output = server.stop().expect_code(0);
@@ -47,7 +47,7 @@ fn what_is_not_verified_is_not_valid() {
     let liar = Liar::start(Behaviour::WrongByte { from: 1 });
     let measured = measure(&liar.host(), "-c 2 -n 100 --no-verify", 0);
     assert_eq!(measured.count("/messages/replies"), 100);
-    assert_eq!(measured.at("/verdict/is_valid"), false);
+    assert_eq!(measured.at("/verdict/valid"), false);
     let reasons = measured.at("/verdict/reasons").to_string();
     assert!(reasons.contains("verif"), "{reasons}");
 }
@@ -87,15 +87,19 @@ fn runs_are_compared_if_they_can_be() {
         let _ = run("bench-client", &[&args[..], &files].concat()).expect_code(0);
         path
     };
-    let (a, b, other) = (save("a", "12"), save("b", "12"), save("other", "13"));
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| save(name, "12"));
+    let other = save("other", "13");
     let compare = |args: &[&str]| run("bench-client", &[&["compare"], args].concat());
 
     let output = compare(&[&a, &b]).expect_code(0);
     assert!(output.stdout.contains("throughput"), "{output}");
     let _ = compare(&[&a, &other]).expect_code(1).expect_stderr("size");
     let _ = compare(&[&a, &other, "--force"]).expect_code(0);
-    let sides = [format!("{a},{b}"), format!("{b},{a}")];
+    let sides = [format!("{a},{b}"), format!("{c},{d}")];
     let _ = compare(&[&sides[0], &sides[1]]).expect_code(0);
+    let _ = compare(&[&a, &a])
+        .expect_code(1)
+        .expect_stderr("are the same run");
 
     fs::write(&other, "{}").unwrap();
     let _ = compare(&[&a, &other]).expect_code(1).expect_stderr(&other);
@@ -116,7 +120,7 @@ fn help_is_there_for_every_command() {
     for args in [
         &["--help"][..],
         &["compare", "--help"],
-        &["price", "--help"],
+        &["overhead", "--help"],
     ] {
         let output = run("bench-client", args).expect_code(0);
         assert!(output.stdout.contains("Usage: "), "{output}");

@@ -19,6 +19,7 @@ mod deadlines;
 mod descriptors;
 mod draining;
 mod encryption;
+mod ending;
 #[cfg(target_os = "linux")]
 mod exhaustion;
 #[cfg(target_os = "linux")]
@@ -48,10 +49,11 @@ mod metrics;
 #[cfg(target_os = "linux")]
 mod neighbours;
 mod outlets;
+mod overhead;
 mod peers;
 #[cfg(target_os = "linux")]
 mod pids;
-mod price;
+
 mod printing;
 #[cfg(target_os = "linux")]
 mod shortage;

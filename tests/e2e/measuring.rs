@@ -1,8 +1,8 @@
 //! `bench-client`: whether its figures are right.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
-use e2e::{Behaviour, Liar, Output, Server, run};
+use e2e::{Behaviour, Liar, Output, Process, Server, program, run};
 use serde_json::Value;
 
 use crate::usage::assert_refused;
@@ -17,15 +17,26 @@ pub(crate) struct Measured {
 /// end with `code`, and its results are all that is on its stdout.
 #[track_caller]
 pub(crate) fn measure(host: &str, args: &str, code: i32) -> Measured {
-    let mut all = vec!["-h", host, "--no-noise-floor", "--json", "-"];
-    all.extend(args.split_whitespace());
-    let output = run("bench-client", &all).expect_code(code);
-    let results = serde_json::from_str(&output.stdout);
-    let results = results.unwrap_or_else(|error| panic!("{error} in {output}"));
-    Measured { output, results }
+    Measured::of(start(host, args), code)
+}
+
+/// Starts such a run.
+pub(crate) fn start(host: &str, args: &str) -> Process {
+    let mut bench = Command::new(program("bench-client"));
+    bench.args(["-h", host, "--no-noise-floor", "--json", "-"]);
+    Process::start(bench.args(args.split_whitespace()))
 }
 
 impl Measured {
+    /// Waits for the end of a run that was started, with `code`.
+    #[track_caller]
+    pub(crate) fn of(process: Process, code: i32) -> Self {
+        let output = process.wait().expect_code(code);
+        let results = serde_json::from_str(&output.stdout);
+        let results = results.unwrap_or_else(|error| panic!("{error} in {output}"));
+        Self { output, results }
+    }
+
     /// The value at a JSON pointer.
     #[track_caller]
     pub(crate) fn at(&self, pointer: &str) -> &Value {
@@ -40,7 +51,7 @@ impl Measured {
     }
 
     #[track_caller]
-    fn figure(&self, pointer: &str) -> f64 {
+    pub(crate) fn figure(&self, pointer: &str) -> f64 {
         let figure = self.at(pointer).as_f64();
         figure.unwrap_or_else(|| panic!("{pointer} is no figure in {}", self.output))
     }
@@ -59,7 +70,7 @@ fn counts_add_up() {
     let args = "-c 7 -n 1000 --pipeline 3 -s 12";
     let measured = measure(&server.host(), args, 0);
     for (pointer, count) in [
-        ("/connections/asked", 7),
+        ("/connections/requested", 7),
         ("/connections/opened", 7),
         ("/messages/sent", 1000),
         ("/messages/replies", 1000),

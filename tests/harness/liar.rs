@@ -79,6 +79,11 @@ pub enum Behaviour {
         /// The first message it happens to.
         from: u64,
     },
+    /// One message is read and not answered; all others are.
+    Swallowed {
+        /// The message it happens to.
+        nth: u64,
+    },
     /// One reply comes late, and so do those queued behind it.
     Late {
         /// The message it happens to.

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use echo_server::{Cost, MaxConnections};
 use proto::Wire;
 use transport::{
     ClientTls, Dialer, ServerTls,
@@ -15,9 +16,9 @@ use crate::{
     compare::CompareArgs,
     expect::{self, Expect},
     load::sizes::Sizes,
-    output::generate::Kind,
+    output::{file, generate::Kind, json},
+    overhead::OverheadArgs,
     plan::{Load, Messages, Output, Pace, Plan},
-    price::PriceArgs,
     results::Arguments,
 };
 
@@ -41,10 +42,10 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Compare(CompareArgs),
-    Price(PriceArgs),
+    Overhead(OverheadArgs),
 }
 
-/// What a run is told.
+/// The configuration of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -79,16 +80,16 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
     pub(crate) pipeline: usize,
 
-    /// Messages a second over all connections, sent on time whatever the
-    /// server does [default: the next when the last is back]
+    /// Messages per second over all connections, sent on time regardless of
+    /// replies (open loop) [default: the next when the last is back]
     #[arg(short, long, value_name = "N", value_parser = parse_rate)]
     rate: Option<f64>,
 
-    /// Run that long before measuring
+    /// Warm up for this long; excluded from every figure
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
-    warmup: Duration,
+    pub(crate) warmup: Duration,
 
-    /// Spread the opening of connections over that long
+    /// Spread the opening of connections over this long
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
 
@@ -113,7 +114,7 @@ pub(crate) struct MessageArgs {
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
     pub(crate) entropy: f64,
 
-    /// Do not look at what replies say
+    /// Do not verify reply contents
     #[arg(long)]
     no_verify: bool,
 }
@@ -121,7 +122,8 @@ pub(crate) struct MessageArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
 struct OutputArgs {
-    /// Fail with exit code 3 unless met: p99<5ms, qps>50k, errors=0; repeatable
+    /// Fail with exit code 3 unless met: p99<5ms, qps>50k, errors=0, valid;
+    /// repeatable
     #[arg(long, value_name = "EXPR", value_parser = expect::parse)]
     expect: Vec<Expect>,
 
@@ -129,7 +131,7 @@ struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write an HDR histogram log, an interval a second
+    /// Write an HDR histogram log, an interval per second
     #[arg(long, value_name = "FILE")]
     hdr: Option<PathBuf>,
 
@@ -137,7 +139,7 @@ struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Do not measure what this host itself adds
+    /// Skip the noise-floor measurement
     #[arg(long)]
     no_noise_floor: bool,
 
@@ -146,14 +148,10 @@ struct OutputArgs {
     generate: Option<Kind>,
 }
 
-/// Most connections: more than any machine has threads for, and what fits
-/// into a message's mark.
-const MAX_CONNECTIONS: u64 = 1_000_000;
-
 /// Most messages in flight on a connection: memory for each is taken.
 const MAX_PIPELINE: usize = 1 << 20;
 
-/// Least and most messages a second: one in a quarter of an hour, and one in
+/// Least and most messages per second: one in a quarter of an hour, and one in
 /// a nanosecond.
 const RATES: std::ops::RangeInclusive<f64> = 1e-3..=1e9;
 
@@ -176,13 +174,7 @@ impl TryFrom<RunArgs> for Plan {
             client.compress,
         )
         .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
-        let connections = args.load.connections;
-        if connections > MAX_CONNECTIONS {
-            return Err(UsageError(format!(
-                "--connections: {connections} is more than the {MAX_CONNECTIONS} allowed"
-            ))
-            .into());
-        }
+        check_connections(args.load.connections, args.load.with_server)?;
         let messages = Messages {
             sizes: args.messages.size.clone(),
             seed: args.messages.seed,
@@ -190,6 +182,12 @@ impl TryFrom<RunArgs> for Plan {
             verify: !args.messages.no_verify,
         };
         messages.check(wire)?;
+        let output = Output {
+            json: args.output.json.clone(),
+            hdr: args.output.hdr.clone(),
+            report: args.output.report.clone(),
+        };
+        check_outputs(&output)?;
         let pace = args
             .load
             .rate
@@ -205,7 +203,7 @@ impl TryFrom<RunArgs> for Plan {
             read_buffer: client.buffers.read_buffer,
             write_buffer: client.buffers.write_buffer.unwrap_or(usize::MAX),
             load: Load {
-                connections,
+                connections: args.load.connections,
                 pipeline: args.load.pipeline,
                 pace,
                 duration: args.load.duration,
@@ -217,13 +215,57 @@ impl TryFrom<RunArgs> for Plan {
             messages,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,
-            output: Output {
-                json: args.output.json,
-                hdr: args.output.hdr,
-                report: args.output.report,
-            },
+            output,
         })
     }
+}
+
+/// Checks that the machine has threads, memory maps and descriptors for so many
+/// connections: for both ends, if both are in this process.
+fn check_connections(connections: u64, with_server: bool) -> Result<(), UsageError> {
+    let cost = if with_server {
+        Cost::BOTH_ENDS
+    } else {
+        Cost::ONE_END
+    };
+    let machine = MaxConnections::of_machine(cost);
+    if connections > machine.connections {
+        return Err(UsageError(format!(
+            "--connections: {connections} are more than this machine allows: expected at most \
+             {machine}"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that every output has a place of its own.
+fn check_outputs(output: &Output) -> Result<(), UsageError> {
+    let outputs = [
+        ("--json", &output.json),
+        ("--hdr", &output.hdr),
+        ("--report", &output.report),
+    ];
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for (option, path) in outputs {
+        let Some(path) = path else { continue };
+        if json::is_stdout(path) {
+            if option != "--json" {
+                let only = "- stands for stdout with --json only: expected a file";
+                return Err(UsageError(format!("{option}: {only}")));
+            }
+            continue;
+        }
+        // One that cannot be resolved cannot be written either, as will be said.
+        let place = file::resolve(path).unwrap_or_else(|_| path.clone());
+        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == place) {
+            let path = path.display();
+            return Err(UsageError(format!(
+                "{other} and {option} both name {path}: expected a file for each"
+            )));
+        }
+        taken.push((option, place));
+    }
+    Ok(())
 }
 
 /// How to reach the server, and how ours encrypts if it is in this process.
@@ -254,7 +296,6 @@ fn arguments(args: &RunArgs) -> Arguments {
     let socket = client.buffers.socket();
     let bytes = |size: usize| size as u64;
     Arguments {
-        host: client.host.clone(),
         with_server: load.with_server,
         wire: if client.raw { "raw" } else { "framed" }.to_owned(),
         connections: load.connections,
@@ -264,6 +305,7 @@ fn arguments(args: &RunArgs) -> Arguments {
         requests: load.requests,
         warmup_s: load.warmup.as_secs_f64(),
         ramp_s: load.ramp.as_secs_f64(),
+        timeout_s: client.timeout.as_secs_f64(),
         size: args.messages.size.to_string(),
         seed: args.messages.seed,
         entropy: args.messages.entropy,
@@ -297,7 +339,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     };
     match number.parse::<f64>() {
         Ok(number) if RATES.contains(&(number * factor)) => Ok(number * factor),
-        _ => Err("expected messages a second, such as 0.5, 5000, 50k or 1.5M".to_owned()),
+        _ => Err("expected messages per second, such as 0.5, 5000, 50k or 1.5M".to_owned()),
     }
 }
 
@@ -309,7 +351,7 @@ pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
 }
 
 /// A duration that may be zero.
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     if text == "0s" {
         Ok(Duration::ZERO)
     } else {
@@ -328,6 +370,40 @@ mod tests {
         assert_eq!(parse_rate("1.5M"), Ok(1_500_000.0));
         for bad in ["", "0", "-1", "x", "inf", "nan", "1e300", "k"] {
             assert!(parse_rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn outputs_have_places_of_their_own() {
+        let check = |json: &str, hdr: &str, report: &str| {
+            let path = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
+            let output = Output {
+                json: path(json),
+                hdr: path(hdr),
+                report: path(report),
+            };
+            check_outputs(&output).map_err(|error| error.to_string())
+        };
+        for (json, hdr, report) in [
+            ("a", "b", "c"),
+            ("-", "b", "c"),
+            ("", "", ""),
+            ("a", "", ""),
+        ] {
+            assert_eq!(check(json, hdr, report), Ok(()));
+        }
+        for (json, hdr, report, expected) in [
+            ("a", "a", "", "--json and --hdr both name a"),
+            ("a", "b", "./a", "--json and --report both name ./a"),
+            ("", "b", "../nowhere/../b", "both name"),
+            ("", "-", "", "--hdr: - stands for stdout"),
+            ("-", "", "-", "--report: - stands for stdout"),
+        ] {
+            match check(json, hdr, report) {
+                Err(error) => assert!(error.contains(expected), "{error}"),
+                // The folder is not there, and so the names differ.
+                Ok(()) => assert!(report.contains("nowhere"), "{expected}"),
+            }
         }
     }
 

@@ -9,16 +9,18 @@ use transport::{cli, log};
 mod args;
 mod compare;
 mod cpu;
+mod distribution;
 mod embedded;
 mod expect;
-mod host;
 mod load;
+mod machine;
 mod measure;
 mod noise;
 mod output;
+mod overhead;
 mod percentile;
 mod plan;
-mod price;
+mod rank;
 mod results;
 mod run;
 mod spread;
@@ -52,7 +54,7 @@ fn execute(args: Args) -> Result<()> {
     }
     match args.command {
         Some(Command::Compare(args)) => compare::run(&args),
-        Some(Command::Price(args)) => price::run(&args),
+        Some(Command::Overhead(args)) => overhead::run(&args),
         None => run::run(&args.run.try_into()?),
     }
 }

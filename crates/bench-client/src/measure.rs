@@ -1,167 +1,137 @@
 //! From what a run brought to its results.
 
-use hdrhistogram::Histogram;
-
 use crate::{
-    host,
+    distribution::distribution,
     load::Outcome,
+    machine,
     plan::Plan,
-    results::{
-        Connections, Cpu, Distribution, Messages, NoiseFloor, Point, Results, SCHEMA, Verdict,
-    },
+    results::{Connections, Cpu, InFlight, Messages, NoiseFloor, Results, SCHEMA, Target, Verdict},
     verdict,
 };
-
-/// Points of the curve for each halving of the distance to quantile 1.
-const POINTS_PER_HALVING: u32 = 8;
 
 /// Puts everything together: figures, then expectations, then the verdict.
 pub(crate) fn results(plan: &Plan, floor: Option<NoiseFloor>, outcome: &Outcome) -> Results {
     let measured = &outcome.measured;
     let scheduled = measured.scheduled.as_ref();
-    let latency = distribution(measured.latency());
-    let host = host::here();
+    let machine = machine::here();
     let mut results = Results {
         schema: SCHEMA,
-        started: humantime::format_rfc3339_millis(outcome.started).to_string(),
+        started: machine::rfc3339(outcome.started),
+        target: Target {
+            address: plan.server.host.clone(),
+            same_host: outcome.is_same_host,
+        },
         arguments: plan.arguments.clone(),
-        cpu: cpu(plan, outcome, host.processors),
-        host,
+        cpu: cpu(plan, outcome, machine.cpus),
+        machine,
         noise_floor: floor,
+        interrupted: outcome.interrupted,
         elapsed_s: outcome.elapsed.as_secs_f64(),
         connections: connections(plan, outcome),
-        messages: Messages {
-            sent: outcome.sent,
-            replies: latency.count,
-            unanswered: outcome.unanswered,
-            payload_bytes: measured.payload_bytes,
-            wire_bytes: measured.wire_bytes,
-            reads: outcome.reads,
-            writes: outcome.writes,
-        },
-        throughput: proto::qps::rate(latency.count, outcome.elapsed),
-        latency,
+        messages: messages(outcome),
+        throughput: proto::qps::rate(outcome.inside, outcome.elapsed),
+        latency: distribution(measured.latency()),
         latency_uncorrected: scheduled.map(|_| distribution(&measured.uncorrected)),
         schedule_lag: scheduled.map(|scheduled| distribution(&scheduled.lag)),
-        in_flight_mean: outcome.in_flight,
+        in_flight: InFlight {
+            sampled_mean: outcome.in_flight.sampled,
+            samples: outcome.in_flight.samples,
+            latency_mean: outcome.in_flight.by_latency,
+        },
         series: outcome.series.clone(),
         failures: outcome.failures.by_name(),
         expectations: Vec::new(),
         verdict: Verdict::default(),
     };
-    results.expectations = plan
-        .expect
-        .iter()
-        .map(|expect| expect.judge(&results))
-        .collect();
-    results.verdict = verdict::verdict(&results);
+    judge(plan, outcome, &mut results);
     results
 }
 
-fn connections(plan: &Plan, outcome: &Outcome) -> Connections {
-    let mut sorted = outcome.replies.clone();
-    sorted.sort_unstable();
-    let sum: f64 = sorted.iter().map(|n| *n as f64).sum();
-    let squares: f64 = sorted.iter().map(|n| (*n as f64).powi(2)).sum();
-    Connections {
-        asked: plan.load.connections,
-        opened: outcome.opened,
-        replies_min: sorted.first().copied().unwrap_or(0),
-        replies_median: sorted.get(sorted.len() / 2).copied().unwrap_or(0),
-        replies_max: sorted.last().copied().unwrap_or(0),
-        fairness: if squares > 0.0 {
-            sum * sum / (sorted.len() as f64 * squares)
-        } else {
-            1.0
-        },
-        replies: outcome.replies.clone(),
+/// Checks the expectations, and then the whole run. One that expects a valid run
+/// needs the verdict, which in turn needs the others.
+fn judge(plan: &Plan, outcome: &Outcome, results: &mut Results) {
+    let latencies = outcome.measured.latency();
+    let check = |results: &Results| {
+        let expectations = plan.expect.iter();
+        expectations
+            .map(|expect| expect.check(results, latencies))
+            .collect()
+    };
+    results.expectations = check(results);
+    results.verdict = verdict::verdict(results);
+    results.expectations = check(results);
+}
+
+fn messages(outcome: &Outcome) -> Messages {
+    Messages {
+        sent: outcome.sent,
+        replies: outcome.replies,
+        replies_in_window: outcome.inside,
+        unanswered: outcome.unanswered,
+        unsent: outcome.unsent,
+        payload_bytes: outcome.measured.payload_bytes,
+        wire_bytes: outcome.measured.wire_bytes,
+        reads: outcome.reads,
+        writes: outcome.writes,
     }
 }
 
-fn cpu(plan: &Plan, outcome: &Outcome, processors: u64) -> Cpu {
-    let threads = outcome.cpu_threads.as_secs_f64();
-    let process = outcome.cpu_process.map(|process| process.as_secs_f64());
-    // The rest of the process: the server's threads, and the one that looks. A
-    // system whose clocks disagree does not say.
-    let server_s = process
-        .map(|process| process - threads)
-        .filter(|rest| *rest > 0.0);
-    let is_embedded = plan.arguments.with_server;
-    let own_s = if is_embedded {
-        threads
+fn connections(plan: &Plan, outcome: &Outcome) -> Connections {
+    let mut sorted = outcome.replies_by_connection.clone();
+    sorted.sort_unstable();
+    // Those that had nothing to send got nothing, and so they come first.
+    let idle = usize::try_from(outcome.idle).unwrap_or(usize::MAX);
+    let busy = sorted.get(idle..).unwrap_or_default();
+    Connections {
+        requested: plan.load.connections,
+        opened: outcome.opened,
+        idle: outcome.idle,
+        replies_min: busy.first().copied().unwrap_or(0),
+        replies_median: busy.get(busy.len() / 2).copied().unwrap_or(0),
+        replies_max: busy.last().copied().unwrap_or(0),
+        jain_fairness: jain_fairness(busy),
+        replies: outcome.replies_by_connection.clone(),
+    }
+}
+
+/// Jain's fairness index (Jain, Chiu and Hawe, 1984): the square of the sum over
+/// n times the sum of the squares.
+fn jain_fairness(shares: &[u64]) -> f64 {
+    let sum: f64 = shares.iter().map(|share| *share as f64).sum();
+    let squares: f64 = shares.iter().map(|share| (*share as f64).powi(2)).sum();
+    if squares > 0.0 {
+        sum * sum / (shares.len() as f64 * squares)
     } else {
-        process.unwrap_or(threads)
+        1.0
+    }
+}
+
+fn cpu(plan: &Plan, outcome: &Outcome, cpus: u64) -> Cpu {
+    let cpu = &outcome.cpu;
+    let client = cpu.connections + cpu.conductor.unwrap_or_default();
+    // The rest of the process are the server's threads. A system whose clocks
+    // disagree does not say.
+    let server = cpu
+        .process
+        .and_then(|process| process.checked_sub(client))
+        .filter(|rest| plan.arguments.with_server && !rest.is_zero());
+    let client = match cpu.process {
+        Some(process) if !plan.arguments.with_server => process,
+        _ => client,
     };
-    let available = outcome.elapsed.as_secs_f64() * processors as f64;
-    Cpu {
-        own_s,
-        server_s: server_s.filter(|_| is_embedded),
-        own_share: if available > 0.0 {
-            own_s / available
+    let share = |used: f64, available: f64| {
+        if available > 0.0 {
+            used / available
         } else {
             0.0
-        },
-        host_share: outcome.host_share,
-    }
-}
-
-/// The figures of a histogram of nanoseconds.
-fn distribution(histogram: &Histogram<u64>) -> Distribution {
-    if histogram.is_empty() {
-        return Distribution::default();
-    }
-    let us = |ns: u64| ns as f64 / 1e3;
-    let at = |quantile| us(histogram.value_at_quantile(quantile));
-    Distribution {
-        count: histogram.len(),
-        min_us: us(histogram.min()),
-        mean_us: histogram.mean() / 1e3,
-        stddev_us: histogram.stdev() / 1e3,
-        max_us: us(histogram.max()),
-        p50_us: at(0.5),
-        p90_us: at(0.9),
-        p99_us: at(0.99),
-        p99_9_us: at(0.999),
-        p99_99_us: at(0.9999),
-        curve: histogram
-            .iter_quantiles(POINTS_PER_HALVING)
-            .map(|value| Point {
-                quantile: value.quantile_iterated_to(),
-                latency_us: us(value.value_iterated_to().min(histogram.max())),
-            })
-            .collect(),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_distribution_is_in_order_and_ends_at_its_maximum() {
-        let mut histogram = Histogram::<u64>::new(3).unwrap();
-        for us in 1..=10_000_u64 {
-            histogram.record(us * 1000).unwrap();
         }
-        let distribution = distribution(&histogram);
-        assert_eq!(distribution.count, 10_000);
-        for (figure, us) in [
-            (distribution.p50_us, 5000.0),
-            (distribution.p99_us, 9900.0),
-            (distribution.p99_9_us, 9990.0),
-            (distribution.mean_us, 5000.5),
-        ] {
-            assert!((figure / us - 1.0).abs() < 0.001, "{figure} for {us}");
-        }
-        assert!(
-            distribution
-                .curve
-                .is_sorted_by(|a, b| { a.quantile <= b.quantile && a.latency_us <= b.latency_us })
-        );
-        let last = distribution.curve.last().unwrap();
-        assert!((last.quantile - 1.0).abs() < 1e-9);
-        assert!((last.latency_us / distribution.max_us - 1.0).abs() < 1e-9);
-        assert_eq!(super::distribution(&Histogram::new(3).unwrap()).count, 0);
+    };
+    let elapsed_s = outcome.elapsed.as_secs_f64();
+    Cpu {
+        client_cpu_s: client.as_secs_f64(),
+        server_cpu_s: server.map(|server| server.as_secs_f64()),
+        client_utilization: share(client.as_secs_f64(), elapsed_s * cpus as f64),
+        busiest_thread_utilization: share(cpu.busiest.as_secs_f64(), elapsed_s),
+        machine_utilization: cpu.host_share,
     }
 }

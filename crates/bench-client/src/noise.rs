@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::results::NoiseFloor;
+use crate::{load::wake_up_on_time, results::NoiseFloor};
 
 /// Enough that starting and ending the loop do not count: 10,000 × 30 ns.
 const CLOCK_READS: u32 = 10_000;
@@ -16,43 +16,47 @@ const CLOCK_READS: u32 = 10_000;
 /// 10,000 messages a second.
 const SLEEP: Duration = Duration::from_micros(100);
 
-/// Of sleeps and of hand-overs: a p99 takes 1,000 samples, see `percentile`.
+/// Of sleeps and of wake-ups: a p99 takes 1,000 samples, see `percentile`.
 const SAMPLES: usize = 1000;
 
-/// Most time for each part, 300 ms together: a sleep of 100 µs takes 150 to
-/// 170 µs on a quiet Linux, a hand-over there and back 10 to 100 µs. All
-/// look at the clock between two samples; sleeps and hand-overs have at least
-/// one.
+/// Maximum time of each part, 300 ms together: a sleep of 100 µs takes 105 to
+/// 170 µs on a quiet Linux, a wake-up there and back 10 to 100 µs. All read the
+/// clock between two samples; sleeps and wake-ups have at least one.
 const CLOCK_TIME: Duration = Duration::from_millis(20);
 const SLEEP_TIME: Duration = Duration::from_millis(180);
-const HANDOVER_TIME: Duration = Duration::from_millis(100);
+const WAKEUP_TIME: Duration = Duration::from_millis(100);
 
-/// Measures the noise floor; `None` when there is no thread to hand over to.
+/// Measures the noise floor; `None` when there is no thread for it.
 /// Takes 210 ms on a quiet machine, and about 300 ms on a slow or busy one.
 ///
 /// - The clock is read twice for each message: what it costs is in every
 ///   latency, and a slow clock limits the throughput. Tens of nanoseconds are
 ///   good, a microsecond tells of a clock that is emulated.
 /// - The overshoot of a sleep is what an open loop is late by without any
-///   server: a schedule lag of that size is the machine's doing.
-/// - The hand-over is part of every latency, at least once on each side, since
-///   who waits for a message has to be woken: differences below it say little
-///   about a server.
+///   server: a schedule lag of that size is the machine's doing. It is measured
+///   as the connections sleep, with the same timers.
+/// - The wake-up is part of every latency, at least once on each side, since a
+///   thread that waits for a message has to be woken: differences below it say
+///   little about a server.
 pub(crate) fn measure() -> Option<NoiseFloor> {
     let within = |time| Instant::now() + time;
     let clock = clock_cost(within(CLOCK_TIME));
-    let overshoots = sleep_overshoots(within(SLEEP_TIME));
-    let handovers = handovers(within(HANDOVER_TIME)).ok()?;
+    let asleep = thread::Builder::new().spawn(move || {
+        wake_up_on_time();
+        sleep_overshoots(within(SLEEP_TIME))
+    });
+    let overshoots = asleep.ok()?.join().ok()?;
+    let wakeups = wakeups(within(WAKEUP_TIME)).ok()?;
     Some(NoiseFloor {
         clock_us: micros(clock),
-        sleep_overshoot_p50_us: micros_at(&overshoots, 0.5)?,
-        sleep_overshoot_p99_us: micros_at(&overshoots, 0.99)?,
-        handover_p50_us: micros_at(&handovers, 0.5)?,
-        handover_p99_us: micros_at(&handovers, 0.99)?,
+        timer_overshoot_p50_us: micros_at(&overshoots, 0.5)?,
+        timer_overshoot_p99_us: micros_at(&overshoots, 0.99)?,
+        thread_wakeup_p50_us: micros_at(&wakeups, 0.5)?,
+        thread_wakeup_p99_us: micros_at(&wakeups, 0.99)?,
     })
 }
 
-/// The mean of many looks at the clock.
+/// The mean of reading the clock many times.
 fn clock_cost(deadline: Instant) -> Duration {
     let began = Instant::now();
     let (mut now, mut reads) = (began, 0);
@@ -78,7 +82,7 @@ fn sleep_overshoots(deadline: Instant) -> Vec<Duration> {
 /// at least one.
 ///
 /// They park, because locks and channels spin for a while before they sleep.
-fn handovers(deadline: Instant) -> io::Result<Vec<Duration>> {
+fn wakeups(deadline: Instant) -> io::Result<Vec<Duration>> {
     // It is the other's turn from the start, so it tells when it has begun.
     let (is_others_turn, is_over) = (AtomicBool::new(true), AtomicBool::new(false));
     let asker = thread::current();
@@ -151,8 +155,8 @@ mod tests {
             noise.clock_us
         );
         for (p50, p99) in [
-            (noise.sleep_overshoot_p50_us, noise.sleep_overshoot_p99_us),
-            (noise.handover_p50_us, noise.handover_p99_us),
+            (noise.timer_overshoot_p50_us, noise.timer_overshoot_p99_us),
+            (noise.thread_wakeup_p50_us, noise.thread_wakeup_p99_us),
         ] {
             assert!(p50 > 0.0 && p50 <= p99, "{p50} {p99}");
         }
@@ -163,7 +167,7 @@ mod tests {
         let passed = Instant::now();
         assert_eq!(clock_cost(passed), Duration::ZERO);
         assert_eq!(sleep_overshoots(passed).len(), 1);
-        assert_eq!(handovers(passed).unwrap().len(), 1);
+        assert_eq!(wakeups(passed).unwrap().len(), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use proto::{Wire, Writer};
+use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire, Writer};
 use transport::{Dialer, ServerTls, cli::UsageError};
 
 use crate::{
@@ -35,6 +35,34 @@ pub(crate) struct Plan {
     pub(crate) arguments: Arguments,
 }
 
+impl Plan {
+    /// What replies are read as: none is larger than the largest message, or
+    /// decompresses to more.
+    pub(crate) fn reply_wire(&self) -> Wire {
+        let Wire::Framed(framing) = self.wire else {
+            return Wire::Raw;
+        };
+        let checksum = if framing.checksum { CHECKSUM_LEN } else { 0 };
+        let largest = self
+            .messages
+            .sizes
+            .largest()
+            .saturating_add(checksum as u64);
+        Wire::Framed(Framing {
+            max_frame: MaxFrame::new(largest).unwrap_or(framing.max_frame),
+            ..framing
+        })
+    }
+
+    /// Whether the frame limit allows a frame of `len` bytes.
+    pub(crate) fn allows(&self, len: u64) -> bool {
+        match self.wire {
+            Wire::Framed(framing) => framing.max_frame.check(len).is_ok(),
+            Wire::Raw => true,
+        }
+    }
+}
+
 /// How much is sent, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
@@ -48,6 +76,29 @@ pub(crate) struct Load {
     pub(crate) ramp: Duration,
     /// How long before its time a sender stops sleeping.
     pub(crate) spin: Duration,
+}
+
+impl Load {
+    /// How many of the messages connection `index` sends.
+    pub(crate) fn share(&self, index: u64) -> u64 {
+        match self.requests {
+            Some(all) => all / self.connections + u64::from(index < all % self.connections),
+            None => u64::MAX,
+        }
+    }
+
+    /// When connection `index` is opened, after the load began.
+    pub(crate) fn opening(&self, index: u64) -> Duration {
+        self.ramp.mul_f64(index as f64 / self.connections as f64)
+    }
+
+    /// How long the schedule of all messages is; `None` without one.
+    pub(crate) fn scheduled(&self) -> Option<Duration> {
+        match (self.pace, self.requests) {
+            (Pace::Open { rate }, Some(all)) => Duration::try_from_secs_f64(all as f64 / rate).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// When the next message is sent.

@@ -1,24 +1,23 @@
 //! One run, from the plan to everything that is written of it.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use transport::cli;
+use anyhow::{Result, anyhow};
+use transport::{Stop, cli};
 
 use crate::{
     embedded::EmbeddedServer,
     load::{self, Measured, Watch},
     measure, noise,
-    output::{create, hdr_log::HdrLog, json, live::Live, page, summary::Summary},
+    output::{self, Export, json, live, summary::Summary, text::plural},
     plan::Plan,
     results::{Results, Second},
     verdict,
 };
+
+/// Signals that a run handles: one ends the load, the next the wait for
+/// replies.
+const PATIENCE: u32 = 2;
 
 /// An expectation was missed, and nothing else went wrong.
 #[derive(Debug)]
@@ -32,30 +31,38 @@ impl std::fmt::Display for Missed {
 
 impl std::error::Error for Missed {}
 
-/// Runs the load and writes what came of it.
+/// Runs the load and writes what came of it. While a file is opened or written
+/// a signal ends the program, since either may block.
 ///
 /// # Errors
 ///
-/// What kept the run from happening, the failures in it, or an expectation
-/// that was [`Missed`].
+/// What kept the run from happening, the failures in it, a file that could not
+/// be written, or an expectation that was [`Missed`].
 pub(crate) fn run(plan: &Plan) -> Result<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    cli::stop_on_signals(&stop)?;
-    // What cannot be written is better known before the run.
-    let mut files = Files::create(plan)?;
-    let results = measure(plan, &stop, &mut files)?;
-    files.write(&results)?;
-    conclude(plan, &results)
+    let stop = Stop::on_signals()?;
+    let mut view = View {
+        live: live::Live::new(plan.load),
+        exports: output::create(&plan.output)?,
+    };
+    stop.be_patient(PATIENCE);
+    let results = measure(plan, &stop, &mut view)?;
+    stop.be_patient(0);
+    let printed = print(plan, &results);
+    let finished = view
+        .exports
+        .into_iter()
+        .map(|export| export.finish(&results));
+    let unwritten: Vec<_> = finished.filter_map(Result::err).collect();
+    conclude(&results, &unwritten).and(printed)
 }
 
 /// Runs the load, against a server of its own if that was asked for.
-pub(crate) fn measure(plan: &Plan, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Results> {
+pub(crate) fn measure(plan: &Plan, stop: &Stop, watch: &mut dyn Watch) -> Result<Results> {
     let mut plan = plan.clone();
     let server = match plan.own_server.take() {
         Some(tls) => {
             let server = EmbeddedServer::start(&plan, tls)?;
             plan.server.host = server.addr().to_string();
-            plan.arguments.host.clone_from(&plan.server.host);
             Some(server)
         }
         None => None,
@@ -68,20 +75,27 @@ pub(crate) fn measure(plan: &Plan, stop: &AtomicBool, watch: &mut dyn Watch) -> 
     Ok(measure::results(&plan, floor, &outcome?))
 }
 
-/// Says how it went, by the exit code as well.
-fn conclude(plan: &Plan, results: &Results) -> Result<()> {
-    let printed = if json::is_stdout(plan.output.json.as_deref()) {
+fn print(plan: &Plan, results: &Results) -> Result<()> {
+    if plan.output.json.as_deref().is_some_and(json::is_stdout) {
         json::print(results)
     } else {
         cli::print(Summary(results).to_string().trim_end())
-    };
-    let failures: u64 = results.failures.values().sum();
+    }
+}
+
+/// Says how it went: failures first, then files, then expectations.
+fn conclude(results: &Results, unwritten: &[anyhow::Error]) -> Result<()> {
+    let failures = results.failed();
+    let mut errors: Vec<String> = Vec::new();
     if failures > 0 {
-        let host = &results.arguments.host;
-        bail!(
-            "{failures} failures against {host}: {}",
-            verdict::failures(results)
-        );
+        let target = &results.target.address;
+        let kinds = verdict::failures(results);
+        let failures = plural(failures, "failure");
+        errors.push(format!("{failures} against {target}: {kinds}"));
+    }
+    errors.extend(unwritten.iter().map(|error| format!("{error:#}")));
+    if !errors.is_empty() {
+        return Err(anyhow!(errors.join("; ")));
     }
     let missed: Vec<String> = results
         .expectations
@@ -92,69 +106,33 @@ fn conclude(plan: &Plan, results: &Results) -> Result<()> {
     if !missed.is_empty() {
         return Err(Missed(missed.join("; ")).into());
     }
-    printed
+    Ok(())
 }
 
-/// Where a run goes while it lasts and after it.
-struct Files {
-    live: Option<Live>,
-    hdr: Option<HdrLog>,
-    json: Option<BufWriter<File>>,
-    report: Option<BufWriter<File>>,
+/// What a run is shown to while it lasts.
+struct View {
+    live: live::Live,
+    exports: Vec<Box<dyn Export>>,
 }
 
-impl Files {
-    fn create(plan: &Plan) -> Result<Self> {
-        let output = &plan.output;
-        Ok(Self {
-            live: Some(Live::new(plan.load)),
-            hdr: match &output.hdr {
-                Some(path) => Some(HdrLog::start(create(path)?, SystemTime::now())?),
-                None => None,
-            },
-            json: json::create(output.json.as_deref())?,
-            report: output.report.as_deref().map(create).transpose()?,
-        })
+impl Watch for View {
+    fn started(&mut self, at: SystemTime) {
+        for export in &mut self.exports {
+            export.started(at);
+        }
     }
 
-    fn write(mut self, results: &Results) -> Result<()> {
-        drop(self.live.take());
-        if let Some(hdr) = self.hdr {
-            hdr.finish().context("cannot write the HDR log")?;
-        }
-        if let Some(file) = self.json {
-            json::write(file, results)?;
-        }
-        if let Some(mut report) = self.report {
-            report
-                .write_all(page::page(results)?.as_bytes())
-                .and_then(|()| report.flush())
-                .context("cannot write the report")?;
-        }
-        Ok(())
+    fn second(&mut self, second: &Second, length: Duration) {
+        self.live.show(second, length);
     }
-}
 
-impl Watch for Files {
-    fn second(&mut self, second: &Second, length: Duration, measured: &Measured) -> Result<()> {
-        if let Some(live) = &mut self.live {
-            live.show(second, length.as_secs_f64());
+    fn interval(&mut self, start: Duration, length: Duration, measured: &Measured) {
+        for export in &mut self.exports {
+            export.interval(start, length, measured);
         }
-        if let Some(hdr) = &mut self.hdr
-            && !second.is_warmup
-        {
-            let end = Duration::from_secs_f64(second.at_s);
-            hdr.add(end.saturating_sub(length), length, measured.latency());
-        }
-        Ok(())
     }
-}
 
-/// Whoever watches a run in silence.
-pub(crate) struct Nobody;
-
-impl Watch for Nobody {
-    fn second(&mut self, _: &Second, _: Duration, _: &Measured) -> Result<()> {
-        Ok(())
+    fn waiting(&mut self, in_flight: u64, left: Duration) {
+        live::show_waiting(in_flight, left);
     }
 }

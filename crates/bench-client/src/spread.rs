@@ -23,11 +23,6 @@ impl Spread {
             max: *values.last()?,
         })
     }
-
-    /// Whether it has no value in common with `other`, nor any between.
-    pub(crate) fn is_apart_from(&self, other: &Self) -> bool {
-        self.max < other.min || self.min > other.max
-    }
 }
 
 #[cfg(test)]
@@ -49,16 +44,5 @@ mod tests {
         assert_eq!(figures(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
         assert_eq!(figures(&[7.0]), (7.0, 7.0, 7.0));
         assert_eq!(Spread::of(&[]), None);
-    }
-
-    #[test]
-    fn spreads_that_touch_are_not_apart() {
-        let (low, high) = (spread(&[1.0, 2.0]), spread(&[3.0, 4.0]));
-        assert!(low.is_apart_from(&high) && high.is_apart_from(&low));
-        let touching = spread(&[2.0, 3.0]);
-        for other in [low, high, touching, spread(&[0.0, 9.0]), spread(&[2.5])] {
-            assert!(!touching.is_apart_from(&other), "{other:?}");
-            assert!(!other.is_apart_from(&touching), "{other:?}");
-        }
     }
 }

@@ -83,6 +83,7 @@ impl<'a> Connection<'a> {
                     }
                 }
                 Behaviour::Silent { from } if is_due(from) => continue,
+                Behaviour::Swallowed { nth } if count == nth => continue,
                 Behaviour::Late { nth, by } if count == nth => {
                     let _ = stop.wait_until(Instant::now() + by);
                 }

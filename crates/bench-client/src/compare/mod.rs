@@ -11,10 +11,11 @@ use transport::cli;
 
 use crate::{
     output::text::wrap,
+    rank,
     results::{Results, SCHEMA},
+    verdict,
 };
 
-mod rank;
 mod table;
 
 use table::Table;
@@ -53,6 +54,7 @@ fn compare(args: &CompareArgs) -> Result<String> {
     let a = read_side(&args.a)?;
     let b = read_side(&args.b)?;
     let runs: Vec<&Run> = a.iter().chain(&b).collect();
+    refuse_repeated(&runs)?;
     let mut notes = differing_arguments(&runs)?;
     if !notes.is_empty() && !args.force {
         bail!("{}; --force compares them anyway", notes.join("; "));
@@ -64,8 +66,41 @@ fn compare(args: &CompareArgs) -> Result<String> {
         text.push_str(&wrap("warning: ", note));
         text.push('\n');
     }
-    let table = Table::new(&results(&a), &results(&b));
-    Ok(format!("{text}{table}"))
+    let (a, b) = (results(&a), results(&b));
+    let outcomes = format!("A: {}; B: {}", outcomes(&a), outcomes(&b));
+    let table = Table::new(&a, &b);
+    Ok(format!("{text}{}\n{table}", wrap("", &outcomes)))
+}
+
+/// How the runs of a side came out: `3 VALID, 1 SUSPECT`.
+fn outcomes(side: &[&Results]) -> String {
+    let mut counts = std::collections::BTreeMap::new();
+    for results in side {
+        *counts
+            .entry(verdict::outcome(&results.verdict))
+            .or_insert(0) += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .rev()
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
+    counts.join(", ")
+}
+
+/// One run is no sample of two, wherever it is given again.
+fn refuse_repeated(runs: &[&Run]) -> Result<()> {
+    for (n, run) in runs.iter().enumerate() {
+        let others = runs.iter().take(n);
+        if let Some(same) = others.clone().find(|other| other.results == run.results) {
+            bail!(
+                "{} and {} are the same run: give each once",
+                same.path,
+                run.path
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A file and what it holds.
@@ -107,18 +142,18 @@ fn read(path: &Path) -> Result<Results> {
     serde_json::from_value(value).context("it is no result of a run")
 }
 
-/// What was asked of each run and not of the first, but for the host.
+/// What was asked of each run and not of the first.
 fn differing_arguments(runs: &[&Run]) -> Result<Vec<String>> {
-    differing(runs, &["host"], |results| &results.arguments)
+    differing(runs, |results| &results.arguments)
 }
 
 /// What weakens a comparison without forbidding it.
 fn warnings(runs: &[&Run]) -> Result<Vec<String>> {
-    let mut warnings = differing(runs, &[], |results| &results.host)?;
+    let mut warnings = differing(runs, |results| &results.machine)?;
     for run in runs {
         let verdict = &run.results.verdict;
-        if !verdict.is_valid {
-            let reasons = verdict.reasons.join("; ");
+        if !verdict.valid {
+            let reasons = printable(&verdict.reasons.join("; "));
             warnings.push(format!("{} is SUSPECT: {reasons}", run.path));
         }
     }
@@ -127,11 +162,7 @@ fn warnings(runs: &[&Run]) -> Result<Vec<String>> {
 
 /// The fields of a part of the results in which a run differs from the first
 /// one, a line for each such run.
-fn differing<T: Serialize>(
-    runs: &[&Run],
-    ignored: &[&str],
-    part: impl Fn(&Results) -> &T,
-) -> Result<Vec<String>> {
+fn differing<T: Serialize>(runs: &[&Run], part: impl Fn(&Results) -> &T) -> Result<Vec<String>> {
     let [first, others @ ..] = runs else {
         return Ok(Vec::new());
     };
@@ -144,7 +175,6 @@ fn differing<T: Serialize>(
             .as_object()
             .into_iter()
             .flatten()
-            .filter(|(name, _)| !ignored.contains(&name.as_str()))
             .filter_map(|(name, value)| {
                 let other = fields.get(name)?;
                 (other != value).then(|| format!("{name} {value} and {other}"))
@@ -152,10 +182,16 @@ fn differing<T: Serialize>(
             .collect();
         if !differing.is_empty() {
             let (a, b) = (&first.path, &other.path);
-            lines.push(format!("{a} and {b} differ: {}", differing.join(", ")));
+            let differing = printable(&differing.join(", "));
+            lines.push(format!("{a} and {b} differ: {differing}"));
         }
     }
     Ok(lines)
+}
+
+/// Text from a file, which may hold anything, without what drives a terminal.
+fn printable(text: &str) -> String {
+    proto::Escaped(text.as_bytes()).to_string()
 }
 
 #[cfg(test)]
@@ -206,12 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn equal_arguments_compare_whatever_the_host() {
+    fn equal_arguments_compare_whatever_the_target() {
         let folder = Folder::new("equal");
         let a = folder.results("a", |_| ());
         let b = folder.results("b", |results| {
-            results.arguments.host = "192.0.2.1:1".to_owned();
-            results.host.kernel = None;
+            results.target.address = "192.0.2.1:1".to_owned();
+            results.machine.kernel = None;
         });
         let text = compare(&a, &b, false).unwrap();
         assert!(
@@ -229,7 +265,8 @@ mod tests {
             results.arguments.tls = true;
         });
         // Across the sides and within one.
-        for (a, b) in [(&a, &b), (&format!("{a},{b}"), &a)] {
+        let c = folder.results("c", |results| results.throughput = 7.0);
+        for (a, b) in [(&a, &b), (&format!("{a},{b}"), &c)] {
             let error = compare(a, b, false).unwrap_err().to_string();
             assert!(
                 error.contains(r#" differ: size "12" and "64", tls false and true; --force"#),
@@ -248,14 +285,14 @@ mod tests {
         };
         let (a, mut b) = (run("a", sample()), run("b", sample()));
         assert!(warnings(&[&a, &b]).unwrap().is_empty());
-        b.results.host.processors = 2;
-        b.results.verdict.is_valid = false;
-        b.results.verdict.reasons = vec!["it was bad: do better".to_owned()];
+        b.results.machine.cpus = 2;
+        b.results.verdict.valid = false;
+        b.results.verdict.reasons = vec!["it was \u{1b}[31mbad\u{202e}: do better".to_owned()];
         assert_eq!(
             warnings(&[&a, &b]).unwrap(),
             [
-                "a and b differ: processors 8 and 2",
-                "b is SUSPECT: it was bad: do better"
+                "a and b differ: cpus 8 and 2",
+                r"b is SUSPECT: it was \x1b[31mbad\u{202e}: do better"
             ]
         );
     }
@@ -269,11 +306,11 @@ mod tests {
             (folder.file("cut", "{\"schema\": 1"), "it is no JSON"),
             (folder.file("list", "[]"), "it has no schema number"),
             (
-                folder.file("next", "{\"schema\": 2}"),
-                "its schema is 2, and this program reads 1",
+                folder.file("next", "{\"schema\": 1}"),
+                "its schema is 1, and this program reads 2",
             ),
             (
-                folder.file("empty", "{\"schema\": 1}"),
+                folder.file("empty", "{\"schema\": 2}"),
                 "it is no result of a run: missing field",
             ),
             (
@@ -285,8 +322,35 @@ mod tests {
             assert!(error.contains(reason) && error.contains(&bad), "{error}");
             assert!(!error.contains('\n'), "{error}");
         }
-        let many = vec![good.as_str(); 13].join(",");
+        let many = vec![good.as_str(); 101].join(",");
         let error = compare(&many, &good, false).unwrap_err().to_string();
-        assert!(error.contains("13 runs on a side exceed"), "{error}");
+        assert!(error.contains("101 runs on a side exceed"), "{error}");
+    }
+
+    #[test]
+    fn the_same_run_twice_is_refused() {
+        let folder = Folder::new("twice");
+        let run = |name: &str, throughput| folder.results(name, |r| r.throughput = throughput);
+        let (a, b, copy) = (run("a", 1.0), run("b", 2.0), run("copy", 1.0));
+        for (left, right) in [
+            (a.clone(), a.clone()),
+            (a.clone(), copy.clone()),
+            (format!("{a},{b},{copy}"), b.clone()),
+            (format!("{a},{a}"), b.clone()),
+        ] {
+            let error = compare(&left, &right, true).unwrap_err().to_string();
+            assert!(error.contains("are the same run"), "{error}");
+        }
+    }
+
+    #[test]
+    fn outcomes_are_counted() {
+        let (valid, mut noted, mut suspect) = (sample(), sample(), sample());
+        noted.verdict.notes.push("as it is".to_owned());
+        suspect.verdict.valid = false;
+        assert_eq!(
+            outcomes(&[&valid, &noted, &suspect, &valid]),
+            "1 VALID with notes, 2 VALID, 1 SUSPECT"
+        );
     }
 }

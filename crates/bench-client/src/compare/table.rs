@@ -3,14 +3,11 @@
 use std::fmt;
 
 use crate::{
-    compare::rank,
-    output::text::{Latency, wrap},
+    output::text::{Latency, rate, wrap},
+    rank::{self, SIGNIFICANCE},
     results::Results,
     spread::Spread,
 };
-
-/// Chance above which a difference is taken for noise.
-const SIGNIFICANCE: f64 = 0.05;
 
 /// A figure of a run; `None` where it has none, or too few samples for it.
 type Figure = fn(&Results) -> Option<f64>;
@@ -20,26 +17,30 @@ type Show = fn(f64) -> String;
 
 /// The rows: names, what is read of a run, and how it is shown.
 const ROWS: [(&str, Figure, Show); 8] = [
-    ("throughput", |r| Some(r.throughput), rate),
+    ("throughput", |r| Some(r.throughput), per_second),
     ("mean", |r| measured(r, r.latency.mean_us), time),
-    ("p50", |r| r.latency.supported(0.5), time),
-    ("p90", |r| r.latency.supported(0.9), time),
-    ("p99", |r| r.latency.supported(0.99), time),
-    ("p99.9", |r| r.latency.supported(0.999), time),
-    ("cpu/message", |r| r.messages.each(1e6 * r.cpu.own_s), time),
+    ("p50", |r| r.latency.percentile("p50"), time),
+    ("p90", |r| r.latency.percentile("p90"), time),
+    ("p99", |r| r.latency.percentile("p99"), time),
+    ("p99.9", |r| r.latency.percentile("p99.9"), time),
+    (
+        "cpu/message",
+        |r| r.messages.each(1e6 * r.cpu.client_cpu_s),
+        time,
+    ),
     (
         "server cpu",
-        |r| r.messages.each(1e6 * r.cpu.server_s?),
+        |r| r.messages.each(1e6 * r.cpu.server_cpu_s?),
         time,
     ),
 ];
 
 fn measured(results: &Results, value: f64) -> Option<f64> {
-    (results.messages.replies > 0).then_some(value)
+    (results.latency.count > 0).then_some(value)
 }
 
-fn rate(value: f64) -> String {
-    format!("{value:.0}/s")
+fn per_second(value: f64) -> String {
+    format!("{}/s", rate(value))
 }
 
 fn time(us: f64) -> String {
@@ -60,12 +61,10 @@ struct Row {
     name: &'static str,
     a: String,
     b: String,
-    /// Of the medians.
-    ratio: f64,
-    /// Over all pairs of runs.
-    least: f64,
-    greatest: f64,
-    /// See [`rank::p_value`].
+    /// Of the medians, and over all pairs of runs; `None` where A has a zero.
+    ratio: Option<f64>,
+    ratios: Option<(f64, f64)>,
+    /// See [`rank::p_value`]; corrected for the number of rows.
     p: f64,
 }
 
@@ -78,12 +77,17 @@ impl Table {
             let b: Option<Vec<f64>> = read(b);
             Row::new(name, &a?, &b?, *show)
         });
+        let mut rows: Vec<Row> = rows.collect();
+        let p: Vec<f64> = rows.iter().map(|row| row.p).collect();
+        for (row, corrected) in rows.iter_mut().zip(rank::holm(&p)) {
+            row.p = corrected;
+        }
         let seconds = match (a, b) {
             ([a], [b]) => ratios(&full_seconds(a), &full_seconds(b)),
             _ => None,
         };
         Self {
-            rows: rows.collect(),
+            rows,
             runs: (a.len() as u64, b.len() as u64),
             seconds,
         }
@@ -92,7 +96,9 @@ impl Table {
     /// What the rows come to, in plain words.
     fn conclusion(&self) -> String {
         let (n, m) = self.runs;
-        let least = rank::least_p_value(n, m);
+        let tests = self.rows.len();
+        let least = (rank::least_p_value(n, m) * tests as f64).min(1.0);
+        let needed = rank::runs_needed(tests);
         if (n, m) == (1, 1) {
             let scatter = self.seconds.map_or_else(String::new, |(least, greatest)| {
                 format!(
@@ -101,13 +107,14 @@ impl Table {
             });
             return format!(
                 "{scatter}one run each says nothing about the variation between runs: repeat \
-                 both sides in turn, at least 4 times each"
+                 both sides in turn, at least {needed} times each"
             );
         }
         if least > SIGNIFICANCE {
             return format!(
                 "{n} and {m} runs cannot tell a difference from noise: even without overlap, \
-                 chance alone does that with p = {least:.2}; make at least 4 of each"
+                 chance alone does that in one of {tests} rows with p = {least:.2}; make at least \
+                 {needed} of each"
             );
         }
         let names = |is_noise: bool| {
@@ -123,8 +130,8 @@ impl Table {
             }
         };
         format!(
-            "more than noise (exact rank test over {n} and {m} runs, p up to {SIGNIFICANCE}): {}; \
-             within noise: {}",
+            "significant (Mann–Whitney U, exact, over {n} and {m} runs; Holm over {tests} rows, p ≤ \
+             {SIGNIFICANCE}): {}; not significant: {}",
             names(false),
             names(true)
         )
@@ -133,15 +140,13 @@ impl Table {
 
 impl Row {
     fn new(name: &'static str, a: &[f64], b: &[f64], show: Show) -> Option<Self> {
-        let (least, greatest) = ratios(a, b)?;
         let (a_median, b_median) = (Spread::of(a)?.median, Spread::of(b)?.median);
         Some(Self {
             name,
             a: show(a_median),
             b: show(b_median),
-            ratio: b_median / a_median,
-            least,
-            greatest,
+            ratio: Some(b_median / a_median).filter(|ratio| ratio.is_finite()),
+            ratios: ratios(a, b),
             p: rank::p_value(a, b),
         })
     }
@@ -158,7 +163,7 @@ fn ratios(a: &[f64], b: &[f64]) -> Option<(f64, f64)> {
 /// The throughput of each second but those of the warm-up and the last, which
 /// may be a part of one.
 fn full_seconds(results: &Results) -> Vec<f64> {
-    let measured = results.series.iter().filter(|second| !second.is_warmup);
+    let measured = results.series.iter().filter(|second| !second.warmup);
     let mut seconds: Vec<f64> = measured.map(|second| second.throughput).collect();
     seconds.pop();
     seconds
@@ -167,6 +172,7 @@ fn full_seconds(results: &Results) -> Vec<f64> {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, m) = self.runs;
+        let none = || "-".to_owned();
         let is_repeated = (n, m) != (1, 1);
         write!(f, "{:<12} {:>12} {:>12} {:>8}", "", "A", "B", "B/A")?;
         if is_repeated {
@@ -175,9 +181,11 @@ impl fmt::Display for Table {
         writeln!(f)?;
         for row in &self.rows {
             let Row { name, a, b, .. } = row;
-            write!(f, "{name:<12} {a:>12} {b:>12} {:>8.3}", row.ratio)?;
+            let ratio = row.ratio.map_or_else(none, |ratio| format!("{ratio:.3}"));
+            write!(f, "{name:<12} {a:>12} {b:>12} {ratio:>8}")?;
             if is_repeated {
-                let range = format!("{:.3} – {:.3}", row.least, row.greatest);
+                let range = row.ratios;
+                let range = range.map_or_else(none, |(min, max)| format!("{min:.3} – {max:.3}"));
                 write!(f, "   {range:<13} {:>7.3}", row.p)?;
             }
             writeln!(f)?;
@@ -213,15 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn sides_apart_are_more_than_noise() {
-        let a = runs(&[100e3, 98e3, 102e3, 104e3]);
-        let b = runs(&[110e3, 112e3, 105e3, 108e3]);
+    fn sides_apart_are_significant() {
+        let a = runs(&[100e3, 98e3, 102e3, 104e3, 103e3, 99e3]);
+        let b = runs(&[110e3, 112e3, 105e3, 108e3, 111e3, 107e3]);
         let text = show(&a, &b);
-        // 109 over 101; 105 over 104 – 112 over 98.
-        assert!(text.contains("throughput 101000/s 109000/s 1.079 1.010 – 1.143 0.029"));
+        // 109 over 101; 105 over 104 – 112 over 98. 2 of 924 orders, in 7 rows.
+        assert!(
+            text.contains("throughput 101000/s 109000/s 1.079 1.010 – 1.143 0.015"),
+            "{text}"
+        );
         assert!(text.contains("p99 90.0 µs 90.0 µs 1.000 1.000 – 1.000 1.000"));
         assert!(
-            text.contains("p up to 0.05): throughput; within noise: mean, p50"),
+            text.contains("Holm over 7 rows, p ≤ 0.05): throughput; not significant: mean, p50"),
             "{text}"
         );
     }
@@ -229,25 +240,39 @@ mod tests {
     #[test]
     fn sides_that_overlap_are_noise() {
         let text = show(
-            &runs(&[100e3, 98e3, 102e3, 106e3]),
-            &runs(&[110e3, 99e3, 105e3, 108e3]),
+            &runs(&[100e3, 98e3, 102e3, 106e3, 101e3, 103e3]),
+            &runs(&[110e3, 99e3, 105e3, 108e3, 107e3, 109e3]),
         );
         assert!(
-            text.contains("p up to 0.05): none; within noise: throughput,"),
+            text.contains("p ≤ 0.05): none; not significant: throughput,"),
             "{text}"
         );
     }
 
     #[test]
-    fn three_runs_each_settle_nothing() {
-        let text = show(&runs(&[1.0, 2.0, 3.0]), &runs(&[7.0, 8.0, 9.0]));
-        assert!(text.contains("p = 0.10; make at least 4 of each"), "{text}");
+    fn few_runs_each_settle_nothing() {
+        let text = show(&runs(&[1.0, 2.0, 3.0, 4.0]), &runs(&[7.0, 8.0, 9.0, 10.0]));
+        assert!(
+            text.contains("in one of 7 rows with p = 0.20; make at least 6 of each"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_zero_on_one_side_is_shown() {
+        let text = show(&runs(&[0.0, 0.0]), &runs(&[5.0, 6.0]));
+        assert!(text.contains("throughput 0/s 5.5/s - - "), "{text}");
+        let text = show(&runs(&[5.0, 6.0]), &runs(&[0.0, 0.0]));
+        assert!(
+            text.contains("throughput 5.5/s 0/s 0.000 0.000 – 0.000"),
+            "{text}"
+        );
     }
 
     #[test]
     fn one_run_each_has_only_its_seconds() {
         let mut b = runs(&[120e3]);
-        b[0].series[0].is_warmup = true;
+        b[0].series[0].warmup = true;
         for (second, throughput) in b[0].series.iter_mut().zip([7e3, 110e3, 130e3]) {
             second.throughput = throughput;
         }

@@ -3,7 +3,8 @@
 use crate::expect::{Expect, Metric, Operator};
 
 /// The longer ones first: `<` would match `<=` as well.
-const OPERATORS: [(&str, Operator); 5] = [
+const OPERATORS: [(&str, Operator); 6] = [
+    ("==", Operator::Equal),
     ("<=", Operator::AtMost),
     (">=", Operator::AtLeast),
     ("<", Operator::Below),
@@ -29,10 +30,19 @@ const FACTORS: [(&str, f64); 4] = [("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9)
 ///
 /// What was expected, in one line.
 pub(crate) fn parse(text: &str) -> Result<Expect, String> {
+    if text.trim() == "valid" {
+        return Ok(Expect {
+            text: text.to_owned(),
+            metric: Metric::Valid,
+            operator: Operator::Equal,
+            bound: 1.0,
+            unit: 1.0,
+        });
+    }
     let (metric, rest) = text
         .find(['<', '>', '='])
         .map(|at| text.split_at(at))
-        .ok_or("expected a metric, one of < <= > >= = and a value, such as p99<5ms")?;
+        .ok_or("expected valid, or a metric, one of < <= > >= = and a value, such as p99<5ms")?;
     let metric = parse_metric(metric.trim())?;
     let (operator, value) = OPERATORS
         .iter()
@@ -59,8 +69,9 @@ pub(crate) fn parse(text: &str) -> Result<Expect, String> {
 fn parse_metric(name: &str) -> Result<Metric, String> {
     Ok(match name {
         "qps" | "throughput" => Metric::Throughput,
-        "errors" => Metric::Errors,
+        "errors" | "failures" => Metric::Failures,
         "unanswered" => Metric::Unanswered,
+        "unsent" => Metric::Unsent,
         "connections" => Metric::Connections,
         "min" => Metric::Min,
         "mean" => Metric::Mean,
@@ -71,8 +82,8 @@ fn parse_metric(name: &str) -> Result<Metric, String> {
             .filter(|percentile| *percentile <= 100.0)
             .map(|percentile| Metric::Percentile(percentile / 100.0))
             .ok_or(
-                "expected qps, errors, unanswered, connections, min, mean, max or a percentile \
-                 such as p99.9",
+                "expected qps, errors, unanswered, unsent, connections, min, mean, max or a \
+                 percentile such as p99.9",
             )?,
     })
 }
@@ -106,6 +117,10 @@ mod tests {
             ("qps>50k", 50_000.0),
             ("qps>1.5M", 1_500_000.0),
             ("p99<1.5ms", 1.5),
+            ("errors==3", 3.0),
+            ("qps=1G", 1e9),
+            ("max<=2s", 2.0),
+            ("unsent = 0.5", 0.5),
         ] {
             let off = parse(text).unwrap().bound - bound;
             assert!(off.abs() < 1e-9, "{text}");
@@ -115,8 +130,9 @@ mod tests {
     #[test]
     fn what_cannot_be_right_is_refused_in_one_line() {
         for (bad, expected) in [
-            ("", "a metric, one of"),
-            ("p99", "a metric, one of"),
+            ("", "or a metric, one of"),
+            ("p99", "or a metric, one of"),
+            ("invalid", "expected valid"),
             ("<5ms", "expected qps, errors"),
             ("p<5ms", "expected qps, errors"),
             ("p101<5ms", "expected qps, errors"),
@@ -129,7 +145,8 @@ mod tests {
             ("p99<-5ms", "a latency with its unit"),
             ("p99<1.2.3ms", "a latency with its unit"),
             ("p99<5h", "a latency with its unit"),
-            ("p99==5ms", "a latency with its unit"),
+            ("p99===5ms", "a latency with its unit"),
+            ("valid=1", "expected qps, errors"),
             ("qps>5ms", "a number without a unit"),
             ("qps>", "a number without a unit"),
             ("qps>inf", "a number without a unit"),

@@ -1,44 +1,47 @@
-//! The thread that starts a load, looks at it, and ends it.
+//! The thread that starts a load, samples it, and ends it.
 
 use std::{
     net::Shutdown,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Error, Result, anyhow};
+use transport::Stop;
 
 use super::{
-    Done, Failure, Link, Measured, Report, Shared, dial_failure,
+    Clock, Done, Failure, Link, Measured, Report, Shared, dial_failure, nanos,
     outcome::{Outcome, Watch},
+    recorder::Interval,
+    usage::Usage,
 };
-use crate::{
-    cpu::{self, HostTime},
-    plan::{Pace, Plan},
-    results::Second,
-};
+use crate::{plan::Pace, results::Second};
 
-/// Time between two looks at what is in flight.
-pub(crate) const LOOK: Duration = Duration::from_millis(10);
+mod sum;
+
+/// Time between two samples of what is in flight, in nanoseconds.
+const SAMPLE_INTERVAL_NS: u64 = 10_000_000;
 
 /// Time between two entries of the series.
-const SECOND: Duration = Duration::from_secs(1);
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// What is left of the last second is no entry of its own if it is shorter:
 /// its rates would say little.
-const SHORTEST_SECOND: Duration = Duration::from_millis(100);
+const SHORTEST_SECOND_NS: u64 = 100_000_000;
 
-/// How long the last replies may take once the run is to end.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long replies are waited for before that is shown.
+const SHOW_WAITING_AFTER_NS: u64 = 200_000_000;
+
+/// How long threads may take to end once all their messages have timed out.
+const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) struct Conductor<'a> {
-    plan: &'a Plan,
-    stop: &'a AtomicBool,
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
+    stop: &'a Stop,
     inbox: Receiver<Report>,
     watch: &'a mut dyn Watch,
     links: Vec<Arc<Link>>,
@@ -48,50 +51,60 @@ pub(super) struct Conductor<'a> {
     first_error: Option<Error>,
     /// Failures of connections that were never open.
     not_opened: u64,
+    done: Vec<Done>,
     outcome: Outcome,
-    clock: Option<Clock>,
-    looks: u64,
-    last_reply: Option<Instant>,
+    /// What came since the last entry of the series.
+    current: Interval,
+    progress: Option<Progress>,
 }
 
-/// The instants of a load that has begun.
+/// How far a load is that has begun; times are since then.
 #[derive(Clone, Copy)]
-struct Clock {
-    start: Instant,
-    measured_from: Instant,
-    /// When the current second began and ends.
-    second: Instant,
-    next_second: Instant,
-    next_look: Instant,
-    /// When the end was asked for.
-    end: Option<Instant>,
-    cpu_before: Option<Duration>,
-    host_before: Option<HostTime>,
+struct Progress {
+    clock: Clock,
+    phase: Phase,
+    /// When the current second began, and when it ends.
+    second_ns: u64,
+    next_second_ns: u64,
+    next_sample_ns: u64,
+    /// CPU time when the measurement began.
+    usage_before: Option<Usage>,
+    /// Signals that had come when sending stopped.
+    stops: u32,
+    /// Whether the last second was shown before all its replies had come.
+    is_shown: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Warmup,
+    Measuring,
+    /// Nothing more is sent; replies are waited for.
+    Waiting,
 }
 
 impl<'a> Conductor<'a> {
     pub(super) fn new(
-        plan: &'a Plan,
-        stop: &'a AtomicBool,
-        shared: &'a Shared,
+        shared: &'a Arc<Shared>,
+        stop: &'a Stop,
         inbox: Receiver<Report>,
         watch: &'a mut dyn Watch,
     ) -> Self {
+        let has_schedule = matches!(shared.plan.load.pace, Pace::Open { .. });
         Self {
-            plan,
-            stop,
             shared,
+            stop,
             inbox,
             watch,
             links: Vec::new(),
-            opening: plan.load.connections,
+            opening: shared.plan.load.connections,
             running: 0,
             first_error: None,
             not_opened: 0,
-            outcome: Outcome::new(matches!(plan.load.pace, Pace::Open { .. })),
-            clock: None,
-            looks: 0,
-            last_reply: None,
+            done: Vec::new(),
+            outcome: Outcome::new(has_schedule),
+            current: Interval::new(has_schedule),
+            progress: None,
         }
     }
 
@@ -104,83 +117,102 @@ impl<'a> Conductor<'a> {
 
     /// Lets the load begin.
     pub(super) fn start(&mut self) {
-        let start = Instant::now();
+        let clock = Clock::start();
         self.outcome.started = SystemTime::now();
-        self.shared.gate.open(start);
-        let measured_from = start + self.plan.load.warmup;
-        let mut clock = Clock {
-            start,
-            measured_from,
-            second: start,
-            next_second: start,
-            next_look: start + LOOK,
-            end: None,
-            cpu_before: cpu::process_time(),
-            host_before: HostTime::now(),
+        self.watch.started(self.outcome.started);
+        self.shared.gate.open(clock);
+        let mut progress = Progress {
+            clock,
+            phase: Phase::Warmup,
+            second_ns: 0,
+            next_second_ns: 0,
+            next_sample_ns: SAMPLE_INTERVAL_NS,
+            usage_before: None,
+            stops: 0,
+            is_shown: false,
         };
-        clock.advance(start);
-        self.clock = Some(clock);
+        progress.advance(0, self.shared.window.start_ns());
+        self.progress = Some(progress);
     }
 
     /// Runs the load to its end.
     pub(super) fn conduct(mut self) -> Result<Outcome> {
-        loop {
-            if self.opening == 0 {
-                if self.links.is_empty() {
-                    self.shared.ending.store(true, Ordering::Relaxed);
-                    self.start_if_not_yet();
-                    return Err(self
-                        .first_error
-                        .unwrap_or_else(|| anyhow!("no thread could be started")));
-                }
-                self.start_if_not_yet();
-                if self.running == 0 {
-                    break;
-                }
-            }
+        while !self.is_over()? {
             match self.inbox.recv_timeout(self.wait()) {
                 Ok(Report::Opened(opened)) => self.opened(opened),
-                Ok(Report::Done(done)) => self.done(&done),
+                Ok(Report::Done(done)) => {
+                    self.running -= 1;
+                    self.done.push(*done);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                // All have said so; with none running it is over.
+                Err(RecvTimeoutError::Disconnected) => self.running = 0,
             }
-            if let Err(error) = self.tick(Instant::now()) {
-                self.abort();
-                return Err(error);
+            self.tick();
+        }
+        Ok(self.finish())
+    }
+
+    /// Whether there is nothing left to wait for. Lets the load begin when all
+    /// connections are open.
+    fn is_over(&mut self) -> Result<bool> {
+        let Some(progress) = self.progress else {
+            if self.opening == 0 && !self.links.is_empty() {
+                self.warn_of_missing();
+                self.start();
+            } else if self.stop.asked() > 0 {
+                self.outcome.interrupted = true;
+                self.shared.gate.close();
+                return Ok(true);
             }
+            return self.check_opened(self.opening == 0).map(|()| false);
+        };
+        let is_waiting = progress.phase == Phase::Waiting;
+        if self.running == 0 && (self.opening == 0 || is_waiting) {
+            let is_interrupted = self.outcome.interrupted;
+            return self.check_opened(!is_interrupted).map(|()| true);
         }
-        self.finish()
+        let most = self.shared.plan.timeout.saturating_add(GRACE);
+        let waited = progress
+            .clock
+            .now_ns()
+            .saturating_sub(self.shared.window.end_ns());
+        let is_stuck = is_waiting && Duration::from_nanos(waited) > most;
+        if is_stuck {
+            tracing::warn!("{} threads do not end", self.running);
+        }
+        Ok(is_stuck)
     }
 
-    /// Ends all threads, whatever they wait for.
-    fn abort(&self) {
-        self.shared.ending.store(true, Ordering::Relaxed);
-        self.cut();
+    /// It is an error if no connection was opened, once that is `final`.
+    fn check_opened(&mut self, is_final: bool) -> Result<()> {
+        if !is_final || !self.links.is_empty() {
+            return Ok(());
+        }
+        self.shared.gate.close();
+        let error = self.first_error.take();
+        Err(
+            error.unwrap_or_else(|| match self.outcome.failures.total() {
+                0 => anyhow!("the run ended before a connection was open"),
+                _ => anyhow!("no thread could be started"),
+            }),
+        )
     }
 
-    fn cut(&self) {
-        for link in &self.links {
-            let _ = link.stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn start_if_not_yet(&mut self) {
-        if self.clock.is_some() {
-            return;
-        }
-        if let Some(error) = &self.first_error
-            && !self.links.is_empty()
-        {
-            let (opened, asked) = (self.links.len(), self.plan.load.connections);
+    fn warn_of_missing(&self) {
+        if let Some(error) = &self.first_error {
+            let (opened, asked) = (self.links.len(), self.shared.plan.load.connections);
             tracing::warn!("{opened} of {asked} connections: {error:#}");
         }
-        self.start();
     }
 
     fn opened(&mut self, opened: Result<Arc<Link>>) {
         self.opening -= 1;
         match opened {
             Ok(link) => {
+                self.outcome
+                    .is_same_host
+                    .get_or_insert(link.stream.is_same_host());
                 self.links.push(link);
                 self.running += 1;
             }
@@ -192,85 +224,122 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn done(&mut self, done: &Done) {
-        let outcome = &mut self.outcome;
-        outcome.failures.merge(&done.failures);
-        outcome.replies.push(done.replies);
-        outcome.sent += done.traffic.sent;
-        outcome.unanswered += done.unanswered;
-        outcome.reads += done.traffic.reads;
-        outcome.writes += done.traffic.writes;
-        outcome.cpu_threads += done.cpu.unwrap_or_default();
-        self.last_reply = self.last_reply.max(Some(done.last));
-        self.running -= 1;
-    }
-
-    /// How long nothing is to be done.
+    /// How long there is nothing to do.
     fn wait(&self) -> Duration {
-        let now = Instant::now();
-        let Some(clock) = self.clock else {
-            return LOOK;
+        let Some(progress) = &self.progress else {
+            return Duration::from_nanos(SAMPLE_INTERVAL_NS);
         };
-        let next = clock.next_look.min(clock.next_second);
-        let next = match self.asked_end(&clock) {
-            Some(end) if clock.end.is_none() => next.min(end),
-            _ => next,
-        };
-        next.saturating_duration_since(now)
+        let mut next_ns = progress.next_sample_ns.min(progress.next_second_ns);
+        if progress.phase != Phase::Waiting {
+            next_ns = next_ns.min(self.shared.window.end_ns());
+        }
+        Duration::from_nanos(next_ns.saturating_sub(progress.clock.now_ns()))
     }
 
-    fn asked_end(&self, clock: &Clock) -> Option<Instant> {
-        Some(clock.measured_from + self.plan.load.duration?)
-    }
-
-    /// Does what is due at `now`.
-    fn tick(&mut self, now: Instant) -> Result<()> {
-        let Some(mut clock) = self.clock else {
-            return Ok(());
-        };
-        if now >= clock.next_look {
-            if now >= clock.measured_from && clock.end.is_none() {
-                self.outcome.in_flight += self.in_flight() as f64;
-                self.looks += 1;
-            }
-            self.end_overdue(now - clock.start);
-            clock.next_look = now + LOOK;
-        }
-        if now >= clock.next_second {
-            let is_warmup = clock.second < clock.measured_from;
-            self.close_second(&clock, now)?;
-            if is_warmup && now >= clock.measured_from {
-                clock.cpu_before = cpu::process_time();
-                clock.host_before = HostTime::now();
-            }
-            clock.advance(now);
-        }
-        match clock.end {
-            None => {
-                let stopped = self.stop.load(Ordering::Relaxed).then_some(now);
-                clock.end = self.asked_end(&clock).filter(|end| now >= *end).or(stopped);
-                if clock.end.is_some() {
-                    self.shared.ending.store(true, Ordering::Relaxed);
-                }
-            }
-            // Wakes the threads that still wait for a reply.
-            Some(end) if now - end >= GRACE => self.cut(),
-            Some(_) => {}
-        }
-        self.clock = Some(clock);
-        Ok(())
-    }
-
-    /// Ends connections whose first message in flight waits too long, `now`
-    /// after the load began.
-    fn end_overdue(&self, now: Duration) {
-        let Some(latest) = now.checked_sub(self.plan.timeout) else {
+    /// Does what is due.
+    fn tick(&mut self) {
+        let Some(mut progress) = self.progress else {
             return;
         };
-        let latest = u64::try_from(latest.as_nanos()).unwrap_or(u64::MAX);
+        let now_ns = progress.clock.now_ns();
+        self.obey_signals(&progress, now_ns);
+        let window = &self.shared.window;
+        if progress.phase == Phase::Warmup && now_ns >= window.start_ns() {
+            if now_ns > progress.second_ns && window.start_ns() > 0 {
+                self.close_second(&mut progress, now_ns);
+            }
+            progress.phase = Phase::Measuring;
+            progress.usage_before = Some(Usage::now());
+        }
+        if progress.phase != Phase::Waiting && now_ns >= self.shared.window.end_ns() {
+            self.end(&mut progress);
+        }
+        if now_ns >= progress.next_sample_ns {
+            self.sample(now_ns);
+            progress.next_sample_ns = now_ns + SAMPLE_INTERVAL_NS;
+        }
+        if now_ns >= progress.next_second_ns {
+            match progress.phase {
+                Phase::Waiting => self.show_waiting(&mut progress, now_ns),
+                Phase::Warmup | Phase::Measuring => self.close_second(&mut progress, now_ns),
+            }
+        }
+        self.progress = Some(progress);
+    }
+
+    /// The first signal ends the load, the next one the wait for replies.
+    fn obey_signals(&mut self, progress: &Progress, now_ns: u64) {
+        let asked = self.stop.asked();
+        let load = &self.shared.plan.load;
+        match progress.phase {
+            Phase::Waiting if asked > progress.stops => self.abandon(),
+            Phase::Warmup | Phase::Measuring if asked > 0 => {
+                let is_warmup = now_ns < self.shared.window.start_ns();
+                self.outcome.interrupted =
+                    is_warmup || load.duration.is_some() || load.requests.is_some();
+                self.shared.window.end(now_ns);
+                if is_warmup {
+                    // No reply of the warm-up is in any figure.
+                    self.abandon();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Stops waiting for replies.
+    fn abandon(&mut self) {
+        self.outcome.interrupted = true;
+        self.shared.is_abandoned.store(true, Ordering::Relaxed);
+        self.shared
+            .window
+            .end(self.progress.map_or(0, |p| p.clock.now_ns()));
+        self.shared.gate.close();
+        for link in &self.links {
+            let _ = link.stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Sending is over.
+    fn end(&mut self, progress: &mut Progress) {
+        self.shared.gate.close();
+        self.note_usage(progress);
+        progress.phase = Phase::Waiting;
+        progress.stops = self.stop.asked();
+        progress.next_second_ns = progress.clock.now_ns() + SHOW_WAITING_AFTER_NS;
+    }
+
+    fn note_usage(&mut self, progress: &Progress) {
+        if let Some(before) = &progress.usage_before {
+            self.outcome.cpu = Usage::now().since(before);
+        }
+    }
+
+    fn show_waiting(&mut self, progress: &mut Progress, now_ns: u64) {
+        if !progress.is_shown {
+            self.show_last_second(progress, self.shared.window.end_ns());
+            progress.is_shown = true;
+        }
+        let waited = Duration::from_nanos(now_ns.saturating_sub(self.shared.window.end_ns()));
+        let left = self.shared.plan.timeout.saturating_sub(waited);
+        self.watch.waiting(self.in_flight(), left);
+        progress.next_second_ns = now_ns + SECOND_NS;
+    }
+
+    /// Counts what is in flight, and ends connections whose next message in
+    /// order waits too long.
+    fn sample(&mut self, now_ns: u64) {
+        if self.shared.window.contains(now_ns) {
+            self.outcome.in_flight.sampled += self.in_flight() as f64;
+            self.outcome.in_flight.samples += 1;
+        }
+        let timeout_ns = nanos(self.shared.plan.timeout);
         for link in &self.links {
             let since = link.waiting_since.load();
-            if since > 0 && since <= latest && !link.overdue.swap(true, Ordering::Relaxed) {
+            if since > 0
+                && (since - 1).saturating_add(timeout_ns) <= now_ns
+                && !link.overdue.swap(true, Ordering::Relaxed)
+            {
                 let _ = link.stream.shutdown(Shutdown::Both);
             }
         }
@@ -281,69 +350,62 @@ impl<'a> Conductor<'a> {
     }
 
     /// Takes what came since the last time into the series and the totals.
-    fn close_second(&mut self, clock: &Clock, now: Instant) -> Result<()> {
-        let has_schedule = self.outcome.measured.scheduled.is_some();
-        let mut warmup = Measured::new(has_schedule);
-        let mut measured = Measured::new(has_schedule);
-        for shard in &self.shared.shards {
-            shard.drain(&mut warmup, &mut measured);
+    fn close_second(&mut self, progress: &mut Progress, now_ns: u64) {
+        let second = self.second(progress, now_ns);
+        let length_ns = now_ns - progress.second_ns;
+        match self.outcome.series.last_mut() {
+            Some(last) if length_ns < SHORTEST_SECOND_NS => last.failures += second.failures,
+            _ => {
+                self.outcome.series.push(second);
+                self.watch.second(&second, Duration::from_nanos(length_ns));
+            }
         }
-        self.outcome.measured.merge(&measured);
-        let is_warmup = clock.second < clock.measured_from;
-        let shown = if is_warmup { &warmup } else { &measured };
-        let length = now - clock.second;
+        let start = Duration::from_nanos(progress.second_ns);
+        let length = Duration::from_nanos(length_ns);
+        self.watch.interval(start, length, &self.current.measured);
+        self.outcome.measured.merge(&self.current.measured);
+        self.current = Interval::new(self.current.measured.scheduled.is_some());
+        progress.advance(now_ns, self.shared.window.start_ns());
+    }
+
+    /// What came since the last second ended, up to `end_ns`.
+    fn second(&mut self, progress: &Progress, end_ns: u64) -> Second {
+        for shard in &self.shared.shards {
+            shard.drain_into(&mut self.current);
+        }
+        let is_warmup = progress.second_ns < self.shared.window.start_ns();
+        let (shown, replies): (&Measured, u64) = if is_warmup {
+            let warmup = &self.current.warmup;
+            (warmup, warmup.latency().len())
+        } else {
+            (&self.current.measured, self.current.inside)
+        };
         let latency = shown.latency();
         let figure = |ns: u64| (!latency.is_empty()).then(|| ns as f64 / 1e3);
         let failures_before: u64 = self.outcome.series.iter().map(|each| each.failures).sum();
         let failures: u64 = self.links.iter().map(|link| link.failures.load()).sum();
-        let second = Second {
-            at_s: (now - clock.start).as_secs_f64(),
-            throughput: proto::qps::rate(latency.len(), length),
+        let length = Duration::from_nanos(end_ns.saturating_sub(progress.second_ns));
+        Second {
+            elapsed_s: Duration::from_nanos(end_ns).as_secs_f64(),
+            throughput: proto::qps::rate(replies, length),
             p50_us: figure(latency.value_at_quantile(0.5)),
             p99_us: figure(latency.value_at_quantile(0.99)),
             max_us: figure(latency.max()),
             in_flight: self.in_flight(),
             failures: self.not_opened + failures - failures_before,
-            is_warmup,
-        };
-        match self.outcome.series.last_mut() {
-            Some(last) if length < SHORTEST_SECOND => last.failures += second.failures,
-            _ => self.outcome.series.push(second),
+            warmup: is_warmup,
         }
-        self.watch.second(&second, length, shown)
-    }
-
-    fn finish(mut self) -> Result<Outcome> {
-        let now = Instant::now();
-        if let Some(clock) = self.clock {
-            self.close_second(&clock, now)?;
-            let last = self.last_reply.unwrap_or(now);
-            let end = clock.end.map_or(last, |end| last.max(end));
-            self.outcome.elapsed = end.saturating_duration_since(clock.measured_from);
-            self.outcome.cpu_process = cpu::process_time()
-                .zip(clock.cpu_before)
-                .map(|(after, before)| after.saturating_sub(before));
-            self.outcome.host_share = HostTime::now()
-                .zip(clock.host_before)
-                .and_then(|(after, before)| after.share_since(&before));
-        }
-        self.outcome.opened = self.links.len() as u64;
-        if self.looks > 0 {
-            self.outcome.in_flight /= self.looks as f64;
-        }
-        Ok(self.outcome)
     }
 }
 
-impl Clock {
-    /// Begins the next second at `now`: it ends on a whole one after the
+impl Progress {
+    /// Begins the next second at `now_ns`: it ends on a whole one after the
     /// start, or with the warm-up.
-    fn advance(&mut self, now: Instant) {
-        self.second = now;
-        let whole = (now - self.start).as_secs() + 1;
-        self.next_second = self.start + SECOND * u32::try_from(whole).unwrap_or(u32::MAX);
-        if now < self.measured_from {
-            self.next_second = self.next_second.min(self.measured_from);
+    fn advance(&mut self, now_ns: u64, from_ns: u64) {
+        self.second_ns = now_ns;
+        self.next_second_ns = (now_ns / SECOND_NS + 1) * SECOND_NS;
+        if now_ns < from_ns {
+            self.next_second_ns = self.next_second_ns.min(from_ns);
         }
     }
 }

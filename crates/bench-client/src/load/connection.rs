@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -10,38 +10,38 @@ use proto::{Error, FrameError, HEADER_LEN, Reader, Received};
 use transport::{Liveness, Ready, Stream, Vitality};
 
 use super::{
-    Link,
+    Link, Shared,
+    clock::{Clock, nanos},
     failure::Failure,
     outbox::Outbox,
-    replies::{Flight, Replies},
-    schedule::Schedule,
+    payload::Payloads,
+    recorder::Recorder,
+    replies::{Flight, Replies, Rules},
+    schedule::{Schedule, Slots},
 };
-use crate::{cpu, plan::Plan};
+use crate::{
+    cpu,
+    plan::{Pace, Plan},
+};
 
 /// The empty frame, which the server echoes like any other.
 const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
 
-/// What a connection is to do.
-pub(crate) struct Task<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) link: &'a Link,
-    /// No further message is to be sent.
-    pub(crate) ending: &'a AtomicBool,
-    pub(crate) schedule: Schedule,
-    /// Draws the sizes.
-    pub(crate) random: fastrand::Rng,
-    /// Messages that are still to be sent, those of the warm-up not counted.
-    pub(crate) left: u64,
-    /// When the load began, and from when on messages count.
-    pub(crate) began: Instant,
-    pub(crate) measured_from: Instant,
-}
+/// Longest sleep before it is checked whether the run was interrupted.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// A connection with its load.
 pub(crate) struct Connection<'a> {
-    task: Task<'a>,
-    /// From when on none is sent.
-    until: Option<Instant>,
+    shared: &'a Shared,
+    link: &'a Link,
+    clock: Clock,
+    pub(crate) schedule: Schedule,
+    /// Draws the sizes.
+    random: fastrand::Rng,
+    /// Messages that are still to be sent, those of the warm-up not counted.
+    pub(crate) left: u64,
+    /// Whether any more are.
+    is_sending: bool,
     pub(crate) replies: Replies<'a>,
     pub(crate) traffic: Traffic,
     reader: Reader,
@@ -60,227 +60,276 @@ pub(crate) struct Traffic {
     /// System calls that sent or brought something.
     pub(crate) writes: u64,
     pub(crate) reads: u64,
-    /// What this thread had used of the processor when it began.
-    pub(crate) cpu_before: Option<Duration>,
+    /// What this thread had used of the CPU when its first message was due,
+    /// and after its last.
+    cpu_before: Option<Duration>,
+    cpu_after: Option<Duration>,
+}
+
+impl Traffic {
+    /// Notes that the connection has ended, if it was sending until then.
+    pub(crate) fn end(&mut self) {
+        if self.cpu_after.is_none() {
+            self.cpu_after = cpu::thread_time();
+        }
+    }
+
+    /// CPU time of the thread while it had something to send.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        Some(self.cpu_after?.saturating_sub(self.cpu_before?))
+    }
 }
 
 impl<'a> Connection<'a> {
-    pub(crate) fn new(task: Task<'a>, replies: Replies<'a>) -> io::Result<Self> {
-        if matches!(task.schedule, Schedule::Open(_)) {
+    /// Prepares connection `index` for its load.
+    pub(crate) fn new(
+        shared: &'a Shared,
+        index: u64,
+        clock: Clock,
+        link: &'a Link,
+    ) -> io::Result<Self> {
+        let plan = &shared.plan;
+        if matches!(plan.load.pace, Pace::Open { .. }) {
             wake_up_on_time();
         }
-        let plan = task.plan;
         // The conductor ends what takes too long: a timeout on the socket would
         // cost every read a timer in the kernel.
-        task.link.stream.set_read_timeout(plan.heartbeat)?;
-        let measured_from = task.measured_from;
+        link.stream.set_read_timeout(plan.heartbeat)?;
+        let messages = &plan.messages;
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let rules = Rules {
+            wire: plan.wire,
+            verify: messages.verify,
+            timeout_ns: nanos(plan.timeout),
+        };
         Ok(Self {
-            task,
-            until: plan.load.duration.map(|duration| measured_from + duration),
-            replies,
+            shared,
+            link,
+            clock,
+            schedule: schedule(plan, index, clock),
+            // Each connection draws its own sizes, whatever the others do.
+            random: fastrand::Rng::with_seed(messages.seed.wrapping_add(index)),
+            left: plan.load.share(index),
+            is_sending: true,
+            replies: Replies::new(
+                rules,
+                Payloads::new(number, messages.seed, &shared.body),
+                &shared.window,
+                Recorder::new(shared.shard(index), clock.now_ns()),
+            ),
             traffic: Traffic::default(),
-            reader: Reader::new(plan.wire, plan.read_buffer),
-            outbox: Outbox::new(plan.wire),
+            reader: Reader::new(plan.reply_wire(), plan.read_buffer),
+            outbox: Outbox::new(plan.wire, plan.write_buffer),
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
             patience: plan.heartbeat.unwrap_or(plan.timeout),
             is_split: false,
         })
     }
 
-    /// Runs the load to its end and returns when that was.
+    /// Runs the load until there is nothing left to send or to wait for.
     ///
     /// # Errors
     ///
-    /// The failure that ended the connection early, and when.
-    pub(crate) fn run(&mut self) -> Result<Instant, (Failure, Instant)> {
-        let mut now = Instant::now();
-        loop {
-            let is_ending = self.task.ending.load(Ordering::Relaxed);
-            match self.step(now, is_ending) {
-                Ok(Some(later)) => now = later,
-                Ok(None) => return Ok(now),
-                Err(failure) => return Err((failure, now)),
-            }
-        }
-    }
-
-    /// Sends what is due at `now`, then waits until something happens; `None`
-    /// when nothing more will.
-    fn step(&mut self, now: Instant, is_ending: bool) -> Result<Option<Instant>, Failure> {
-        if !is_ending {
-            self.fill(now)?;
-        }
-        self.flush()?;
-        let in_flight = &self.replies.in_flight;
-        let since = match in_flight.front() {
-            Some(first) => nanos_since(self.task.began, first.sent) + 1,
-            None => 0,
-        };
-        self.task.link.waiting_since.store(since);
-        self.task.link.in_flight.store(in_flight.len() as u64);
-        if !self.outbox.unsent().is_empty() {
-            return self.wait_for_room(now).map(Some);
-        }
-        let has_more = !is_ending && self.task.left > 0;
-        if self.replies.in_flight.is_empty() && !has_more {
-            return Ok(None);
-        }
-        let has_room = self.replies.in_flight.len() < self.task.plan.load.pipeline;
-        match self.task.schedule.due() {
-            Some(due) if has_more && has_room => {
-                let until = self.until.unwrap_or(due).min(due);
-                self.wait_until(until, now).map(Some)
-            }
-            _ => self.receive(now).map(Some),
-        }
-    }
-
-    /// Composes the messages that are due, as many as there is room for.
-    fn fill(&mut self, now: Instant) -> Result<(), Failure> {
-        let due = self.task.schedule.due().unwrap_or(now);
-        if self.is_over(now) && self.is_over(due) {
-            self.task.left = 0;
-        }
-        while self.task.left > 0 && self.replies.in_flight.len() < self.task.plan.load.pipeline {
-            let Some(intended) = self.task.schedule.take(now) else {
-                break;
-            };
-            if self.is_over(intended) {
-                self.task.left = 0;
-                break;
-            }
-            let is_warmup = intended < self.task.measured_from;
-            if !is_warmup {
-                if self.traffic.sent == 0 {
-                    self.traffic = Traffic {
-                        cpu_before: cpu::thread_time(),
-                        ..Traffic::default()
-                    };
-                }
-                self.traffic.sent += 1;
-                self.task.left -= 1;
-            }
-            let len = self.task.plan.messages.sizes.pick(&mut self.task.random);
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            let sequence = self.replies.sent;
-            self.replies.sent += 1;
-            let payload = self.replies.payloads.message(sequence, len);
-            // The largest size was tried when the plan was made.
-            let wire_len = self.outbox.add(payload).map_err(|_| Failure::Lost)?;
-            self.replies.in_flight.push_back(Flight {
-                sequence,
-                len,
-                wire_len,
-                intended,
-                sent: now,
-                is_warmup,
-            });
-            if self.outbox.unsent().len() >= self.task.plan.write_buffer {
-                self.flush()?;
-            }
+    /// The failure that ended the connection early.
+    pub(crate) fn run(&mut self) -> Result<(), Failure> {
+        let mut now_ns = self.clock.now_ns();
+        while let Some(later_ns) = self.step(now_ns)? {
+            now_ns = later_ns;
         }
         Ok(())
     }
 
-    /// Whether nothing is to be sent at `instant` any more.
-    fn is_over(&self, instant: Instant) -> bool {
-        self.until.is_some_and(|until| instant >= until)
+    /// Sends what is due at `now_ns`, then waits until something happens; `None`
+    /// when nothing more will.
+    fn step(&mut self, now_ns: u64) -> Result<Option<u64>, Failure> {
+        if self.is_sending {
+            self.fill(now_ns)?;
+        }
+        self.flush()?;
+        self.publish();
+        if !self.outbox.is_empty() {
+            return self.wait_for_room(now_ns).map(Some);
+        }
+        if !self.is_sending && self.replies.in_flight() == 0 {
+            return Ok(None);
+        }
+        match self.schedule.due_ns() {
+            Some(due_ns) if self.is_sending && self.has_room() => {
+                let until_ns = due_ns.min(self.shared.window.end_ns());
+                self.wait_until(until_ns, now_ns).map(Some)
+            }
+            _ => self.receive(now_ns).map(Some),
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.replies.in_flight() < self.shared.plan.load.pipeline
+    }
+
+    /// Composes the messages that are due, as many as there is room for: in
+    /// flight, and in the send buffer.
+    ///
+    /// Those that were due before the end are sent even when it has just
+    /// passed, if they could have been: a thread that wakes up late has not
+    /// been held up by the server.
+    fn fill(&mut self, now_ns: u64) -> Result<(), Failure> {
+        let end_ns = self.shared.window.end_ns();
+        let mut is_sent = self.outbox.is_empty();
+        while is_sent && self.left > 0 && self.has_room() {
+            let Some(intended_ns) = self.schedule.take(now_ns, end_ns) else {
+                break;
+            };
+            self.compose(intended_ns, now_ns)?;
+            if self.outbox.is_batch() {
+                self.flush()?;
+                is_sent = self.outbox.is_empty();
+            }
+        }
+        if self.left == 0 || now_ns >= end_ns {
+            self.is_sending = false;
+            self.traffic.cpu_after = cpu::thread_time();
+        }
+        Ok(())
+    }
+
+    fn compose(&mut self, intended_ns: u64, now_ns: u64) -> Result<(), Failure> {
+        if self.shared.window.counts(intended_ns) {
+            if self.traffic.sent == 0 {
+                self.traffic = Traffic {
+                    cpu_before: cpu::thread_time(),
+                    ..Traffic::default()
+                };
+            }
+            self.traffic.sent += 1;
+            self.left -= 1;
+        }
+        let len = self.shared.plan.messages.sizes.pick(&mut self.random);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let sequence = self.replies.next_sequence();
+        let (mark, rest) = self.replies.payloads.message(sequence, len);
+        let mark = mark.get(..len).unwrap_or(&mark);
+        // The largest size was tried when the plan was made.
+        let wire_len = self
+            .outbox
+            .add(&[mark, rest])
+            .map_err(|_| Failure::IoError)?;
+        self.replies.sent(Flight {
+            sequence,
+            len,
+            wire_len,
+            intended_ns,
+            sent_ns: now_ns,
+        });
+        Ok(())
+    }
+
+    /// Lets the conductor see what is in flight.
+    fn publish(&self) {
+        let since_ns = self.replies.waiting_since_ns();
+        self.link
+            .waiting_since
+            .store(since_ns.map_or(0, |ns| ns + 1));
+        self.link.in_flight.store(self.replies.in_flight() as u64);
     }
 
     /// Sends what the stream takes at once.
     fn flush(&mut self) -> Result<(), Failure> {
-        let flushed = self.outbox.flush(&self.task.link.stream);
+        let flushed = self.outbox.flush(&self.link.stream);
         self.traffic.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
     }
 
-    /// The way out is full: waits for room, or reads, since the server may
+    /// The send buffer is full: waits for room, or reads, since the server may
     /// wait for that.
-    fn wait_for_room(&mut self, now: Instant) -> Result<Instant, Failure> {
+    fn wait_for_room(&mut self, now_ns: u64) -> Result<u64, Failure> {
         match self.wait(true, self.patience)? {
-            Ready::Read => self.receive(now),
-            Ready::Write => Ok(Instant::now()),
-            Ready::Neither => self.look_at_time(),
+            Ready::Read => self.receive(now_ns),
+            Ready::Write => Ok(self.clock.now_ns()),
+            Ready::Neither => self.check_time(Instant::now()),
         }
     }
 
-    /// Reads until the next message is due. The last stretch is spent looking
-    /// again and again: a sleeping thread wakes up late.
-    fn wait_until(&mut self, due: Instant, now: Instant) -> Result<Instant, Failure> {
-        let left = due.saturating_duration_since(now);
-        let sleep = left.saturating_sub(self.task.plan.load.spin);
+    /// Reads until the next message is due. The last stretch is spent reading
+    /// the clock again and again: a sleeping thread wakes up late.
+    fn wait_until(&mut self, due_ns: u64, now_ns: u64) -> Result<u64, Failure> {
+        let left = Duration::from_nanos(due_ns.saturating_sub(now_ns));
+        let sleep = left.saturating_sub(self.shared.plan.load.spin);
         if !sleep.is_zero() {
-            return match self.wait(false, sleep.min(self.patience))? {
-                Ready::Read => self.receive(now),
-                Ready::Write | Ready::Neither => self.look_at_time(),
+            let sleep = sleep.min(self.patience).min(LONGEST_SLEEP);
+            return match self.wait(false, sleep)? {
+                Ready::Read => self.receive(now_ns),
+                Ready::Write | Ready::Neither => self.check_time(Instant::now()),
             };
         }
-        let mut now = now;
-        while now < due {
+        let mut now_ns = now_ns;
+        while now_ns < due_ns {
             if self.wait(false, Duration::ZERO)? == Ready::Read {
-                return self.receive(now);
+                return self.receive(now_ns);
             }
-            now = Instant::now();
+            now_ns = self.clock.now_ns();
         }
-        Ok(now)
+        Ok(now_ns)
     }
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
-        let ready = self.task.link.stream.wait(for_room, timeout);
+        let ready = self.link.stream.wait(for_room, timeout);
         ready.map_err(|error| self.failure_of_io(&error))
     }
 
     /// Reads once and takes what came. Returns when that was.
-    fn receive(&mut self, now: Instant) -> Result<Instant, Failure> {
-        let mut stream: &Stream = &self.task.link.stream;
+    fn receive(&mut self, now_ns: u64) -> Result<u64, Failure> {
+        let mut stream: &Stream = &self.link.stream;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
             Ok(Received::Closed) => return Err(self.failure_of_close()),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
-            Err(Error::Io(error)) if transport::is_timeout(&error) => return self.look_at_time(),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(now_ns);
+            }
+            Err(Error::Io(error)) if transport::is_timeout(&error) => {
+                return self.check_time(Instant::now());
+            }
             Err(error) => return Err(self.failure_of(&error)),
         };
-        // One look at the clock ends these round trips and starts the next.
+        // One reading of the clock ends these round trips and starts the next.
         let now = Instant::now();
+        let now_ns = self.clock.ns_at(now);
         self.traffic.reads += 1;
         self.is_split = batch.is_split();
         if !batch.is_empty() {
             self.liveness.heard(now);
         }
-        self.replies.take(&batch, self.task.plan.wire, now)?;
-        self.task.link.failures.store(self.replies.failures.total());
+        self.replies.take(&batch, now_ns)?;
+        self.link
+            .failures
+            .store(self.replies.tally.failures.total());
         if batch.is_empty() {
-            self.check_time(now)?;
+            return self.check_time(now);
         }
-        Ok(now)
-    }
-
-    fn look_at_time(&mut self) -> Result<Instant, Failure> {
-        let now = Instant::now();
-        self.check_time(now).map(|()| now)
+        Ok(now_ns)
     }
 
     /// Sends a heartbeat if it is time for one, or gives the server up; in the
     /// middle of a message nothing can be sent, and its echo has to do.
-    fn check_time(&mut self, now: Instant) -> Result<(), Failure> {
+    fn check_time(&mut self, now: Instant) -> Result<u64, Failure> {
         match self.liveness.check(now) {
-            Vitality::Ask if self.outbox.unsent().is_empty() => {
-                let mut stream: &Stream = &self.task.link.stream;
+            Vitality::Ask if self.outbox.is_empty() => {
+                let mut stream: &Stream = &self.link.stream;
                 self.replies.echoes_due += 1;
                 io::Write::write_all(&mut stream, &HEARTBEAT)
-                    .map_err(|error| self.failure_of_io(&error))
+                    .map_err(|error| self.failure_of_io(&error))?;
             }
-            Vitality::Alive | Vitality::Ask => Ok(()),
-            Vitality::Dead(_) => Err(Failure::Dead),
+            Vitality::Alive | Vitality::Ask => {}
+            Vitality::Dead(_) => return Err(Failure::HeartbeatTimeout),
         }
+        Ok(self.clock.ns_at(now))
     }
 
     /// Why the stream has ended.
     fn failure_of_close(&self) -> Failure {
-        if self.is_split || self.replies.is_inside_reply() {
-            Failure::Short
-        } else if self.task.link.overdue.load(Ordering::Relaxed) {
+        if self.link.overdue.load(Ordering::Relaxed) {
             Failure::Timeout
+        } else if self.is_split || self.replies.is_inside_reply() {
+            Failure::Short
         } else {
             Failure::Closed
         }
@@ -289,37 +338,49 @@ impl<'a> Connection<'a> {
     fn failure_of(&self, error: &Error) -> Failure {
         match error {
             Error::Io(error) => self.failure_of_io(error),
-            Error::Refused {
-                error: FrameError::BadChecksum { .. } | FrameError::BadCompression { .. },
-                ..
-            } => Failure::Corrupt,
-            Error::Refused { .. } => Failure::NoFrame,
-            Error::Truncated { .. } => Failure::Short,
+            Error::Refused { error, .. } => self.failure_of_frame(error),
+            Error::Truncated { .. } => self.failure_of_close(),
+        }
+    }
+
+    fn failure_of_frame(&self, error: &FrameError) -> Failure {
+        match error {
+            FrameError::BadChecksum { .. } | FrameError::BadCompression { .. } => Failure::Corrupt,
+            // A frame, and larger than any that was sent.
+            FrameError::TooLarge { len, .. } if self.shared.plan.allows(*len) => Failure::Extra,
+            _ => Failure::NotAFrame,
         }
     }
 
     fn failure_of_io(&self, error: &io::Error) -> Failure {
         match error.kind() {
-            _ if self.task.link.overdue.load(Ordering::Relaxed) => self.failure_of_close(),
+            _ if self.link.overdue.load(Ordering::Relaxed) => Failure::Timeout,
             // What a write says after the reset.
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
-            _ => Failure::Lost,
+            _ => Failure::IoError,
         }
     }
 }
 
-fn nanos_since(began: Instant, instant: Instant) -> u64 {
-    let since = instant.saturating_duration_since(began);
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+/// The schedule of a connection that is open since now.
+fn schedule(plan: &Plan, index: u64, clock: Clock) -> Schedule {
+    let Pace::Open { rate } = plan.load.pace else {
+        return Schedule::Closed;
+    };
+    let mut slots = Slots::new(rate, index, plan.load.connections);
+    if !plan.load.ramp.is_zero() {
+        slots.skip(slots.due_before(clock.now_ns()));
+    }
+    Schedule::Open(slots)
 }
 
 /// Linux lets a sleeping thread wake up 50 µs late, to wake up several at once
 /// (`PR_SET_TIMERSLACK`, prctl(2)); 1 ns turns that off for this thread.
 #[cfg(target_os = "linux")]
-fn wake_up_on_time() {
+pub(crate) fn wake_up_on_time() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
 /// Elsewhere timers are as the system has them; the schedule's lag shows it.
 #[cfg(not(target_os = "linux"))]
-fn wake_up_on_time() {}
+pub(crate) fn wake_up_on_time() {}

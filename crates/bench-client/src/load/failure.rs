@@ -16,11 +16,11 @@ pub(crate) enum Failure {
     Corrupt,
     /// A reply had fewer bytes than its message.
     Short,
-    /// More came than was asked for: a longer reply, or one of nothing.
+    /// More came than was sent: a longer reply, or one to no message.
     Extra,
     /// A message was answered again.
     Duplicate,
-    /// A reply came before that of an earlier message.
+    /// A reply came after that of a later message.
     Reordered,
     /// A reply belonged to another connection.
     OtherConnection,
@@ -31,11 +31,11 @@ pub(crate) enum Failure {
     /// The connection was reset.
     Reset,
     /// The connection failed in another way.
-    Lost,
-    /// What came was no frame.
-    NoFrame,
-    /// No frame came, not even the echo of a heartbeat.
-    Dead,
+    IoError,
+    /// What came is not a frame.
+    NotAFrame,
+    /// No frame came in time, not even the echo of a heartbeat.
+    HeartbeatTimeout,
 }
 
 impl Failure {
@@ -49,13 +49,13 @@ impl Failure {
         "extra",
         "duplicate",
         "reordered",
-        "other connection",
+        "other_connection",
         "timeout",
         "closed",
         "reset",
-        "lost",
-        "no frame",
-        "dead",
+        "io_error",
+        "not_a_frame",
+        "heartbeat_timeout",
     ];
 }
 
@@ -102,10 +102,10 @@ mod tests {
     fn failures_are_named() {
         let mut failures = Failures::default();
         assert!(failures.by_name().is_empty());
-        failures.add(Failure::Dead);
+        failures.add(Failure::HeartbeatTimeout);
         failures.add(Failure::Short);
         failures.add(Failure::Short);
-        let expected = [("dead".to_owned(), 1), ("short".to_owned(), 2)];
+        let expected = [("heartbeat_timeout".to_owned(), 1), ("short".to_owned(), 2)];
         assert_eq!(failures.by_name(), expected.into());
         assert_eq!(failures.total(), 3);
         let mut all = failures;

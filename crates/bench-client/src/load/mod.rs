@@ -7,28 +7,33 @@
 //! | `sizes`, `payload` | what they are |
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
+//! | `window` | the part of the run that is measured |
+//! | `clock` | time since the load began |
 //! | `recorder` | from the threads to the figures |
 //! | `outbox` | what is composed and not yet sent |
-//! | `conductor` | the thread that starts, watches and ends them |
+//! | `gate` | holds connections back until the load begins |
+//! | `conductor` | the thread that starts, samples and ends them |
+//! | `usage` | CPU time as that thread sees it |
 //! | `outcome` | what it all brought |
 
 use std::{
     io,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, Sender},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Error, Result};
-use transport::Stream;
+use transport::{Stop, Stream};
 
+mod clock;
 mod conductor;
 mod connection;
 mod failure;
+mod gate;
 mod outbox;
 mod outcome;
 pub(crate) mod payload;
@@ -36,21 +41,23 @@ mod recorder;
 mod replies;
 mod schedule;
 pub(crate) mod sizes;
+mod usage;
+mod window;
 
+use clock::{Clock, nanos};
 use conductor::Conductor;
-use connection::{Connection, Task, Traffic};
+pub(crate) use connection::wake_up_on_time;
+use connection::{Connection, Traffic};
 pub(crate) use failure::{Failure, Failures};
-pub(crate) use outcome::{Outcome, Watch};
+use gate::Gate;
+pub(crate) use outcome::{Outcome, Unwatched, Watch};
 pub(crate) use recorder::Measured;
-use recorder::{Recorder, Shard};
-use replies::Replies;
+use recorder::Shard;
+use replies::{Ending, Tally};
 use schedule::{Schedule, Slots};
+use window::Window;
 
-use self::payload::Payloads;
-use crate::{
-    cpu,
-    plan::{Pace, Plan},
-};
+use crate::plan::{Pace, Plan};
 
 /// Stack of a connection's thread; buffers are on the heap.
 const STACK_BYTES: usize = 256 * 1024;
@@ -59,41 +66,43 @@ const STACK_BYTES: usize = 256 * 1024;
 /// replies, so a few are enough.
 const SHARDS: usize = 8;
 
-/// Runs the load until its duration, its number of messages or `stop` ends it.
-/// Each second is shown to `watch`.
+/// Runs the load until its duration, its number of messages or `stop` ends it,
+/// and each message is answered or given up. Each second is shown to `watch`.
 ///
 /// # Errors
 ///
 /// When no connection could be opened at all; what goes wrong later is counted.
-pub(crate) fn run(plan: &Plan, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Outcome> {
-    let shared = Shared::new(plan);
-    thread::scope(|scope| {
-        let (reports, inbox) = mpsc::channel();
-        let mut conductor = Conductor::new(plan, stop, &shared, inbox, watch);
-        if !plan.load.ramp.is_zero() {
-            // Whoever opens late starts late.
-            conductor.start();
+pub(crate) fn run(plan: &Plan, stop: &Stop, watch: &mut dyn Watch) -> Result<Outcome> {
+    let shared = Arc::new(Shared::new(plan));
+    let (reports, inbox) = mpsc::channel();
+    let mut conductor = Conductor::new(&shared, stop, inbox, watch);
+    if !plan.load.ramp.is_zero() {
+        // What opens late starts late.
+        conductor.start();
+    }
+    for index in 0..plan.load.connections {
+        // Not scoped: one that waits for a name or a server when the run is
+        // over is left behind.
+        let (shared, reports) = (Arc::clone(&shared), reports.clone());
+        let spawned = thread::Builder::new()
+            .name("connection".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || drive(index, &shared, &reports));
+        if spawned.is_err() {
+            conductor.lacks_thread();
         }
-        for index in 0..plan.load.connections {
-            let (shared, reports) = (&shared, reports.clone());
-            let spawned = thread::Builder::new()
-                .name("connection".to_owned())
-                .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, move || drive(plan, index, shared, &reports));
-            if spawned.is_err() {
-                conductor.lacks_thread();
-            }
-        }
-        drop(reports);
-        conductor.conduct()
-    })
+    }
+    drop(reports);
+    conductor.conduct()
 }
 
 /// What the threads of a run share.
 struct Shared {
+    plan: Plan,
     gate: Gate,
-    /// No further message is to be sent.
-    ending: AtomicBool,
+    window: Window,
+    /// Replies are not waited for any more.
+    is_abandoned: AtomicBool,
     shards: [Shard; SHARDS],
     body: Vec<u8>,
 }
@@ -101,9 +110,16 @@ struct Shared {
 impl Shared {
     fn new(plan: &Plan) -> Self {
         let has_schedule = matches!(plan.load.pace, Pace::Open { .. });
+        let from_ns = nanos(plan.load.warmup);
+        let end_ns = plan
+            .load
+            .duration
+            .map(|duration| from_ns.saturating_add(nanos(duration)));
         Self {
+            plan: plan.clone(),
             gate: Gate::default(),
-            ending: AtomicBool::new(false),
+            window: Window::new(from_ns, end_ns),
+            is_abandoned: AtomicBool::new(false),
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
             body: plan.messages.body(),
         }
@@ -115,49 +131,21 @@ impl Shared {
     }
 }
 
-/// Holds every connection back until the load begins.
-#[derive(Default)]
-struct Gate {
-    start: Mutex<Option<Instant>>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn open(&self, start: Instant) {
-        *self.start.lock().unwrap_or_else(PoisonError::into_inner) = Some(start);
-        self.opened.notify_all();
-    }
-
-    /// Waits until it is open and returns when that was.
-    fn wait(&self) -> Instant {
-        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(start) = *start {
-                return start;
-            }
-            start = self
-                .opened
-                .wait(start)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
 /// An open connection. On cache lines of its own: its thread writes here at
 /// every reply.
 #[repr(align(64))]
 struct Link {
     stream: Stream,
-    /// When the first message in flight was sent, in nanoseconds since the
-    /// load began, plus one; zero when there is none.
+    /// When the next message in order was sent, in nanoseconds since the load
+    /// began, plus one; zero when none is in flight.
     waiting_since: Gauge,
-    /// Set when that message was given up, before the stream is shut down.
+    /// Set when that message is given up, before the stream is shut down.
     overdue: AtomicBool,
     in_flight: Gauge,
     failures: Gauge,
 }
 
-/// A number that one thread sets and another looks at. Relaxed: it orders
+/// A number that one thread sets and another samples. Relaxed: it orders
 /// nothing.
 #[derive(Default)]
 struct Gauge(AtomicU64);
@@ -176,35 +164,36 @@ impl Gauge {
 enum Report {
     /// It could or could not open its connection.
     Opened(Result<Arc<Link>>),
-    /// It sends no more.
+    /// It sends no more, and waits for nothing.
     Done(Box<Done>),
 }
 
 /// What one connection brought, its samples left out.
 struct Done {
-    failures: Failures,
-    /// Right replies that count.
-    replies: u64,
+    index: u64,
+    tally: Tally,
     traffic: Traffic,
-    /// Messages that had no reply.
-    unanswered: u64,
     /// When its last reply or its failure came.
-    last: Instant,
-    /// What its thread used of the processor.
-    cpu: Option<Duration>,
+    last_ns: u64,
+    /// Messages that it was still to send, and when.
+    left: u64,
+    slots: Option<Slots>,
 }
 
 /// One connection's thread.
-fn drive(plan: &Plan, index: u64, shared: &Shared, reports: &Sender<Report>) {
-    // Nobody listens only once the run is over.
+fn drive(index: u64, shared: &Shared, reports: &Sender<Report>) {
+    // The other end is gone only once the run is over.
     let report = |report| drop(reports.send(report));
-    if !plan.load.ramp.is_zero() {
-        let start = shared.gate.wait();
-        let share = index as f64 / plan.load.connections as f64;
-        let opening = start + plan.load.ramp.mul_f64(share);
-        thread::sleep(opening.saturating_duration_since(Instant::now()));
+    let load = &shared.plan.load;
+    if !load.ramp.is_zero() && !shared.gate.wait_for_ramp(load.opening(index)) {
+        return;
     }
-    let stream = match plan.server.dial() {
+    tracing::debug!("connecting to {}", shared.plan.server.host);
+    let dialled = shared.plan.server.dial();
+    if shared.gate.is_over() {
+        return;
+    }
+    let stream = match dialled {
         Ok(stream) => stream,
         Err(error) => return report(Report::Opened(Err(error))),
     };
@@ -216,106 +205,52 @@ fn drive(plan: &Plan, index: u64, shared: &Shared, reports: &Sender<Report>) {
         failures: Gauge::default(),
     });
     report(Report::Opened(Ok(Arc::clone(&link))));
-    let start = shared.gate.wait();
-    report(Report::Done(Box::new(converse(
-        plan, index, start, &link, shared,
-    ))));
+    if let Some(clock) = shared.gate.wait() {
+        report(Report::Done(Box::new(converse(
+            index, clock, &link, shared,
+        ))));
+    }
 }
 
-fn converse(plan: &Plan, index: u64, start: Instant, link: &Link, shared: &Shared) -> Done {
-    let now = Instant::now();
+fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     let mut done = Done {
-        failures: Failures::default(),
-        replies: 0,
+        index,
+        tally: Tally::default(),
         traffic: Traffic::default(),
-        unanswered: 0,
-        last: now,
-        cpu: None,
+        last_ns: clock.now_ns(),
+        left: shared.plan.load.share(index),
+        slots: None,
     };
-    let Ok(mut connection) = begin(plan, index, start, now, link, shared) else {
-        done.failures.add(Failure::Lost);
+    let Ok(mut connection) = Connection::new(shared, index, clock, link) else {
+        done.tally.failures.add(Failure::IoError);
         return done;
     };
     let outcome = connection.run();
-    let Connection {
-        mut replies,
-        traffic,
-        ..
-    } = connection;
-    replies.flush();
-    done.failures = replies.failures;
-    done.last = match outcome {
-        Ok(last) => last,
-        Err((_, last)) if shared.ending.load(Ordering::Relaxed) => last,
-        Err((failure, last)) => {
-            done.failures.add(failure);
-            last
-        }
+    done.last_ns = clock.now_ns();
+    let is_abandoned = shared.is_abandoned.load(Ordering::Relaxed);
+    let (ending, failure) = match outcome {
+        Ok(()) => (Ending::Interrupted, None),
+        Err(_) if is_abandoned => (Ending::Interrupted, None),
+        // Each message in flight is one.
+        Err(Failure::Timeout) => (Ending::TimedOut, None),
+        Err(failure) => (Ending::Lost, Some(failure)),
     };
-    link.failures.store(done.failures.total());
+    connection.replies.end(done.last_ns, ending);
+    connection.traffic.end();
+    done.tally = connection.replies.tally;
+    if let Some(failure) = failure {
+        done.tally.failures.add(failure);
+    }
+    link.failures.store(done.tally.failures.total());
     link.in_flight.store(0);
     link.waiting_since.store(0);
-    let waiting = replies.in_flight.iter().filter(|flight| !flight.is_warmup);
-    done.unanswered = waiting.count() as u64;
-    done.replies = replies.right;
-    done.traffic = traffic;
-    done.cpu = cpu::thread_time()
-        .zip(traffic.cpu_before)
-        .map(|(after, before)| after.saturating_sub(before));
+    done.traffic = connection.traffic;
+    done.left = connection.left;
+    done.slots = match connection.schedule {
+        Schedule::Open(slots) => Some(slots),
+        Schedule::Closed => None,
+    };
     done
-}
-
-fn begin<'a>(
-    plan: &'a Plan,
-    index: u64,
-    start: Instant,
-    now: Instant,
-    link: &'a Link,
-    shared: &'a Shared,
-) -> io::Result<Connection<'a>> {
-    let schedule = match plan.load.pace {
-        Pace::Closed => Schedule::Closed,
-        Pace::Open { rate } => {
-            let mut slots = Slots::new(start, rate, index, plan.load.connections);
-            if !plan.load.ramp.is_zero() {
-                slots.skip_until(now);
-            }
-            Schedule::Open(slots)
-        }
-    };
-    let messages = &plan.messages;
-    let payloads = Payloads::new(
-        u32::try_from(index).unwrap_or(u32::MAX),
-        messages.seed,
-        &shared.body,
-    );
-    let replies = Replies::new(
-        payloads,
-        Recorder::new(shared.shard(index), now),
-        messages.verify,
-        plan.load.connections,
-    );
-    let task = Task {
-        plan,
-        link,
-        ending: &shared.ending,
-        schedule,
-        // Each connection draws its own sizes, whatever the others do.
-        random: fastrand::Rng::with_seed(messages.seed.wrapping_add(index)),
-        left: share(plan, index),
-        began: start,
-        measured_from: start + plan.load.warmup,
-    };
-    Connection::new(task, replies)
-}
-
-/// How many of the messages are this connection's.
-fn share(plan: &Plan, index: u64) -> u64 {
-    let connections = plan.load.connections;
-    match plan.load.requests {
-        Some(all) => all / connections + u64::from(index < all % connections),
-        None => u64::MAX,
-    }
 }
 
 /// What kept a connection from opening.

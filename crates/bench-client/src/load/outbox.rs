@@ -5,33 +5,50 @@ use std::io;
 use proto::{FrameError, Wire, Writer};
 use transport::Stream;
 
+/// Most bytes that are composed before they are sent. More would not make a
+/// write any cheaper, and each connection would hold as much.
+const MAX_BATCH: usize = 256 * 1024;
+
 /// Messages on their way out of one connection.
 pub(crate) struct Outbox {
     writer: Writer,
     /// Bytes of the writer that the stream has.
     written: usize,
+    /// Bytes to collect before a write.
+    batch: usize,
 }
 
 impl Outbox {
-    pub(crate) const fn new(wire: Wire) -> Self {
+    pub(crate) fn new(wire: Wire, write_buffer: usize) -> Self {
         Self {
             writer: Writer::new(wire),
             written: 0,
+            batch: write_buffer.min(MAX_BATCH),
         }
     }
 
-    /// Adds a message and returns its length on the wire, in bytes.
+    /// Adds a message, whose payload is `parts` one after the other, and returns
+    /// its length on the wire, in bytes.
     ///
     /// # Errors
     ///
     /// A payload beyond the limit.
-    pub(crate) fn add(&mut self, payload: &[u8]) -> Result<usize, FrameError> {
+    pub(crate) fn add(&mut self, parts: &[&[u8]]) -> Result<usize, FrameError> {
         let before = self.writer.raw().len();
-        self.writer.add(payload)?;
+        self.writer.add_parts(parts)?;
         Ok(self.writer.raw().len() - before)
     }
 
-    pub(crate) fn unsent(&self) -> &[u8] {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unsent().is_empty()
+    }
+
+    /// Whether there is enough for a write.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.unsent().len() >= self.batch
+    }
+
+    fn unsent(&self) -> &[u8] {
         self.writer.raw().get(self.written..).unwrap_or_default()
     }
 
@@ -42,7 +59,7 @@ impl Outbox {
     /// What the stream says; a full one is no error.
     pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<u64> {
         let mut writes = 0;
-        while !self.unsent().is_empty() {
+        while !self.is_empty() {
             match stream.write_now(self.unsent()) {
                 Ok(sent) => {
                     self.written += sent;

@@ -1,33 +1,34 @@
 //! What messages say, so that a reply tells which message it answers.
 
-/// Bytes that say which message it is: the connection's index as a big-endian
-/// u32 and the sequence number as a big-endian u64.
+/// Bytes that say which message it is: the connection's index (3 bytes), the
+/// sequence number (5) and a check over both (4), all big-endian.
 pub(crate) const MARK_LEN: usize = 12;
+
+/// Sequence numbers that a mark has room for; a connection that sends a
+/// million messages per second gets there after twelve days.
+const SEQUENCES: u64 = 1 << 40;
 
 /// A run of bytes that are as random as `--entropy` says: its first part is,
 /// the rest repeats one byte. LZ4 finds the repetition whatever the length.
 const BLOCK: usize = 64;
 
-/// The payloads of one connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Payloads {
+/// The payloads of one connection. All connections share one body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payloads<'a> {
     connection: u32,
     seed: u64,
-    /// Room for the mark, then what stands in every message.
-    buf: Vec<u8>,
+    /// Every message is its mark and then these bytes, from [`MARK_LEN`] on.
+    body: &'a [u8],
 }
 
-/// What a reply is that is not the expected one.
+/// Whose mark a payload has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// It is marked as this message of ours, but has other bytes or another
-    /// length.
+    /// That of this message of ours.
     Ours(u64),
-    /// It is marked as this message of ours, and its bytes are right.
-    OursWhole(u64),
-    /// It is marked as a message of another connection of this run.
-    Foreign,
-    /// It has no mark, or none that was ever given.
+    /// That of a message of another connection.
+    OtherConnection,
+    /// None: it is too short for one, or its check is wrong.
     Unknown,
 }
 
@@ -45,23 +46,20 @@ pub(crate) fn body(largest: usize, seed: u64, entropy: f64) -> Vec<u8> {
     body
 }
 
-impl Payloads {
-    pub(crate) fn new(connection: u32, seed: u64, body: &[u8]) -> Self {
+impl<'a> Payloads<'a> {
+    pub(crate) const fn new(connection: u32, seed: u64, body: &'a [u8]) -> Self {
         Self {
             connection,
             seed,
-            buf: body.to_vec(),
+            body,
         }
     }
 
-    /// The payload of message `sequence`, `len` bytes long.
-    pub(crate) fn message(&mut self, sequence: u64, len: usize) -> &[u8] {
-        let mark = self.mark(sequence, len);
-        let marked = len.min(MARK_LEN);
-        if let (Some(slot), Some(mark)) = (self.buf.get_mut(..marked), mark.get(..marked)) {
-            slot.copy_from_slice(mark);
-        }
-        self.buf.get(..len).unwrap_or_default()
+    /// The mark of message `sequence`, and what follows it in a payload of
+    /// `len` bytes. A payload shorter than the mark is the beginning of it.
+    pub(crate) fn message(&self, sequence: u64, len: usize) -> ([u8; MARK_LEN], &'a [u8]) {
+        let rest = self.body.get(MARK_LEN..len).unwrap_or_default();
+        (self.mark(sequence, len), rest)
     }
 
     /// Whether `came` is a part of message `sequence` of `len` bytes, from its
@@ -72,53 +70,62 @@ impl Payloads {
             && at == 0
         {
             // A whole reply, or the beginning of a large one: the usual case.
-            return *first == mark && self.buf.get(MARK_LEN..came.len()) == Some(rest);
+            return *first == mark && self.body.get(MARK_LEN..came.len()) == Some(rest);
         }
         let of_mark = mark.get(at..len.min(MARK_LEN)).unwrap_or_default();
         let (first, rest) = came.split_at(of_mark.len().min(came.len()));
         let body = at + first.len()..at + came.len();
-        of_mark.starts_with(first) && (rest.is_empty() || self.buf.get(body) == Some(rest))
+        of_mark.starts_with(first) && (rest.is_empty() || self.body.get(body) == Some(rest))
     }
 
-    /// Says what `came` is, by its mark; `connections` and `sent` are what
-    /// there can be.
-    pub(crate) fn identify(&self, came: &[u8], connections: u64, sent: u64) -> Identity {
-        let Some((mark, rest)) = came.split_first_chunk::<MARK_LEN>() else {
+    /// Says whose mark `came` begins with.
+    pub(crate) fn identify(&self, came: &[u8]) -> Identity {
+        let (Some(mark), Some(both)) = (came.first_chunk::<MARK_LEN>(), came.first_chunk()) else {
             return Identity::Unknown;
         };
-        let [a, b, c, d, sequence @ ..] = *mark;
-        let connection = u32::from_be_bytes([a, b, c, d]);
-        let sequence = u64::from_be_bytes(sequence);
-        let is_body = self.buf.get(MARK_LEN..came.len()) == Some(rest);
-        if connection == self.connection && sequence < sent {
-            if is_body {
-                Identity::OursWhole(sequence)
-            } else {
-                Identity::Ours(sequence)
-            }
-        } else if connection != self.connection && u64::from(connection) < connections && is_body {
-            Identity::Foreign
-        } else {
+        let both = u64::from_be_bytes(*both);
+        let (connection, sequence) = (both / SEQUENCES, both % SEQUENCES);
+        if *mark != full_mark(self.seed, connection, sequence) {
             Identity::Unknown
+        } else if connection == u64::from(self.connection) {
+            Identity::Ours(sequence)
+        } else {
+            Identity::OtherConnection
         }
     }
 
-    /// What a message begins with: who it is, or, where there is no room for
-    /// that, bytes that hardly any other message has.
+    /// The first bytes of message `sequence` of `len` bytes, as many as it has.
     fn mark(&self, sequence: u64, len: usize) -> [u8; MARK_LEN] {
-        let (connection, number) = if len >= MARK_LEN {
-            (self.connection, sequence)
+        if len >= MARK_LEN {
+            full_mark(self.seed, self.connection.into(), sequence)
         } else {
-            let mixed = mix(self.seed ^ mix(u64::from(self.connection) << 32 ^ sequence));
-            // Which half comes first does not matter.
-            #[allow(clippy::cast_possible_truncation)]
-            let first = (mixed >> 32) as u32;
-            (first, mix(mixed))
-        };
-        let both = u128::from(connection) << 64 | u128::from(number);
-        let [_, _, _, _, mark @ ..] = both.to_be_bytes();
+            self.short_mark(sequence)
+        }
+    }
+
+    /// What stands in for a mark where there is no room for one. The first byte
+    /// differs by two bits or more between any 128 messages in a row, so that a
+    /// flipped bit does not turn one into another; the others are a check.
+    fn short_mark(&self, sequence: u64) -> [u8; MARK_LEN] {
+        let [.., low] = sequence.to_be_bytes();
+        let counted = low << 1;
+        let parity = u8::from(counted.count_ones() % 2 == 1);
+        let own = mix(self.seed ^ mix(u64::from(self.connection)));
+        let [first, ..] = own.to_be_bytes();
+        let mut mark = [(counted | parity) ^ first; MARK_LEN];
+        let check = mix(own ^ sequence).to_be_bytes();
+        for (slot, byte) in mark.iter_mut().skip(1).zip(check.iter().cycle()) {
+            *slot = *byte;
+        }
         mark
     }
+}
+
+fn full_mark(seed: u64, connection: u64, sequence: u64) -> [u8; MARK_LEN] {
+    let both = connection * SEQUENCES + sequence % SEQUENCES;
+    let check = mix(seed ^ mix(both)) >> 32;
+    let [_, _, _, _, mark @ ..] = (u128::from(both) << 32 | u128::from(check)).to_be_bytes();
+    mark
 }
 
 /// Spreads a number over all 64 bits (the finalizer of `SplitMix64`).
@@ -129,20 +136,27 @@ const fn mix(number: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::HashSet;
 
     use super::*;
 
-    fn payloads(connection: u32) -> Payloads {
-        Payloads::new(connection, 7, &body(100, 7, 1.0))
+    /// The whole of a message, in one piece.
+    pub(in crate::load) fn whole(payloads: &Payloads<'_>, sequence: u64, len: usize) -> Vec<u8> {
+        let (mark, rest) = payloads.message(sequence, len);
+        [mark.get(..len).unwrap_or(&mark), rest].concat()
+    }
+
+    fn payloads(connection: u32, body: &[u8]) -> Payloads<'_> {
+        Payloads::new(connection, 7, body)
     }
 
     #[test]
     fn a_message_is_told_from_every_other() {
-        let mut payloads = payloads(3);
+        let body = body(100, 7, 1.0);
+        let payloads = payloads(3, &body);
         for len in [1, 2, 11, 12, 13, 100] {
-            let message = payloads.message(5, len).to_vec();
+            let message = whole(&payloads, 5, len);
             assert_eq!(message.len(), len);
             assert!(payloads.matches(5, len, 0, &message));
             // In any parts, as bare bytes come.
@@ -157,29 +171,43 @@ mod tests {
                 assert!(!payloads.matches(5, len, 0, &wrong), "{byte} of {len}");
                 assert!(!payloads.matches(5, len, byte, &wrong[byte..=byte]));
             }
-            if len >= 2 {
-                let others: HashSet<Vec<u8>> = (0..200)
-                    .map(|sequence| payloads.message(sequence, len).to_vec())
-                    .collect();
-                assert!(others.len() > 190, "{} of 200 at {len}", others.len());
-            }
+            let others: HashSet<Vec<u8>> = (0..128).map(|n| whole(&payloads, n, len)).collect();
+            assert_eq!(others.len(), 128, "{len}");
         }
     }
 
     #[test]
-    fn a_wrong_reply_is_identified() {
-        let (mut ours, mut theirs) = (payloads(3), payloads(4));
-        let id = |payloads: &Payloads, bytes: &[u8]| payloads.identify(bytes, 10, 6);
-        let message = ours.message(5, 50).to_vec();
-        assert_eq!(id(&ours, &message), Identity::OursWhole(5));
-        assert_eq!(id(&ours, &message[..40]), Identity::OursWhole(5));
-        let longer = [&message[..], b"x"].concat();
-        assert_eq!(id(&ours, &longer), Identity::Ours(5));
-        assert_eq!(id(&ours, &message[..11]), Identity::Unknown);
-        assert_eq!(id(&ours, theirs.message(9, 50)), Identity::Foreign);
-        let never_sent = ours.message(6, 50).to_vec();
-        assert_eq!(id(&ours, &never_sent), Identity::Unknown);
-        assert_eq!(id(&ours, payloads(10).message(1, 50)), Identity::Unknown);
+    fn a_flipped_bit_makes_no_other_message() {
+        let body = body(100, 7, 1.0);
+        let payloads = payloads(3, &body);
+        let all: HashSet<Vec<u8>> = (0..128).map(|n| whole(&payloads, n, 1)).collect();
+        for message in &all {
+            for bit in 0..8 {
+                assert!(!all.contains(&vec![message[0] ^ 1 << bit]));
+            }
+        }
+        let message = whole(&payloads, 5, 12);
+        for bit in 0..8 * MARK_LEN {
+            let mut wrong = message.clone();
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(payloads.identify(&wrong), Identity::Unknown, "{bit}");
+        }
+    }
+
+    #[test]
+    fn a_reply_says_whose_it_is() {
+        let body = body(100, 7, 1.0);
+        let (ours, theirs) = (payloads(3, &body), payloads(400_000, &body));
+        let large = 0x12_3456_789a;
+        for (bytes, identity) in [
+            (whole(&ours, 5, 50), Identity::Ours(5)),
+            (whole(&ours, large, 12), Identity::Ours(large)),
+            (whole(&theirs, 9, 50), Identity::OtherConnection),
+            (whole(&ours, 5, 11), Identity::Unknown),
+            (vec![0; 12], Identity::Unknown),
+        ] {
+            assert_eq!(ours.identify(&bytes), identity);
+        }
     }
 
     #[test]

@@ -1,37 +1,36 @@
-//! From the threads of a run to its figures: samples, collected in lots.
+//! From the threads of a run to its figures: samples, handed on in batches.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
+
+use super::schedule::Slots;
 
 /// Digits of a latency that are kept: values within 0.1 % of each other may
 /// share a bucket.
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Smallest latency told apart, and the largest recorded as it is, in
-/// nanoseconds. A loopback round trip takes microseconds; nobody waits an
-/// hour for one. A histogram grows as far as the latencies really go.
-const LOWEST_NS: u64 = 100;
-const HIGHEST_NS: u64 = 3_600_000_000_000;
+/// The largest latency recorded as it is, in nanoseconds: 100 years, the
+/// longest duration that an option takes. A histogram grows as far as the
+/// latencies really go.
+const HIGHEST_NS: u64 = 3_155_760_000_000_000_000;
 
 /// Samples that a thread keeps before it hands them on: the lock is then taken
 /// once in so many replies.
-const LOT: usize = 64;
+const BATCH: usize = 64;
 
 /// How long it keeps them, for the figures of the running second.
-const KEPT: Duration = Duration::from_millis(20);
+const FLUSH_INTERVAL_NS: u64 = 20_000_000;
 
-/// Right replies, measured.
+/// The messages of a run, or of a part of it, measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// From the send, in nanoseconds.
+    /// From the send to the reply, in nanoseconds.
     pub(crate) uncorrected: Histogram<u64>,
     /// From the intended start, and from there to the send; only with a
     /// schedule.
     pub(crate) scheduled: Option<Scheduled>,
+    /// Of right replies.
     pub(crate) payload_bytes: u64,
     pub(crate) wire_bytes: u64,
 }
@@ -65,14 +64,36 @@ impl Measured {
     }
 
     fn record(&mut self, sample: Sample) {
-        record(&mut self.uncorrected, sample.uncorrected_ns);
+        record(&mut self.uncorrected, sample.uncorrected_ns, 1);
         if let Some(scheduled) = &mut self.scheduled {
-            record(&mut scheduled.lag, sample.lag_ns);
+            record(&mut scheduled.lag, sample.lag_ns, 1);
             let corrected = sample.lag_ns.saturating_add(sample.uncorrected_ns);
-            record(&mut scheduled.corrected, corrected);
+            record(&mut scheduled.corrected, corrected, 1);
         }
         self.payload_bytes += u64::from(sample.payload_bytes);
         self.wire_bytes += u64::from(sample.wire_bytes);
+    }
+
+    /// Records the next `count` messages of `slots`, which were never sent: each
+    /// is late by what has passed since it was due, at least.
+    ///
+    /// There can be a thousand million, so those of one bucket go in at once.
+    pub(crate) fn record_unsent(&mut self, slots: &Slots, count: u64, end_ns: u64) {
+        let Some(scheduled) = &mut self.scheduled else {
+            return;
+        };
+        let mut slots = *slots;
+        let mut left = count;
+        while left > 0 {
+            let lateness_ns = end_ns.saturating_sub(slots.due_ns(0));
+            let least_ns = scheduled.corrected.lowest_equivalent(lateness_ns);
+            // As late as this bucket's least, or later.
+            let same = slots.due_before(end_ns.saturating_sub(least_ns).saturating_add(1));
+            let same = same.clamp(1, left);
+            record(&mut scheduled.corrected, lateness_ns, same);
+            slots.skip(same);
+            left -= same;
+        }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -86,69 +107,98 @@ impl Measured {
         self.wire_bytes += other.wire_bytes;
     }
 
-    fn clear(&mut self) {
-        self.uncorrected.clear();
+    /// Forgets all samples. `Histogram::clear` would keep their extremes.
+    fn reset(&mut self) {
+        self.uncorrected.reset();
         if let Some(scheduled) = &mut self.scheduled {
-            scheduled.corrected.clear();
-            scheduled.lag.clear();
+            scheduled.corrected.reset();
+            scheduled.lag.reset();
         }
         (self.payload_bytes, self.wire_bytes) = (0, 0);
     }
 }
 
+/// One that keeps [`SIGNIFICANT_DIGITS`] from the first nanosecond up.
 #[allow(clippy::expect_used)] // Constants, tried by every test of this module.
 fn histogram() -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(LOWEST_NS, 2 * LOWEST_NS, SIGNIFICANT_DIGITS)
-        .expect("the bounds are in order");
+    let mut histogram =
+        Histogram::new_with_bounds(1, 2, SIGNIFICANT_DIGITS).expect("the bounds are in order");
     histogram.auto(true);
     histogram
 }
 
-fn record(histogram: &mut Histogram<u64>, ns: u64) {
-    // It grows as needed, and HIGHEST_NS is as far as that can go.
-    let _ = histogram.record(ns.min(HIGHEST_NS));
+fn record(histogram: &mut Histogram<u64>, ns: u64, count: u64) {
+    // It grows as needed, and HIGHEST_NS is as far as that can go. No message
+    // takes no time, whatever the clock says.
+    let _ = histogram.record_n(ns.clamp(1, HIGHEST_NS), count);
 }
 
-/// One right reply.
-#[derive(Clone, Copy, Debug)]
+/// One message: its reply, or that it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// From the send to the reply.
     pub(crate) uncorrected_ns: u64,
     /// From the intended start to the send.
     pub(crate) lag_ns: u64,
+    /// Of a right reply; else zero.
     pub(crate) payload_bytes: u32,
     pub(crate) wire_bytes: u32,
+    /// Sent before the measurement began, so in no figure.
+    pub(crate) is_warmup: bool,
+    /// A right reply that came while it lasted, so in the throughput.
+    pub(crate) is_inside: bool,
+}
+
+/// What a part of a run brought.
+#[derive(Clone, Debug)]
+pub(crate) struct Interval {
+    pub(crate) warmup: Measured,
+    pub(crate) measured: Measured,
+    /// Right replies within the measurement.
+    pub(crate) inside: u64,
+}
+
+impl Interval {
+    pub(crate) fn new(has_schedule: bool) -> Self {
+        Self {
+            warmup: Measured::new(has_schedule),
+            measured: Measured::new(has_schedule),
+            inside: 0,
+        }
+    }
+
+    fn record(&mut self, sample: Sample) {
+        if sample.is_warmup {
+            self.warmup.record(sample);
+        } else {
+            self.measured.record(sample);
+        }
+        self.inside += u64::from(sample.is_inside);
+    }
 }
 
 /// Where several threads put their samples.
 #[derive(Debug)]
-pub(crate) struct Shard(Mutex<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    warmup: Measured,
-    measured: Measured,
-}
+pub(crate) struct Shard(Mutex<Interval>);
 
 impl Shard {
     pub(crate) fn new(has_schedule: bool) -> Self {
-        Self(Mutex::new(Parts {
-            warmup: Measured::new(has_schedule),
-            measured: Measured::new(has_schedule),
-        }))
+        Self(Mutex::new(Interval::new(has_schedule)))
     }
 
-    /// Moves what there is to `warmup` and `measured`.
-    pub(crate) fn drain(&self, warmup: &mut Measured, measured: &mut Measured) {
-        let mut parts = self.lock();
-        warmup.merge(&parts.warmup);
-        measured.merge(&parts.measured);
-        parts.warmup.clear();
-        parts.measured.clear();
+    /// Moves what there is to `all`.
+    pub(crate) fn drain_into(&self, all: &mut Interval) {
+        let mut own = self.lock();
+        all.warmup.merge(&own.warmup);
+        all.measured.merge(&own.measured);
+        all.inside += own.inside;
+        own.warmup.reset();
+        own.measured.reset();
+        own.inside = 0;
     }
 
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Parts> {
+    fn lock(&self) -> MutexGuard<'_, Interval> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,46 +207,37 @@ impl Shard {
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
     shard: &'a Shard,
-    warmup: Vec<Sample>,
-    measured: Vec<Sample>,
-    handed_on: Instant,
+    samples: Vec<Sample>,
+    flushed_ns: u64,
 }
 
 impl<'a> Recorder<'a> {
-    pub(crate) fn new(shard: &'a Shard, now: Instant) -> Self {
+    pub(crate) fn new(shard: &'a Shard, now_ns: u64) -> Self {
         Self {
             shard,
-            warmup: Vec::new(),
-            measured: Vec::new(),
-            handed_on: now,
+            samples: Vec::with_capacity(BATCH),
+            flushed_ns: now_ns,
         }
     }
 
-    pub(crate) fn record(&mut self, sample: Sample, is_warmup: bool) {
-        if is_warmup {
-            self.warmup.push(sample);
-        } else {
-            self.measured.push(sample);
-        }
+    pub(crate) fn record(&mut self, sample: Sample) {
+        self.samples.push(sample);
     }
 
     /// Hands the samples on when there are many, or have been for long.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        if self.measured.len() + self.warmup.len() >= LOT
-            || now.saturating_duration_since(self.handed_on) >= KEPT
+    pub(crate) fn tick(&mut self, now_ns: u64) {
+        if self.samples.len() >= BATCH
+            || now_ns.saturating_sub(self.flushed_ns) >= FLUSH_INTERVAL_NS
         {
             self.flush();
-            self.handed_on = now;
+            self.flushed_ns = now_ns;
         }
     }
 
     pub(crate) fn flush(&mut self) {
-        let mut parts = self.shard.lock();
-        for sample in self.warmup.drain(..) {
-            parts.warmup.record(sample);
-        }
-        for sample in self.measured.drain(..) {
-            parts.measured.record(sample);
+        let mut interval = self.shard.lock();
+        for sample in self.samples.drain(..) {
+            interval.record(sample);
         }
     }
 }
@@ -212,6 +253,8 @@ mod tests {
             lag_ns: 5_000_000,
             payload_bytes: 12,
             wire_bytes: 16,
+            is_warmup: false,
+            is_inside: true,
         }
     }
 
@@ -222,45 +265,144 @@ mod tests {
             for thread in 0..4 {
                 let shard = &shard;
                 scope.spawn(move || {
-                    let mut recorder = Recorder::new(shard, Instant::now());
+                    let mut recorder = Recorder::new(shard, 0);
                     for us in (1..=1000).filter(|us| us % 4 == thread) {
-                        recorder.record(sample(us), us % 10 == 0);
-                        recorder.tick(Instant::now());
+                        recorder.record(Sample {
+                            is_warmup: us % 10 == 0,
+                            is_inside: us % 5 != 0,
+                            ..sample(us)
+                        });
+                        recorder.tick(0);
                     }
                     recorder.flush();
                 });
             }
         });
-        let (mut warmup, mut measured) = (Measured::new(true), Measured::new(true));
+        let mut all = Interval::new(true);
         for _ in 0..2 {
-            shard.drain(&mut warmup, &mut measured);
+            shard.drain_into(&mut all);
         }
+        let Interval {
+            mut warmup,
+            measured,
+            inside,
+        } = all;
         assert_eq!(
-            (warmup.uncorrected.len(), measured.uncorrected.len()),
-            (100, 900)
+            (warmup.uncorrected.len(), measured.uncorrected.len(), inside),
+            (100, 900, 800)
         );
         assert_eq!(
             (measured.payload_bytes, measured.wire_bytes),
             (10_800, 14_400)
         );
         warmup.merge(&measured);
+        assert_eq!((warmup.payload_bytes, warmup.wire_bytes), (12_000, 16_000));
+        let scheduled = warmup.scheduled.as_ref().unwrap();
+        assert_eq!(scheduled.lag.len(), 1000);
         for (quantile, us) in [(0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
             let ns = warmup.uncorrected.value_at_quantile(quantile) as f64;
             assert!((ns / 1000.0 / us - 1.0).abs() < 0.001, "{ns}");
             let corrected = warmup.latency().value_at_quantile(quantile) as f64;
             assert!((corrected / 1000.0 / (us + 5000.0) - 1.0).abs() < 0.001);
+            let lag = scheduled.lag.value_at_quantile(quantile) as f64;
+            assert!((lag / 5e6 - 1.0).abs() < 0.001);
         }
     }
 
     #[test]
-    fn a_latency_beyond_the_bounds_is_counted() {
+    fn without_a_schedule_the_latency_is_uncorrected() {
         let mut measured = Measured::new(false);
-        for ns in [0, u64::MAX] {
+        measured.record(sample(1));
+        measured.record_unsent(&Slots::new(1.0, 0, 1), 1, 10);
+        assert_eq!(measured.latency(), &measured.uncorrected);
+        assert_eq!(measured.latency().len(), 1);
+    }
+
+    #[test]
+    fn samples_are_handed_on_in_batches_or_when_old() {
+        let shard = Shard::new(false);
+        let handed_on = || {
+            let mut all = Interval::new(false);
+            shard.drain_into(&mut all);
+            all.measured.latency().len()
+        };
+        let mut recorder = Recorder::new(&shard, 1000);
+        for n in 1..=BATCH {
+            recorder.record(sample(1));
+            recorder.tick(1000 + FLUSH_INTERVAL_NS - 1);
+            let expected = if n == BATCH { BATCH as u64 } else { 0 };
+            assert_eq!(handed_on(), expected, "{n}");
+        }
+        let flushed_ns = 1000 + FLUSH_INTERVAL_NS - 1;
+        recorder.record(sample(1));
+        recorder.tick(flushed_ns + FLUSH_INTERVAL_NS - 1);
+        assert_eq!(handed_on(), 0);
+        recorder.tick(flushed_ns + FLUSH_INTERVAL_NS);
+        assert_eq!(handed_on(), 1);
+    }
+
+    #[test]
+    fn what_was_handed_on_leaves_no_trace() {
+        let shard = Shard::new(false);
+        let mut extremes = Vec::new();
+        for us in [900, 20] {
+            let mut recorder = Recorder::new(&shard, 0);
+            recorder.record(sample(us));
+            recorder.flush();
+            let mut all = Interval::new(false);
+            shard.drain_into(&mut all);
+            let latency = all.measured.latency();
+            extremes.push((latency.min() / 1000, latency.max() / 1000));
+        }
+        assert_eq!(extremes, [(899, 900), (20, 20)]);
+    }
+
+    #[test]
+    fn nanoseconds_are_told_apart_and_a_century_is_counted() {
+        let mut measured = Measured::new(false);
+        for ns in [0, 2, 999, 1000, 2047, HIGHEST_NS, u64::MAX] {
             measured.record(Sample {
                 uncorrected_ns: ns,
                 ..sample(1)
             });
         }
-        assert_eq!(measured.latency().len(), 2);
+        let values: Vec<u64> = measured
+            .latency()
+            .iter_recorded()
+            .map(|value| value.value_iterated_to())
+            .collect();
+        assert_eq!(values[..5], [1, 2, 999, 1000, 2047]);
+        assert_eq!(measured.latency().len(), 7);
+        let off = measured.latency().max() as f64 / HIGHEST_NS as f64 - 1.0;
+        assert!(off.abs() < 0.001, "{off}");
+    }
+
+    #[test]
+    fn what_was_not_sent_is_late_by_its_age() {
+        // Due at 3, 13, 23 … 9,993 µs, and the end is at 10 ms.
+        let mut slots = Slots::new(1e6, 3, 10);
+        let (count, end_ns) = (1000, 10_000_000);
+        assert_eq!(slots.due_before(end_ns), count);
+        let mut measured = Measured::new(true);
+        measured.record_unsent(&slots, count, end_ns);
+        let scheduled = measured.scheduled.unwrap();
+        let mut one_by_one = histogram();
+        for _ in 0..count {
+            record(&mut one_by_one, end_ns - slots.due_ns(0), 1);
+            slots.skip(1);
+        }
+        assert_eq!(scheduled.corrected, one_by_one);
+        assert!(scheduled.lag.is_empty() && measured.uncorrected.is_empty());
+    }
+
+    #[test]
+    fn a_thousand_million_unsent_messages_take_no_time() {
+        let slots = Slots::new(1e9, 0, 1);
+        let mut measured = Measured::new(true);
+        measured.record_unsent(&slots, 10_000_000_000, 10_000_000_000);
+        let corrected = measured.scheduled.unwrap().corrected;
+        assert_eq!(corrected.len(), 10_000_000_000);
+        let median = corrected.value_at_quantile(0.5) as f64;
+        assert!((median / 5e9 - 1.0).abs() < 0.001, "{median}");
     }
 }

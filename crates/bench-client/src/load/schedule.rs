@@ -1,126 +1,154 @@
-//! When messages are meant to be sent.
-
-use std::time::{Duration, Instant};
+//! When messages are meant to be sent, in nanoseconds since the load began.
 
 /// When the messages of one connection are meant to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Schedule {
     /// As soon as there is room in flight.
     Closed,
-    /// At fixed times, whatever the server does.
+    /// At fixed times, regardless of replies.
     Open(Slots),
-}
-
-/// Times that are evenly spaced over all connections of a run: connection i of
-/// n takes every n-th of them, from the i-th on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slots {
-    start: Instant,
-    /// Between two messages of the whole run.
-    interval_s: f64,
-    /// The next one that is ours.
-    next: u64,
-    connections: u64,
-}
-
-impl Slots {
-    /// The slots of connection `index` for `rate` messages a second over all
-    /// `connections`, from `start` on.
-    pub(crate) fn new(start: Instant, rate: f64, index: u64, connections: u64) -> Self {
-        Self {
-            start,
-            interval_s: 1.0 / rate,
-            next: index,
-            connections,
-        }
-    }
-
-    /// When the next message is meant to be sent. Counted from the start, so
-    /// that no error adds up.
-    pub(crate) fn due(&self) -> Instant {
-        self.start + Duration::from_secs_f64(self.next as f64 * self.interval_s)
-    }
-
-    pub(crate) fn advance(&mut self) {
-        self.next += self.connections;
-    }
-
-    /// Leaves out what was due before `now`.
-    pub(crate) fn skip_until(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.start).as_secs_f64() / self.interval_s;
-        // Saturates, and rounds down: the loop has the last word.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let rounds = ((passed - self.next as f64) / self.connections as f64) as u64;
-        self.next += rounds * self.connections;
-        while self.due() < now {
-            self.advance();
-        }
-    }
 }
 
 impl Schedule {
     /// When the next message is meant to be sent, if that is to wait for.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due_ns(&self) -> Option<u64> {
         match self {
             Self::Closed => None,
-            Self::Open(slots) => Some(slots.due()),
+            Self::Open(slots) => Some(slots.due_ns(0)),
         }
     }
 
-    /// Takes the next message's time if that has come.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Instant> {
+    /// Takes the next message's time if that has come, and is before the end.
+    pub(crate) fn take(&mut self, now_ns: u64, end_ns: u64) -> Option<u64> {
         match self {
-            Self::Closed => Some(now),
+            Self::Closed => (now_ns < end_ns).then_some(now_ns),
             Self::Open(slots) => {
-                let due = slots.due();
-                (due <= now).then(|| {
-                    slots.advance();
-                    due
+                let due_ns = slots.due_ns(0);
+                (due_ns <= now_ns && due_ns < end_ns).then(|| {
+                    slots.skip(1);
+                    due_ns
                 })
             }
         }
     }
 }
 
+/// Times that are evenly spaced over all connections of a run: connection i of
+/// n takes every n-th of them, from the i-th on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Slots {
+    /// Between two messages of the whole run.
+    interval_ns: f64,
+    /// The next one that is ours.
+    next: u64,
+    connections: u64,
+}
+
+impl Slots {
+    /// The slots of connection `index` for `rate` messages per second over all
+    /// `connections`.
+    pub(crate) fn new(rate: f64, index: u64, connections: u64) -> Self {
+        Self {
+            interval_ns: 1e9 / rate,
+            next: index,
+            connections,
+        }
+    }
+
+    /// When the `n`-th slot from the next one on is due. Counted from the
+    /// start, so that no error adds up.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    pub(crate) fn due_ns(&self, n: u64) -> u64 {
+        let slot = self.next.saturating_add(n.saturating_mul(self.connections));
+        (slot as f64 * self.interval_ns) as u64
+    }
+
+    /// How many slots from the next one on are due before `end_ns`.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    pub(crate) fn due_before(&self, end_ns: u64) -> u64 {
+        let all = (end_ns as f64 / self.interval_ns).ceil() as u64;
+        let ours = all.saturating_sub(self.next).div_ceil(self.connections);
+        // The division may round where `due_ns` does not.
+        (ours.saturating_sub(1)..=ours)
+            .find(|&n| self.due_ns(n) >= end_ns)
+            .unwrap_or(ours + 1)
+    }
+
+    /// Leaves out the next `count` slots.
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.next = self
+            .next
+            .saturating_add(count.saturating_mul(self.connections));
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn slots_are_even_and_staggered() {
-        let start = Instant::now();
-        let mut schedules =
-            [0, 1, 2].map(|index| Schedule::Open(Slots::new(start, 1000.0, index, 3)));
+        let mut schedules = [0, 1, 2].map(|index| Schedule::Open(Slots::new(1e6, index, 3)));
         let mut taken = Vec::new();
-        for ms in 0..9_u64 {
-            let now = start + Duration::from_millis(ms);
+        for now_ns in (0..=9_000).step_by(1000) {
             for (index, schedule) in schedules.iter_mut().enumerate() {
-                if let Some(due) = schedule.take(now) {
-                    taken.push((index, due - start));
+                if let Some(due_ns) = schedule.take(now_ns, 9_000) {
+                    assert!(schedule.due_ns() == Some(due_ns + 3000));
+                    taken.push((index, due_ns));
                 }
-                assert_eq!(schedule.take(now), None, "sent twice");
+                assert_eq!(schedule.take(now_ns, 9_000), None, "sent twice");
             }
         }
-        let expected: Vec<_> = (0..9_u64)
-            .map(|ms| {
-                (
-                    usize::try_from(ms % 3).unwrap_or(0),
-                    Duration::from_millis(ms),
-                )
-            })
-            .collect();
-        assert_eq!(taken, expected);
+        // All but the one that is due at 9,000.
+        let expected = [0, 1, 2, 0, 1, 2, 0, 1, 2]
+            .into_iter()
+            .zip((0..9_000).step_by(1000));
+        assert_eq!(taken, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_closed_loop_sends_at_once() {
+        assert_eq!(Schedule::Closed.due_ns(), None);
+        assert_eq!(Schedule::Closed.take(7, 8), Some(7));
+        assert_eq!(Schedule::Closed.take(8, 8), None);
     }
 
     #[test]
     fn a_late_sender_catches_up_and_a_late_comer_does_not() {
-        let start = Instant::now();
-        let mut slots = Slots::new(start, 100.0, 0, 1);
-        let late = start + Duration::from_millis(95);
+        let mut slots = Slots::new(100.0, 0, 1);
+        let late_ns = 95_000_000;
         let mut schedule = Schedule::Open(slots);
-        let caught_up = std::iter::from_fn(|| schedule.take(late)).count();
-        assert_eq!(caught_up, 10);
-        slots.skip_until(late);
-        assert_eq!(slots.due(), start + Duration::from_millis(100));
+        assert_eq!(
+            std::iter::from_fn(|| schedule.take(late_ns, u64::MAX)).count(),
+            10
+        );
+        slots.skip(slots.due_before(late_ns));
+        assert_eq!(slots.due_ns(0), 100_000_000);
+    }
+
+    #[test]
+    fn the_end_is_not_before_itself() {
+        let slots = Slots::new(1000.0, 0, 1);
+        assert_eq!(slots.due_before(3_000_000_000), 3000);
+        assert_eq!(slots.due_before(3_000_000_001), 3001);
+        assert_eq!(slots.due_before(0), 0);
+        // Times beyond all counting are never due.
+        assert_eq!(
+            Slots::new(1e-3, 1_000_000, 1).due_before(u64::MAX),
+            17_446_745
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_due_is_counted_one_by_one(
+            rate in 0.01..1e9, index in 0_u64..40, more in 0_u64..40, end_ns in 0_u64..100_000
+        ) {
+            let slots = Slots::new(rate, index, index + more + 1);
+            let counted = (0..=end_ns).take_while(|&n| slots.due_ns(n) < end_ns).count() as u64;
+            prop_assert_eq!(slots.due_before(end_ns), counted);
+        }
     }
 }

@@ -1,17 +1,21 @@
-//! `--hdr`: the standard log of HDR histograms, an interval a second.
+//! `--hdr`: the standard log of HDR histograms, an interval per second.
 
 use std::{
     io::{self, Write},
+    path::Path,
     sync::mpsc::{self, Receiver, Sender},
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use hdrhistogram::{
     Histogram,
     serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder},
 };
+
+use super::{Export, file::OutputFile};
+use crate::{load::Measured, results::Results};
 
 /// Where the tools look for the version of the format.
 const VERSION: &str = "[Histogram log format version 1.3]";
@@ -27,12 +31,18 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 /// A log that is being written, by a thread of its own: the crate's writer
 /// borrows all that it needs.
 pub(crate) struct HdrLog {
+    /// `None` until the load begins.
+    writer: Option<Writer>,
+    file: Option<OutputFile>,
+}
+
+struct Writer {
     intervals: Sender<Interval>,
     thread: JoinHandle<Result<()>>,
 }
 
 struct Interval {
-    /// Since the log's start.
+    /// Since the load's start.
     start: Duration,
     length: Duration,
     /// In nanoseconds.
@@ -40,44 +50,71 @@ struct Interval {
 }
 
 impl HdrLog {
-    /// Starts a log whose intervals count from `started`.
-    ///
-    /// # Errors
-    ///
-    /// When there is no thread for it.
-    pub(crate) fn start(out: impl Write + Send + 'static, started: SystemTime) -> Result<Self> {
-        let (intervals, inbox) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("hdr log".to_owned())
-            .spawn(move || write(out, started, &inbox))
-            .context("cannot start a thread")?;
-        Ok(Self { intervals, thread })
-    }
-
-    /// Adds what `length` brought, from `start` after the log's start on.
-    pub(crate) fn add(&self, start: Duration, length: Duration, latencies: &Histogram<u64>) {
-        // When the thread is gone, `finish` says why.
-        let _ = self.intervals.send(Interval {
-            start,
-            length,
-            latencies: latencies.clone(),
-        });
-    }
-
-    /// Ends the log.
-    ///
-    /// # Errors
-    ///
-    /// What kept it from being written.
-    pub(crate) fn finish(self) -> Result<()> {
-        drop(self.intervals);
-        self.thread
-            .join()
-            .unwrap_or_else(|_| Err(anyhow!("its thread panicked")))
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        Ok(Self {
+            writer: None,
+            file: Some(OutputFile::create(path)?),
+        })
     }
 }
 
-fn write(mut out: impl Write, started: SystemTime, inbox: &Receiver<Interval>) -> Result<()> {
+impl Export for HdrLog {
+    fn started(&mut self, at: SystemTime) {
+        let Some(file) = self.file.take() else {
+            return;
+        };
+        let (intervals, inbox) = mpsc::channel();
+        // Without a thread there is no log, and `finish` says so.
+        self.writer = thread::Builder::new()
+            .name("hdr log".to_owned())
+            .spawn(move || write(file, at, &inbox))
+            .map(|thread| Writer { intervals, thread })
+            .ok();
+    }
+
+    fn interval(&mut self, start: Duration, length: Duration, measured: &Measured) {
+        let latencies = measured.latency();
+        if let Some(writer) = &self.writer
+            && !latencies.is_empty()
+        {
+            // When the thread is gone, `finish` says why.
+            let _ = writer.intervals.send(Interval {
+                start,
+                length,
+                latencies: latencies.clone(),
+            });
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &Results) -> Result<()> {
+        let Some(writer) = self.writer else {
+            return match self.file {
+                // The load never began.
+                Some(file) => {
+                    let (_, inbox) = mpsc::channel();
+                    write(file, SystemTime::now(), &inbox)
+                }
+                None => Err(anyhow!(
+                    "cannot write the HDR log: there is no thread for it"
+                )),
+            };
+        };
+        drop(writer.intervals);
+        let written = writer.thread.join();
+        written.unwrap_or_else(|_| Err(anyhow!("cannot write the HDR log: its thread panicked")))
+    }
+}
+
+fn write(mut file: OutputFile, started: SystemTime, inbox: &Receiver<Interval>) -> Result<()> {
+    write_log(&mut file, started, inbox).map_err(|error| file.error(error))?;
+    file.finish()
+}
+
+fn write_log(
+    mut out: &mut OutputFile,
+    started: SystemTime,
+    inbox: &Receiver<Interval>,
+) -> io::Result<()> {
     let mut serializer = V2DeflateSerializer::new();
     IntervalLogWriterBuilder::new()
         .add_comment(VERSION)
@@ -93,52 +130,22 @@ fn write(mut out: impl Write, started: SystemTime, inbox: &Receiver<Interval>) -
         log.write_histogram(&interval.latencies, interval.start, interval.length, None)
             .map_err(io::Error::other)?;
     }
-    out.flush()?;
     Ok(())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use hdrhistogram::serialization::{
         Deserializer,
         interval_log::{IntervalLogIterator, LogEntry},
     };
 
     use super::*;
+    use crate::results::sample;
 
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_log_is_read_back_with_the_same_percentiles() {
-        let out = Shared::default();
-        let log = HdrLog::start(out.clone(), SystemTime::now()).unwrap();
-        let mut all = Histogram::<u64>::new(3).unwrap();
-        let second = Duration::from_secs(1);
-        for interval in 1..=3_u32 {
-            let mut latencies = Histogram::<u64>::new(3).unwrap();
-            for us in 1..=1000_u64 {
-                latencies.record(us * 1000 * u64::from(interval)).unwrap();
-            }
-            all.add(&latencies).unwrap();
-            log.add(second * interval, second, &latencies);
-        }
-        log.finish().unwrap();
-
-        let bytes = out.0.lock().unwrap().clone();
+    fn read(path: &Path) -> (Histogram<u64>, Vec<Duration>, String) {
+        let bytes = std::fs::read(path).unwrap();
         let mut read = Histogram::<u64>::new(3).unwrap();
         let mut starts = Vec::new();
         for entry in IntervalLogIterator::new(&bytes) {
@@ -153,8 +160,44 @@ mod tests {
                 read.add(&histogram).unwrap();
             }
         }
+        (read, starts, String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_log_is_read_back_with_the_same_samples() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut log = HdrLog::create(&path).unwrap();
+        let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        log.started(started);
+        let mut all = Histogram::<u64>::new(3).unwrap();
+        let second = Duration::from_secs(1);
+        log.interval(Duration::ZERO, second, &Measured::new(false));
+        for interval in 1..=3_u32 {
+            let mut measured = Measured::new(false);
+            for us in 1..=1000_u64 {
+                let ns = us * 1000 * u64::from(interval);
+                measured.uncorrected.record(ns).unwrap();
+            }
+            all.add(measured.latency()).unwrap();
+            log.interval(second * interval, second, &measured);
+        }
+        Box::new(log).finish(&sample()).unwrap();
+
+        let (read, starts, text) = read(&path);
         assert_eq!(starts, [second, 2 * second, 3 * second]);
         assert_eq!(read, all);
+        assert!(text.contains("#[StartTime: 1700000000.500 "), "{text}");
+    }
+
+    #[test]
+    fn a_load_that_never_began_has_an_empty_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = Box::new(HdrLog::create(&path).unwrap());
+        log.finish(&sample()).unwrap();
+        let (histogram, _, text) = read(&path);
+        assert!(histogram.is_empty() && text.contains(LEGEND));
     }
 
     /// RFC 4648, section 4: the tests need no crate for it.

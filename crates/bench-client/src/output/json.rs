@@ -1,34 +1,43 @@
 //! `--json`: to a file, or with `-` to stdout in place of the text.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::Path,
-};
+use std::{io::Write, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use transport::cli;
 
+use super::{Export, file::OutputFile};
+use crate::results::Results;
+
 /// Whether `path` is stdout.
-pub(crate) fn is_stdout(path: Option<&Path>) -> bool {
-    path == Some(Path::new("-"))
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
-/// Creates the file, if `path` is one.
-pub(crate) fn create(path: Option<&Path>) -> Result<Option<BufWriter<File>>> {
-    path.filter(|path| !is_stdout(Some(path)))
-        .map(super::create)
-        .transpose()
+/// A file for JSON.
+pub(crate) struct JsonFile(OutputFile);
+
+impl JsonFile {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        OutputFile::create(path).map(Self)
+    }
+
+    pub(crate) fn write(mut self, value: &impl Serialize) -> Result<()> {
+        serde_json::to_writer_pretty(&mut self.0, value).map_err(|error| self.0.error(error))?;
+        self.0
+            .write_all(b"\n")
+            .map_err(|error| self.0.error(error))?;
+        self.0.finish()
+    }
 }
 
-pub(crate) fn write(mut file: BufWriter<File>, value: &impl Serialize) -> Result<()> {
-    serde_json::to_writer_pretty(&mut file, value).context("cannot write the JSON")?;
-    file.write_all(b"\n")
-        .and_then(|()| file.flush())
-        .context("cannot write the JSON")
+impl Export for JsonFile {
+    fn finish(self: Box<Self>, results: &Results) -> Result<()> {
+        self.write(results)
+    }
 }
 
+/// Prints `value` on stdout.
 pub(crate) fn print(value: &impl Serialize) -> Result<()> {
     cli::print(serde_json::to_string(value)?)
 }

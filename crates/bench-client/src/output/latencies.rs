@@ -3,22 +3,17 @@
 use std::fmt::{self, Formatter, Write as _};
 
 use crate::{
-    output::{histogram, text::COLUMNS},
+    output::{
+        histogram,
+        text::{COLUMNS, Latency},
+    },
+    percentile::PERCENTILES,
     results::{Distribution, Results},
 };
 
-/// Percentiles shown, and the quantiles they stand for.
-const PERCENTILES: [(&str, f64); 5] = [
-    ("p50", 0.5),
-    ("p90", 0.9),
-    ("p99", 0.99),
-    ("p99.9", 0.999),
-    ("p99.99", 0.9999),
-];
-
 /// Columns of a latency's name, and of each of its figures.
 const NAME_COLUMNS: usize = 8;
-const FIGURE_COLUMNS: usize = 14;
+const FIGURE_COLUMNS: usize = 12;
 
 /// Columns between the latencies and their histogram.
 const GAP: usize = 3;
@@ -34,21 +29,22 @@ pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let figures: Vec<_> = std::iter::once(latency).chain(uncorrected).collect();
     let used = NAME_COLUMNS + FIGURE_COLUMNS * figures.len() + GAP;
     let (heads, bars_head) = if uncorrected.is_some() {
-        (
-            "latency    corrected   uncorrected",
-            "replies by corrected latency",
-        )
+        (["corrected", "uncorrected"], "samples by corrected latency")
     } else {
-        ("latency", "replies by latency")
+        ([""; 2], "samples by latency")
     };
-    writeln!(f, "{heads:<used$}{bars_head}")?;
+    let mut head = format!("{:<NAME_COLUMNS$}", "latency");
+    for (name, _) in heads.iter().zip(&figures) {
+        write!(head, "{name:>FIGURE_COLUMNS$}")?;
+    }
+    writeln!(f, "{head:<used$}{bars_head}")?;
     let mut bars = histogram::rows(latency, COLUMNS - used).into_iter();
     let mut write_row = |name: &str, figure: &dyn Fn(&Distribution) -> Option<f64>| {
         let mut row = format!("{:<NAME_COLUMNS$}", format!("  {name}"));
         for distribution in &figures {
             match figure(distribution) {
-                Some(us) => write!(row, "{us:>11.1} µs")?,
-                None => write!(row, "{:>11}   ", "-")?,
+                Some(us) => write!(row, "{:>FIGURE_COLUMNS$}", Latency(us))?,
+                None => write!(row, "{:>FIGURE_COLUMNS$}", "-")?,
             }
         }
         if let Some(bar) = bars.next() {
@@ -58,10 +54,8 @@ pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     };
     write_row("min", &|latency| Some(latency.min_us))?;
     write_row("mean", &|latency| Some(latency.mean_us))?;
-    for (name, quantile) in PERCENTILES {
-        write_row(name, &|latency| {
-            latency.at(quantile).filter(|_| latency.supports(quantile))
-        })?;
+    for (name, _) in PERCENTILES {
+        write_row(name, &|latency| latency.percentile(name))?;
     }
     write_row("max", &|latency| Some(latency.max_us))
 }

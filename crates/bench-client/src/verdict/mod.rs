@@ -1,63 +1,112 @@
-//! Whether the figures of a run can be believed, and what to do if not.
+//! Whether the figures of a run can be relied on, and what to do if not.
+//!
+//! A reason says that a figure may be wrong, and makes the run SUSPECT. A note
+//! says that a right figure means less than it may seem to. Each names the
+//! figure, what it means and what to do.
 
 use std::collections::BTreeMap;
 
 use crate::{
+    output::text::plural,
     percentile::samples_needed,
     results::{Results, Verdict},
 };
 
-mod bounds;
+mod load;
 mod pace;
 
-use bounds::{
-    FAIRNESS_MIN_MEDIAN, LEAST_PERCENTILE, MAX_HOST_SHARE, MAX_OWN_SHARE, MIN_FAIRNESS,
-    MIN_REPLIES_SHARE,
-};
-
-/// Judges a run: valid, or suspect for reasons that each name their remedy.
+/// Judges a run.
 pub(crate) fn verdict(results: &Results) -> Verdict {
-    let no_replies = (results.messages.replies == 0)
-        .then(|| "no reply came: check that an echo server of the same wire listens there".into());
-    // Without replies the other rules have nothing to say.
-    let of_replies = if no_replies.is_some() {
-        [None, None, None, None, None]
-    } else {
-        [
-            starved(results),
-            too_short(results),
-            pace::little(results),
-            pace::late(results),
-            pace::behind(results),
-        ]
-    };
-    let reasons: Vec<String> = [missing(results), failed(results), no_replies]
-        .into_iter()
-        .chain(of_replies)
-        .chain([own_cpu(results), shared_cpu(results), unverified(results)])
-        .flatten()
-        .collect();
+    let reasons: Vec<String> = [
+        interrupted_too_early,
+        missing,
+        failed,
+        without_replies,
+        unanswered,
+        pace::unsent,
+        pace::late,
+        load::starved,
+        load::little,
+        load::generator,
+        load::busiest_thread,
+        too_few_samples,
+        unverified,
+    ]
+    .into_iter()
+    .filter_map(|rule: fn(&Results) -> Option<String>| rule(results))
+    .collect();
+    let notes = [
+        interrupted,
+        few_samples,
+        pace::closed_loop,
+        pace::timer_overshoot,
+        load::shared_cpus,
+        load::uneven,
+    ]
+    .into_iter()
+    .filter_map(|rule: fn(&Results) -> Option<String>| rule(results))
+    .collect();
     Verdict {
-        is_valid: reasons.is_empty(),
+        valid: reasons.is_empty(),
         reasons,
+        notes,
     }
 }
 
-fn missing(results: &Results) -> Option<String> {
-    let (asked, opened) = (results.connections.asked, results.connections.opened);
-    (opened < asked).then(|| {
-        format!(
-            "only {opened} of {asked} connections were opened: raise the limits of open files \
-             and of the server's backlog, or ask for fewer with -c"
-        )
+/// What a run is called: `VALID`, `VALID with notes` or `SUSPECT`.
+pub(crate) fn outcome(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict { valid: false, .. } => "SUSPECT",
+        Verdict { notes, .. } if notes.is_empty() => "VALID",
+        Verdict { .. } => "VALID with notes",
+    }
+}
+
+/// Whether nothing was measured because a signal came before that.
+fn is_unmeasured(results: &Results) -> bool {
+    results.interrupted && results.messages.sent == 0
+}
+
+fn interrupted_too_early(results: &Results) -> Option<String> {
+    is_unmeasured(results)
+        .then(|| "interrupted before the measurement began: nothing was measured".to_owned())
+}
+
+fn interrupted(results: &Results) -> Option<String> {
+    if !results.interrupted || is_unmeasured(results) {
+        return None;
+    }
+    let elapsed_s = results.elapsed_s;
+    Some(match results.arguments.duration_s {
+        Some(requested_s) if elapsed_s < requested_s => format!(
+            "interrupted: the figures cover {elapsed_s:.1} of the {requested_s} s requested"
+        ),
+        _ => format!("interrupted: the figures cover {elapsed_s:.1} s"),
     })
 }
 
+fn missing(results: &Results) -> Option<String> {
+    let (requested, opened) = (results.connections.requested, results.connections.opened);
+    if opened >= requested {
+        return None;
+    }
+    let advice = if results.interrupted {
+        "the run was interrupted before that"
+    } else if results.failures.is_empty() {
+        "the run ended before that, so raise -d or lower --ramp"
+    } else {
+        "raise the limits of open files and of the server's backlog, or lower -c"
+    };
+    Some(format!(
+        "only {opened} of {requested} connections were opened: {advice}"
+    ))
+}
+
 fn failed(results: &Results) -> Option<String> {
-    let total: u64 = results.failures.values().sum();
+    let (total, kinds) = (results.failed(), failures(results));
     (total > 0).then(|| {
-        let failures = failures(results);
-        format!("{total} failures ({failures}): see the log of the server, and repeat without them")
+        let total = plural(total, "failure");
+        format!("{total} ({kinds}): see the server's log, and repeat without them")
     })
 }
 
@@ -70,80 +119,57 @@ pub(crate) fn failures(results: &Results) -> String {
 pub(crate) fn kinds(failures: &BTreeMap<String, u64>) -> String {
     let kinds: Vec<String> = failures
         .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
+        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
         .collect();
     kinds.join(", ")
 }
 
-/// A connection that got nothing, or much less than the others.
-fn starved(results: &Results) -> Option<String> {
-    const REMEDY: &str = "look for a server that serves its connections unevenly, or lower -c";
-    let connections = &results.connections;
-    let silent = connections.replies.iter().filter(|n| **n == 0).count();
-    if silent > 0 {
-        let opened = connections.opened;
-        return Some(format!(
-            "{silent} of {opened} connections got no reply: {REMEDY}"
-        ));
-    }
-    let (min, median) = (connections.replies_min, connections.replies_median);
-    // Connections of a ramp are uneven on purpose.
-    if median < FAIRNESS_MIN_MEDIAN || pace::ramp_was_measured(&results.arguments) {
-        return None;
-    }
-    let fairness = connections.fairness;
-    let is_uneven = fairness < MIN_FAIRNESS || (min as f64) < MIN_REPLIES_SHARE * median as f64;
-    is_uneven.then(|| {
+fn without_replies(results: &Results) -> Option<String> {
+    (results.messages.replies == 0 && !is_unmeasured(results)).then(|| {
+        "no right reply: check that an echo server of the same wire listens there".to_owned()
+    })
+}
+
+/// Messages without a reply that are no failure: the wait for them was ended.
+fn unanswered(results: &Results) -> Option<String> {
+    let unanswered = results.messages.unanswered;
+    (unanswered > 0 && results.failures.is_empty()).then(|| {
         format!(
-            "connections were served unevenly, the last with {min} replies where the median is \
-             {median} (fairness {fairness:.2}): {REMEDY}"
+            "{} without a reply when the wait for them was interrupted: their latency is at least \
+             what is shown",
+            plural(unanswered, "message")
         )
     })
 }
 
-fn too_short(results: &Results) -> Option<String> {
-    (!results.latency.supports(LEAST_PERCENTILE)).then(|| {
-        let (count, needed) = (results.latency.count, samples_needed(LEAST_PERCENTILE));
-        format!("p99 takes {needed} replies and there were {count}: raise -d or -n")
-    })
-}
-
-fn own_cpu(results: &Results) -> Option<String> {
-    let share = results.cpu.own_share;
-    (share > MAX_OWN_SHARE).then(|| {
+/// A percentile that the user asked for.
+fn too_few_samples(results: &Results) -> Option<String> {
+    let count = results.latency.count;
+    let needed = results
+        .expectations
+        .iter()
+        .filter_map(|each| each.samples_needed);
+    needed.max().map(|needed| {
         format!(
-            "the generator used {:.0} % of all processors and waited for itself: lower the load, \
-             or generate it from a larger host or from several",
-            100.0 * share
+            "{}, too few for a percentile that is expected, which takes {needed}: raise -d or -n",
+            plural(count, "sample")
         )
     })
 }
 
-fn shared_cpu(results: &Results) -> Option<String> {
-    let share = results.cpu.host_share?;
-    let is_shared = results.arguments.with_server || is_loopback(&results.arguments.host);
-    (is_shared && share > MAX_HOST_SHARE).then(|| {
-        format!(
-            "generator and server compete for the same processors, which were {:.0} % busy: run \
-             them on two hosts, pin them apart, or lower the load",
-            100.0 * share
-        )
+/// The percentile that every summary shows.
+fn few_samples(results: &Results) -> Option<String> {
+    let (count, needed) = (results.latency.count, samples_needed(0.99));
+    (0 < count && count < needed && too_few_samples(results).is_none()).then(|| {
+        let samples = plural(count, "sample");
+        format!("{samples}, too few for p99, which takes {needed}: raise -d or -n")
     })
-}
-
-/// Whether `host:port` is this host by its loopback names.
-fn is_loopback(host: &str) -> bool {
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let ip = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || ip
-            .parse()
-            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 fn unverified(results: &Results) -> Option<String> {
     (!results.arguments.verify).then(|| {
-        "replies were not verified, so wrong ones count as right: repeat with verification".into()
+        "replies were not verified, so wrong ones count as right: repeat with verification"
+            .to_owned()
     })
 }
 
@@ -151,107 +177,166 @@ fn unverified(results: &Results) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::results::{Distribution, sample};
+    use crate::results::{Distribution, Expectation, sample};
+
+    /// An open loop without a flaw: 100,000 per second, one each 10 µs.
+    fn flawless() -> Results {
+        let mut results = sample();
+        results.arguments.rate = Some(100_000.0);
+        results.latency_uncorrected = Some(results.latency.clone());
+        results.schedule_lag = Some(Distribution {
+            count: 1_000_000,
+            p99_us: 9.0,
+            ..Distribution::default()
+        });
+        results
+    }
 
     /// Makes one flaw in a flawless run, and expects one reason that says so.
     #[track_caller]
     pub(super) fn suspect(flaw: impl FnOnce(&mut Results), reason: &str) {
-        let mut results = sample();
+        let mut results = flawless();
         flaw(&mut results);
         let verdict = verdict(&results);
-        assert!(!verdict.is_valid, "{reason}");
+        assert_eq!(outcome(&verdict), "SUSPECT", "{reason}");
         assert_eq!(verdict.reasons.len(), 1, "{:?}", verdict.reasons);
         assert!(verdict.reasons[0].contains(reason), "{:?}", verdict.reasons);
         assert!(verdict.reasons[0].contains(": "), "no remedy");
     }
 
-    /// Makes a change that is no flaw.
+    /// Makes a change that is worth one note and no reason.
     #[track_caller]
-    pub(super) fn valid(change: impl FnOnce(&mut Results)) {
-        let mut results = sample();
+    pub(super) fn noted(change: impl FnOnce(&mut Results), note: &str) {
+        let mut results = flawless();
         change(&mut results);
         let verdict = verdict(&results);
-        assert!(verdict.is_valid, "{:?}", verdict.reasons);
+        assert_eq!(
+            outcome(&verdict),
+            "VALID with notes",
+            "{:?}",
+            verdict.reasons
+        );
+        assert_eq!(verdict.notes.len(), 1, "{:?}", verdict.notes);
+        assert!(verdict.notes[0].contains(note), "{:?}", verdict.notes);
     }
 
-    /// An open loop that kept its schedule: 100,000 a second, one each 10 µs.
-    pub(super) fn open(results: &mut Results) {
-        results.arguments.rate = Some(100_000.0);
-        results.latency_uncorrected = Some(results.latency.clone());
-        results.latency.mean_us = 60.0;
-        results.schedule_lag = Some(Distribution {
-            count: 1_000_000,
-            p99_us: 40.0,
-            ..Distribution::default()
-        });
+    /// Makes a change that is neither.
+    #[track_caller]
+    pub(super) fn valid(change: impl FnOnce(&mut Results)) {
+        let mut results = flawless();
+        change(&mut results);
+        let verdict = verdict(&results);
+        assert_eq!(outcome(&verdict), "VALID", "{verdict:?}");
     }
 
     #[test]
     fn a_run_without_a_flaw_is_valid() {
         valid(|_| ());
-        valid(open);
-        // Ended by time, it leaves messages behind.
-        valid(|results| results.messages.unanswered = 4);
     }
 
     #[test]
-    fn connections_and_failures() {
-        suspect(|results| results.connections.opened = 3, "only 3 of 4");
+    fn missing_connections() {
+        suspect(
+            |results| results.connections.opened = 3,
+            "only 3 of 4 connections were opened: the run ended before that, so raise -d",
+        );
+        let failed = |results: &mut Results| {
+            results.connections.opened = 3;
+            results.failures = [("refused".to_owned(), 1)].into();
+        };
+        let mut results = flawless();
+        failed(&mut results);
+        let reasons = verdict(&results).reasons;
+        assert!(
+            reasons[0].contains("raise the limits of open files"),
+            "{reasons:?}"
+        );
+        assert!(reasons[1].contains("1 failure (1 refused)"), "{reasons:?}");
+    }
+
+    #[test]
+    fn failures_are_named() {
         suspect(
             |results| {
-                results.failures = [("timeout".to_owned(), 4), ("closed".to_owned(), 3)].into();
+                results.failures = [
+                    ("timeout".to_owned(), 4),
+                    ("other_connection".to_owned(), 3),
+                ]
+                .into();
+                results.messages.unanswered = 4;
             },
-            "7 failures (3 closed, 4 timeout)",
+            "7 failures (3 other connection, 4 timeout)",
         );
         suspect(|results| results.arguments.verify = false, "not verified");
     }
 
     #[test]
-    fn processors_have_room() {
-        valid(|results| results.cpu.own_share = 0.9);
-        suspect(|results| results.cpu.own_share = 0.91, "91 % of all");
-        let busy = |host: &str, results: &mut Results| {
-            results.arguments.host = host.to_owned();
-            results.cpu.host_share = Some(0.97);
-        };
-        for host in ["localhost:1", "127.0.0.2:1", "[::1]:1"] {
-            suspect(|results| busy(host, results), "compete");
-        }
-        valid(|results| busy("192.0.2.1:60000", results));
-        suspect(
+    fn an_interrupted_run_says_what_it_covers() {
+        noted(
             |results| {
-                busy("192.0.2.1:60000", results);
-                results.arguments.with_server = true;
+                results.interrupted = true;
+                results.elapsed_s = 3.12;
             },
-            "97 % busy",
+            "the figures cover 3.1 of the 10 s requested",
+        );
+        noted(
+            |results| {
+                results.interrupted = true;
+                results.arguments.duration_s = None;
+            },
+            "interrupted: the figures cover 10.0 s",
+        );
+        let mut results = flawless();
+        results.interrupted = true;
+        results.messages.unanswered = 5;
+        let verdict = verdict(&results);
+        assert!(!verdict.valid && verdict.notes.len() == 1);
+        assert!(
+            verdict.reasons[0].contains("5 messages without a reply"),
+            "{verdict:?}"
         );
     }
 
     #[test]
-    fn no_connection_starves() {
+    fn nothing_is_advised_when_nothing_was_measured() {
         suspect(
-            |results| results.connections.replies = vec![500_000, 500_000, 0, 0],
-            "2 of 4 connections got no reply",
+            |results| {
+                results.interrupted = true;
+                results.messages = crate::results::Messages::default();
+                results.latency = Distribution::default();
+                results.latency_uncorrected = Some(Distribution::default());
+                results.schedule_lag = Some(Distribution::default());
+                results.connections.replies = vec![0; 4];
+                results.connections.idle = 4;
+                results.throughput = 0.0;
+                results.elapsed_s = 0.0;
+                results.arguments.rate = None;
+            },
+            "interrupted before the measurement began: nothing was measured",
         );
-        suspect(|results| results.connections.fairness = 0.89, "fairness");
-        suspect(
-            |results| results.connections.replies_min = 124_999,
-            "124999",
-        );
-        valid(|results| results.connections.replies_min = 125_000);
-        valid(|results| {
-            results.connections.fairness = 0.8;
-            results.connections.replies_median = 99;
-        });
     }
 
     #[test]
     fn p99_takes_a_thousand_replies() {
         valid(|results| results.latency.count = 1000);
-        suspect(
+        noted(
             |results| results.latency.count = 999,
-            "takes 1000 replies and there were 999",
+            "999 samples, too few for p99, which takes 1000",
         );
+        let expect = |needed: Option<u64>, results: &mut Results| {
+            results.latency.count = 999;
+            results.expectations = vec![Expectation {
+                text: "p99<1s".to_owned(),
+                measured: None,
+                met: false,
+                samples_needed: needed,
+            }];
+        };
+        suspect(
+            |results| expect(Some(1000), results),
+            "999 samples, too few for a percentile that is expected, which takes 1000",
+        );
+        noted(|results| expect(None, results), "too few for p99");
     }
 
     #[test]
@@ -263,7 +348,7 @@ mod tests {
                 results.latency = Distribution::default();
                 results.throughput = 0.0;
             },
-            "no reply came",
+            "no right reply",
         );
     }
 }

@@ -6,22 +6,44 @@ mod plot;
 mod quantity;
 mod tables;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Result;
 
 use self::{canvas::Stroke, plot::Figure, tables::Table};
-use crate::results::{Arguments, Results, Verdict};
+use super::{Export, file::OutputFile};
+use crate::{
+    results::{Arguments, Results, Verdict},
+    verdict,
+};
 
 pub(super) const STYLE: &str = include_str!("style.css");
+
+/// The file that the page goes to.
+pub(crate) struct PageFile(OutputFile);
+
+impl PageFile {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        OutputFile::create(path).map(Self)
+    }
+}
+
+impl Export for PageFile {
+    fn finish(mut self: Box<Self>, results: &Results) -> Result<()> {
+        let page = page(results).map_err(|error| self.0.error(error))?;
+        let written = self.0.write_all(page.as_bytes());
+        written.map_err(|error| self.0.error(error))?;
+        self.0.finish()
+    }
+}
 
 /// Writes the page as a whole HTML document.
 ///
 /// # Errors
 ///
 /// When the plots cannot be drawn; see [`plot::figures`].
-pub(crate) fn page(results: &Results) -> Result<String> {
-    let host = escape(&results.arguments.host);
+fn page(results: &Results) -> Result<String> {
+    let host = escape(&results.target.address);
     let what = escape(&describe(&results.arguments));
     let started = escape(&results.started);
     let mut page = format!(
@@ -64,29 +86,30 @@ fn describe(arguments: &Arguments) -> String {
         ""
     };
     format!(
-        "{wire}, {size} bytes a message, {connections} with up to {pipeline} in flight on each, \
+        "{wire}, {size} bytes per message, {connections} with up to {pipeline} in flight on each, \
          {pace}{server}"
     )
 }
 
 fn write_verdict(page: &mut String, verdict: &Verdict) -> Result<()> {
-    if verdict.is_valid {
-        page.push_str(
-            "<section class=\"verdict\"><strong>VALID</strong>: \
-             no reason was found to doubt these figures.",
-        );
+    let (class, meaning) = if verdict.valid {
+        ("verdict", "no figure is in doubt.")
     } else {
-        page.push_str(
-            "<section class=\"verdict suspect\"><strong>SUSPECT</strong>: \
-             do not rely on these figures.",
-        );
-    }
-    if !verdict.reasons.is_empty() {
-        page.push_str("\n<ul>\n");
-        for reason in &verdict.reasons {
-            writeln!(page, "<li>{}</li>", escape(reason))?;
+        ("verdict suspect", "a figure may be wrong.")
+    };
+    let outcome = verdict::outcome(verdict);
+    write!(
+        page,
+        "<section class=\"{class}\"><strong>{outcome}</strong>: {meaning}"
+    )?;
+    for (title, lines) in [("Reasons", &verdict.reasons), ("Notes", &verdict.notes)] {
+        if !lines.is_empty() {
+            write!(page, "\n<h2>{title}</h2>\n<ul>\n")?;
+            for line in lines {
+                writeln!(page, "<li>{}</li>", escape(line))?;
+            }
+            page.push_str("</ul>\n");
         }
-        page.push_str("</ul>\n");
     }
     page.push_str("</section>\n");
     Ok(())
@@ -169,23 +192,25 @@ mod tests {
         let mut results = sample();
         let attack = "<script>alert(1)</script>";
         results.started = attack.to_owned();
-        results.arguments.host = attack.to_owned();
+        results.target.address = attack.to_owned();
         results.arguments.wire = attack.to_owned();
         results.arguments.size = attack.to_owned();
-        results.host.version = attack.to_owned();
-        results.host.os = attack.to_owned();
-        results.host.kernel = Some(attack.to_owned());
-        results.host.cpu_model = Some(attack.to_owned());
+        results.machine.version = attack.to_owned();
+        results.machine.os = attack.to_owned();
+        results.machine.kernel = Some(attack.to_owned());
+        results.machine.cpu_model = Some(attack.to_owned());
         results.failures.insert(attack.to_owned(), 1);
         results.verdict.reasons.push(attack.to_owned());
+        results.verdict.notes.push(attack.to_owned());
         results.expectations.push(Expectation {
             text: attack.to_owned(),
             measured: Some(1.0),
             met: true,
+            samples_needed: None,
         });
         let page = page(&results).unwrap();
         assert!(!page.contains("<script"));
-        assert!(page.matches("&lt;script&gt;").count() >= 11);
+        assert!(page.matches("&lt;script&gt;").count() >= 12);
     }
 
     #[test]
@@ -229,13 +254,14 @@ mod tests {
     #[test]
     fn a_suspect_run_says_why() {
         let mut results = sample();
-        results.verdict.is_valid = false;
+        results.verdict.valid = false;
         results.verdict.reasons = vec!["the client used 98 % of a processor".to_owned()];
         results.failures.insert("reset".to_owned(), 12_345);
         results.expectations.push(Expectation {
             text: "p99 < 1ms".to_owned(),
             measured: Some(2.5),
             met: false,
+            samples_needed: None,
         });
         let body = body(&results);
         for text in [

@@ -82,7 +82,7 @@ fn throughput_over_time(series: &[Second]) -> Result<Figure> {
         bars: Vec::new(),
         warmup_to: warmup_to(series),
     };
-    figure("Throughput over time, replies a second", &[], canvas)
+    figure("Throughput over time, replies per second", &[], canvas)
 }
 
 fn replies_by_connection(replies: &[u64]) -> Result<Figure> {
@@ -137,8 +137,8 @@ fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Line {
 fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>) -> Vec<Line> {
     let points: Vec<_> = series
         .iter()
-        .map(|second| Some((second.at_s, value(second)?)))
-        .map(|point| point.filter(|(at_s, value)| at_s.is_finite() && value.is_finite()))
+        .map(|second| Some((second.elapsed_s, value(second)?)))
+        .map(|point| point.filter(|(elapsed_s, value)| elapsed_s.is_finite() && value.is_finite()))
         .collect();
     // Two are left of each chunk.
     let chunk = (2 * series.len()).div_ceil(MOST_POINTS).max(1);
@@ -174,13 +174,13 @@ fn latency_axis(lines: &[Line]) -> Axis {
 }
 
 fn time_axis(series: &[Second]) -> Axis {
-    let ends = series.iter().map(|second| second.at_s);
+    let ends = series.iter().map(|second| second.elapsed_s);
     Axis::up_to(ends.fold(0.0, f64::max), 0.0, quantity::seconds_tick)
 }
 
 fn warmup_to(series: &[Second]) -> Option<f64> {
-    let warmup = series.iter().rfind(|second| second.is_warmup)?;
-    Some(warmup.at_s)
+    let warmup = series.iter().rfind(|second| second.warmup)?;
+    Some(warmup.elapsed_s)
 }
 
 #[cfg(test)]
@@ -193,8 +193,8 @@ mod tests {
         let series = sample().series.into_iter().cycle();
         let numbered = (1_u32..).zip(series.zip(p99_us));
         numbered
-            .map(|(at_s, (second, &p99_us))| Second {
-                at_s: at_s.into(),
+            .map(|(elapsed_s, (second, &p99_us))| Second {
+                elapsed_s: elapsed_s.into(),
                 p99_us,
                 ..second
             })
@@ -224,7 +224,7 @@ mod tests {
     fn the_warmup_is_shaded() {
         let mut results = sample();
         assert!(figures(&results).unwrap().iter().all(|f| !f.has_warmup));
-        results.series[1].is_warmup = true;
+        results.series[1].warmup = true;
         let figures = figures(&results).unwrap();
         let shaded: Vec<_> = figures.iter().map(|figure| figure.has_warmup).collect();
         assert_eq!(shaded, [false, true, true, false]);

@@ -1,7 +1,9 @@
 //! The tables of the page: the figures of a run in words.
 
 use super::quantity::{THIN, bytes, count, exact, micros, number, percent, precise};
-use crate::results::{Arguments, Connections, Cpu, Distribution, Host, NoiseFloor, Results};
+use crate::results::{
+    Arguments, Connections, Cpu, Distribution, InFlight, Machine, NoiseFloor, Results,
+};
 
 /// Stands where a figure does not apply.
 const NONE: &str = "–";
@@ -33,7 +35,7 @@ pub(super) fn tables(results: &Results) -> Vec<Table> {
     let mut tables = vec![
         throughput(results),
         latency(results),
-        connections(&results.connections, results.in_flight_mean),
+        connections(&results.connections, results.in_flight),
         failures(results),
     ];
     if !results.expectations.is_empty() {
@@ -41,14 +43,15 @@ pub(super) fn tables(results: &Results) -> Vec<Table> {
     }
     tables.push(cpu(&results.cpu));
     tables.extend(results.noise_floor.as_ref().map(noise_floor));
-    tables.push(host(&results.host));
-    tables.push(arguments(&results.arguments));
+    tables.push(machine(&results.machine));
+    tables.push(arguments(results));
     tables
 }
 
 fn throughput(results: &Results) -> Table {
     let messages = &results.messages;
-    let a_second = |size: u64| format!("{}/s", bytes(size as f64 / results.elapsed_s));
+    let each = |size: u64| messages.each(size as f64).unwrap_or_default();
+    let a_second = |size: u64| format!("{}/s", bytes(each(size) * results.throughput));
     let a_reply = |calls: u64| number(calls as f64 / messages.replies as f64);
     Table::list(
         "Throughput",
@@ -62,9 +65,14 @@ fn throughput(results: &Results) -> Table {
             ),
             ("messages sent", count(messages.sent)),
             ("right replies", count(messages.replies)),
+            (
+                "of these within the time",
+                count(messages.replies_in_window),
+            ),
             ("unanswered", count(messages.unanswered)),
-            ("writes a reply", a_reply(messages.writes)),
-            ("reads a reply", a_reply(messages.reads)),
+            ("unsent", count(messages.unsent)),
+            ("writes per reply", a_reply(messages.writes)),
+            ("reads per reply", a_reply(messages.reads)),
         ],
     )
 }
@@ -77,7 +85,7 @@ fn latency(results: &Results) -> Table {
             Some(&results.latency),
         ),
         ("uncorrected", results.latency_uncorrected.as_ref()),
-        ("sent late by", results.schedule_lag.as_ref()),
+        ("schedule lag", results.schedule_lag.as_ref()),
     ]
     .into_iter()
     .filter_map(|(name, distribution)| Some((name, distribution?)))
@@ -110,7 +118,7 @@ fn latency(results: &Results) -> Table {
     }
 }
 
-fn connections(connections: &Connections, in_flight_mean: f64) -> Table {
+fn connections(connections: &Connections, in_flight: InFlight) -> Table {
     Table::list(
         "Connections",
         [
@@ -119,17 +127,22 @@ fn connections(connections: &Connections, in_flight_mean: f64) -> Table {
                 format!(
                     "{} of {}",
                     count(connections.opened),
-                    count(connections.asked)
+                    count(connections.requested)
                 ),
             ),
             ("fewest replies on one", count(connections.replies_min)),
             ("median", count(connections.replies_median)),
             ("most", count(connections.replies_max)),
-            ("fairness, 1 is even", number(connections.fairness)),
+            ("without a message to send", count(connections.idle)),
             (
-                "in flight over all, mean",
-                format!("{}{THIN}messages", number(in_flight_mean)),
+                "Jain fairness, 1 is even",
+                number(connections.jain_fairness),
             ),
+            (
+                "in flight over all, sampled mean",
+                number(in_flight.sampled_mean),
+            ),
+            ("the same by latencies", number(in_flight.latency_mean)),
         ],
     )
 }
@@ -169,12 +182,19 @@ fn expectations(results: &Results) -> Table {
 fn cpu(cpu: &Cpu) -> Table {
     let seconds = |s: f64| format!("{}{THIN}s", number(s));
     Table::list(
-        "Processors, during the run",
+        "CPU, during the run",
         [
-            ("this process, without a server", seconds(cpu.own_s)),
-            ("that share of the host", percent(cpu.own_share)),
-            ("server in this process", or_none(cpu.server_s, seconds)),
-            ("host busy, by anyone", or_none(cpu.host_share, percent)),
+            ("this process, without a server", seconds(cpu.client_cpu_s)),
+            ("that share of all CPUs", percent(cpu.client_utilization)),
+            (
+                "busiest thread, of one CPU",
+                percent(cpu.busiest_thread_utilization),
+            ),
+            ("server in this process", or_none(cpu.server_cpu_s, seconds)),
+            (
+                "all CPUs, by any process",
+                or_none(cpu.machine_utilization, percent),
+            ),
         ],
     )
 }
@@ -183,37 +203,38 @@ fn noise_floor(noise: &NoiseFloor) -> Table {
     Table::list(
         "Noise floor, before the run",
         [
-            ("one look at the clock", micros(noise.clock_us)),
-            ("sleep too long, p50", micros(noise.sleep_overshoot_p50_us)),
-            ("sleep too long, p99", micros(noise.sleep_overshoot_p99_us)),
-            ("waking a thread, p50", micros(noise.handover_p50_us)),
-            ("waking a thread, p99", micros(noise.handover_p99_us)),
+            ("reading the clock", micros(noise.clock_us)),
+            ("timer overshoot, p50", micros(noise.timer_overshoot_p50_us)),
+            ("timer overshoot, p99", micros(noise.timer_overshoot_p99_us)),
+            ("thread wake-up, p50", micros(noise.thread_wakeup_p50_us)),
+            ("thread wake-up, p99", micros(noise.thread_wakeup_p99_us)),
         ],
     )
 }
 
-fn host(host: &Host) -> Table {
+fn machine(machine: &Machine) -> Table {
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
     Table::list(
-        "Host",
+        "Machine",
         [
-            ("bench-client", host.version.clone()),
-            ("system", host.os.clone()),
-            ("kernel", known(&host.kernel)),
-            ("processor", known(&host.cpu_model)),
-            ("processors usable", count(host.processors)),
+            ("bench-client", machine.version.clone()),
+            ("system", machine.os.clone()),
+            ("kernel", known(&machine.kernel)),
+            ("CPU model", known(&machine.cpu_model)),
+            ("CPUs usable", count(machine.cpus)),
         ],
     )
 }
 
-fn arguments(arguments: &Arguments) -> Table {
+fn arguments(results: &Results) -> Table {
+    let arguments: &Arguments = &results.arguments;
     let yes = |is_set: bool| if is_set { "yes" } else { "no" }.to_owned();
     let seconds = |s: f64| format!("{}{THIN}s", exact(s));
     let size = |size: u64| format!("{}{THIN}bytes", count(size));
     Table::list(
         "Arguments",
         [
-            ("target", arguments.host.clone()),
+            ("target", results.target.address.clone()),
             ("server in this process", yes(arguments.with_server)),
             ("wire", arguments.wire.clone()),
             ("connections", count(arguments.connections)),
@@ -228,6 +249,7 @@ fn arguments(arguments: &Arguments) -> Table {
             ("requests", or_none(arguments.requests, count)),
             ("warm-up", seconds(arguments.warmup_s)),
             ("ramp", seconds(arguments.ramp_s)),
+            ("timeout", seconds(arguments.timeout_s)),
             ("size", format!("{}{THIN}bytes", arguments.size)),
             ("seed", arguments.seed.to_string()),
             ("entropy", exact(arguments.entropy)),

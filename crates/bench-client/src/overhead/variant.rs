@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use super::PriceArgs;
+use super::OverheadArgs;
 use crate::{args, plan::Plan};
 
 /// The load that all others are held against.
@@ -50,7 +50,7 @@ pub(crate) struct Variant {
 /// # Errors
 ///
 /// Arguments that a run would refuse.
-pub(crate) fn all(args: &PriceArgs) -> Result<Vec<Variant>> {
+pub(crate) fn all(args: &OverheadArgs) -> Result<Vec<Variant>> {
     let options = OPTIONS
         .into_iter()
         .filter(|options| cfg!(feature = "tls") || *options != "--tls")
@@ -70,7 +70,7 @@ pub(crate) fn all(args: &PriceArgs) -> Result<Vec<Variant>> {
 }
 
 /// The load with `options`, read as a command line: one place makes plans.
-fn plan(args: &PriceArgs, options: &str) -> Result<Plan> {
+fn plan(args: &OverheadArgs, options: &str) -> Result<Plan> {
     // The noise floor is the same for all.
     let line = ["bench-client", "--with-server", "--no-noise-floor"]
         .into_iter()
@@ -78,6 +78,7 @@ fn plan(args: &PriceArgs, options: &str) -> Result<Plan> {
     let mut run = args::Args::try_parse_from(line)?.run;
     run.load.connections = args.connections;
     run.load.duration = Some(args.duration);
+    run.load.warmup = args.warmup;
     run.load.pipeline = args.pipeline;
     run.messages.size = args.size.clone();
     run.messages.seed = args.seed;
@@ -92,20 +93,20 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// The arguments of `bench-client price` with these options.
-    pub(in super::super) fn price_args(options: &str) -> PriceArgs {
-        let line = ["bench-client", "price"]
+    /// The arguments of `bench-client overhead` with these options.
+    pub(in super::super) fn overhead_args(options: &str) -> OverheadArgs {
+        let line = ["bench-client", "overhead"]
             .into_iter()
             .chain(options.split_whitespace());
         match args::Args::try_parse_from(line).unwrap().command {
-            Some(args::Command::Price(args)) => args,
+            Some(args::Command::Overhead(args)) => args,
             other => unreachable!("{other:?}"),
         }
     }
 
     #[test]
     fn each_row_differs_from_plain_in_its_option_alone() {
-        let variants = all(&price_args("-c 3 -d 7s -s 2k --pipeline 5")).unwrap();
+        let variants = all(&overhead_args("-c 3 -d 7s -s 2k --pipeline 5")).unwrap();
         let arguments = |variant: &Variant| {
             let value = serde_json::to_value(&variant.plan.arguments).unwrap();
             value.as_object().unwrap().clone()
@@ -114,6 +115,7 @@ pub(super) mod tests {
         for (name, value) in [
             ("connections", Value::from(3)),
             ("duration_s", 7.0.into()),
+            ("warmup_s", 0.2.into()),
             ("size", "2k".into()),
             ("pipeline", 5.into()),
             ("entropy", 0.5.into()),
@@ -131,7 +133,7 @@ pub(super) mod tests {
 
     #[test]
     fn plain_runs_enclose_the_others() {
-        let variants = all(&price_args("")).unwrap();
+        let variants = all(&overhead_args("")).unwrap();
         let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
         assert_eq!((names[0], *names.last().unwrap()), (PLAIN, CONTROL));
         assert_eq!(names.contains(&"tls"), cfg!(feature = "tls"));
@@ -140,7 +142,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_a_run_refuses_is_refused() {
-        let error = all(&price_args("-s 1GiB")).unwrap_err().to_string();
+        let error = all(&overhead_args("-s 1GiB")).unwrap_err().to_string();
         assert!(error.contains("exceed the limit"), "{error}");
     }
 }

@@ -5,30 +5,29 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    prices::Run,
+    report::Run,
     variant::{CONTROL, PLAIN},
 };
-use crate::spread::Spread;
-
-/// Fewest pairs that can tell a price from noise: two sets of `n` values from
-/// the same source lie apart by chance in 2 of their C(2n, n) orders, which is
-/// 1 in 10 with 3 and 1 in 35 with 4.
-pub(crate) const MIN_PAIRS: u64 = 4;
+use crate::{rank, spread::Spread};
 
 /// One variant of the load over all its runs without failures.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What it adds to the plain load's command line.
-    options: &'static str,
+    pub(crate) options: &'static str,
     /// Repeats in which both this and the plain run had no failures.
     pub(crate) pairs: u64,
     /// Throughput over that of the plain run of the same repeat.
     pub(crate) ratio: Option<Spread>,
-    /// Whether `ratio` excludes 1 and lies apart from the control's; `null`
-    /// for the plain load and the control, and when there are too few pairs to
-    /// tell.
-    pub(crate) is_beyond_noise: Option<bool>,
+    /// Chance that its throughput comes from the same source as that of the plain
+    /// load and the control together (Mann–Whitney U, exact), corrected for the
+    /// number of rows (Holm). Of the control against the plain load, and not
+    /// corrected. `null` for the plain load, and without runs.
+    pub(crate) p: Option<f64>,
+    /// Whether `p` is at most 0.05; `null` for the plain load and the control, and
+    /// with too few runs to tell.
+    pub(crate) significant: Option<bool>,
     pub(crate) throughput: Option<Spread>,
     pub(crate) client_cpu_us: Option<Spread>,
     pub(crate) server_cpu_us: Option<Spread>,
@@ -75,7 +74,8 @@ impl Row {
             options,
             pairs: ratios.len() as u64,
             ratio: Spread::of(&ratios),
-            is_beyond_noise: None,
+            p: None,
+            significant: None,
             throughput: spread(|run| Some(run.throughput)),
             client_cpu_us: spread(|run| run.client_cpu_us),
             server_cpu_us: spread(|run| run.server_cpu_us),
@@ -84,26 +84,40 @@ impl Row {
             failures,
         }
     }
-
-    /// Whether it differs from plain by more than the control does.
-    fn is_beyond(&self, control: &Spread, control_pairs: u64) -> Option<bool> {
-        let ratio = self.ratio?;
-        let excludes_one = ratio.max < 1.0 || ratio.min > 1.0;
-        (self.pairs.min(control_pairs) >= MIN_PAIRS)
-            .then(|| excludes_one && ratio.is_apart_from(control))
-    }
 }
 
-/// Holds each row against the control.
-pub(crate) fn judge(rows: &mut [Row]) {
-    let control = rows.iter().find(|row| row.name == CONTROL);
-    let Some((control, pairs)) = control.and_then(|row| Some((row.ratio?, row.pairs))) else {
-        return;
+/// Tests each row against the plain load, by the throughput of all runs without
+/// failures.
+pub(crate) fn compare(rows: &mut [Row], runs: &[Run]) {
+    let throughputs = |names: &[&str]| -> Vec<f64> {
+        let good = runs.iter().filter(|run| run.failures.is_empty());
+        let named = good.filter(|run| names.contains(&run.name));
+        named.map(|run| run.throughput).collect()
     };
-    for row in rows {
-        if row.name != PLAIN && row.name != CONTROL {
-            row.is_beyond_noise = row.is_beyond(&control, pairs);
-        }
+    let (plain, control) = (throughputs(&[PLAIN]), throughputs(&[CONTROL]));
+    let both = throughputs(&[PLAIN, CONTROL]);
+    let tested: Vec<usize> = (0..rows.len())
+        .filter(|row| ![PLAIN, CONTROL].contains(&rows[*row].name))
+        .collect();
+    let samples: Vec<Vec<f64>> = tested
+        .iter()
+        .map(|row| throughputs(&[rows[*row].name]))
+        .collect();
+    let p: Vec<f64> = samples
+        .iter()
+        .map(|own| rank::p_value(own, &both))
+        .collect();
+    for ((row, corrected), own) in tested.iter().zip(rank::holm(&p)).zip(&samples) {
+        let least = rank::least_p_value(own.len() as u64, both.len() as u64);
+        let can_tell = least * p.len() as f64 <= rank::SIGNIFICANCE;
+        rows[*row].p = (!own.is_empty() && !both.is_empty()).then_some(corrected);
+        rows[*row].significant = can_tell.then_some(corrected <= rank::SIGNIFICANCE);
+    }
+    if let Some(row) = rows.iter_mut().find(|row| row.name == CONTROL)
+        && !plain.is_empty()
+        && !control.is_empty()
+    {
+        row.p = Some(rank::p_value(&control, &plain));
     }
 }
 
@@ -140,7 +154,7 @@ mod tests {
     fn rows(runs: &[Run]) -> [Row; 3] {
         let [plain, row, control] = names().map(|name| Row::new(name, "", runs));
         let mut rows = vec![plain, row, control];
-        judge(&mut rows);
+        compare(&mut rows, runs);
         rows.try_into().unwrap()
     }
 
@@ -159,42 +173,54 @@ mod tests {
         assert_eq!(row.throughput, spread(150.0, 60.0, 400.0));
         assert_eq!(row.pairs, 4);
         assert_eq!(control.ratio, spread(1.0, 0.9, 1.0));
-        assert_eq!(row.is_beyond_noise, Some(true));
-        assert_eq!(
-            (plain.is_beyond_noise, control.is_beyond_noise),
-            (None, None)
-        );
+        assert_eq!((plain.p, plain.significant), (None, None));
+        assert_eq!(control.significant, None);
     }
 
     #[test]
-    fn the_control_decides() {
-        let judge = |row: [f64; 4], control: [f64; 4]| {
-            let repeat = |(row, control)| [100.0, row, control];
-            let runs: Vec<_> = row.into_iter().zip(control).map(repeat).collect();
-            rows(&repeats(&runs))[1].is_beyond_noise
+    fn ranks_decide() {
+        let test = |row: [f64; 4], control: [f64; 4]| {
+            let plain = [99.0, 101.0, 100.0, 102.0];
+            let columns = plain.into_iter().zip(row).zip(control);
+            let runs: Vec<_> = columns
+                .map(|((plain, row), control)| [plain, row, control])
+                .collect();
+            let [_, row, control] = rows(&repeats(&runs));
+            (row.significant, row.p.unwrap(), control.p.unwrap())
         };
-        let quiet = [99.0, 101.0, 100.0, 102.0];
-        assert_eq!(judge([90.0, 91.0, 92.0, 93.0], quiet), Some(true));
-        assert_eq!(judge([110.0, 111.0, 112.0, 113.0], quiet), Some(true));
-        // One value on the other side of 1, or in the control's range.
-        assert_eq!(judge([90.0, 91.0, 92.0, 105.0], quiet), Some(false));
-        assert_eq!(judge([90.0, 91.0, 92.0, 99.5], quiet), Some(false));
-        // The same prices on a noisy machine.
-        let noisy = [99.0, 101.0, 92.5, 102.0];
-        assert_eq!(judge([90.0, 91.0, 92.0, 93.0], noisy), Some(false));
-        // A control that is off by itself: 1 is excluded and it is not.
-        let off = [85.0, 86.0, 87.0, 88.0];
-        assert_eq!(judge([97.0, 98.0, 99.0, 101.0], off), Some(false));
+        let quiet = [99.5, 101.5, 100.5, 102.5];
+        // 4 against 8 without overlap: 2 of 495 orders; the control ties or wins.
+        let (significant, p, control) = test([90.0, 91.0, 92.0, 93.0], quiet);
+        assert_eq!(significant, Some(true));
+        assert!((p - 2.0 / 495.0).abs() < 1e-12, "{p}");
+        assert!(control > 0.6, "{control}");
+        assert_eq!(test([110.0, 111.0, 112.0, 113.0], quiet).0, Some(true));
+        assert_eq!(test([90.0, 91.0, 101.2, 103.0], quiet).0, Some(false));
+        // The same costs beside a noisy control.
+        let (significant, ..) = test([90.0, 91.0, 92.0, 93.0], [89.0, 88.0, 87.0, 110.0]);
+        assert_eq!(significant, Some(false));
     }
 
     #[test]
-    fn three_pairs_settle_nothing() {
-        let mut runs = repeats(&[[100.0, 50.0, 100.0]; 4]);
-        assert_eq!(rows(&runs)[1].is_beyond_noise, Some(true));
-        let _ = runs.pop();
-        assert_eq!(rows(&runs)[1].is_beyond_noise, None, "the control");
-        runs.retain(|run| run.repeat < 4);
-        assert_eq!(rows(&runs)[1].is_beyond_noise, None);
+    fn many_rows_are_corrected_for() {
+        let runs = repeats(&[[100.0, 50.0, 100.0]; 4]);
+        let mut all = vec![Row::new(PLAIN, "", &runs)];
+        for _ in 0..13 {
+            all.push(Row::new("checksum", "", &runs));
+        }
+        compare(&mut all, &runs);
+        // 13 × 2 / 495 is more than 5 %.
+        assert_eq!(all[1].significant, None);
+        assert!((all[1].p.unwrap() - 26.0 / 495.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn three_repeats_settle_little() {
+        let runs = repeats(&[[100.0, 50.0, 100.0]; 3]);
+        assert_eq!(rows(&runs)[1].significant, Some(true), "2 of 84");
+        let runs = repeats(&[[100.0, 50.0, 100.0]; 2]);
+        assert_eq!(rows(&runs)[1].significant, None, "2 of 15");
+        assert!(rows(&runs)[1].p.is_some());
     }
 
     #[test]
@@ -205,10 +231,12 @@ mod tests {
         runs[3].failures = [("closed".to_owned(), 2)].into();
         let [plain, row, control] = rows(&runs);
         assert_eq!((plain.pairs, row.pairs, control.pairs), (4, 3, 4));
-        assert_eq!(row.failures, [("no run".to_owned(), 1)].into());
+        assert_eq!(row.failures, [("no_run".to_owned(), 1)].into());
         assert_eq!(plain.failures, [("closed".to_owned(), 2)].into());
         assert_eq!(row.throughput, Spread::of(&[50.0]));
-        assert_eq!(row.is_beyond_noise, None);
+        // 4 against 4 and 5.
+        assert_eq!(row.significant, Some(true));
+        assert!((row.p.unwrap() - 2.0 / 715.0).abs() < 1e-12);
     }
 
     #[test]
@@ -219,5 +247,8 @@ mod tests {
         let [plain, row, _] = rows(&runs);
         assert_eq!((plain.throughput, row.ratio, row.pairs), (None, None, 0));
         assert_eq!(row.throughput, Spread::of(&[50.0]));
+        let runs = repeats(&[[0.0, 50.0, 0.0]]);
+        let [_, row, control] = rows(&runs[1..2]);
+        assert_eq!((row.p, control.p), (None, None));
     }
 }

@@ -1,12 +1,15 @@
 //! The machine that a run was made on.
 
-use std::{env, fs, thread};
+use std::{
+    env, fs, thread,
+    time::{Duration, SystemTime},
+};
 
-use crate::results::Host;
+use crate::results::Machine;
 
 /// Describes this machine.
-pub(crate) fn here() -> Host {
-    Host {
+pub(crate) fn here() -> Machine {
+    Machine {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         os: env::consts::OS.to_owned(),
         kernel: kernel(),
@@ -14,8 +17,19 @@ pub(crate) fn here() -> Host {
             .ok()
             .and_then(|cpuinfo| cpu_model(&cpuinfo)),
         // Where the system does not say, there is still the one this runs on.
-        processors: thread::available_parallelism().map_or(1, |count| count.get() as u64),
+        cpus: thread::available_parallelism().map_or(1, |count| count.get() as u64),
     }
+}
+
+/// An instant in UTC as RFC 3339, to the millisecond. One that is out of the
+/// format's range, from 1970 to 9999, is shown as the nearest that is not.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let most = Duration::from_secs(253_402_300_799);
+    let since_1970 = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let time = SystemTime::UNIX_EPOCH + since_1970.min(most);
+    humantime::format_rfc3339_millis(time).to_string()
 }
 
 #[cfg(unix)]
@@ -45,6 +59,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_clock_has_a_time() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let second = Duration::from_secs(1);
+        for (time, text) in [
+            (epoch, "1970-01-01T00:00:00.000Z"),
+            (epoch - second, "1970-01-01T00:00:00.000Z"),
+            (epoch + second * 1_700_000_000, "2023-11-14T22:13:20.000Z"),
+            (epoch + second * u32::MAX * 100, "9999-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(rfc3339(time), text);
+        }
+    }
+
+    #[test]
     fn the_first_processor_is_named() {
         let cpuinfo = "processor\t: 0\nmodel\t\t: 1\nmodel name\t: One: 2.40GHz \n\n\
                        processor\t: 1\nmodel name\t: Another\n";
@@ -64,12 +92,12 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_processor_and_a_kernel() {
-        let host = here();
-        assert!(host.processors > 0);
-        assert_eq!(host.kernel.is_some(), cfg!(unix));
+        let machine = here();
+        assert!(machine.cpus > 0);
+        assert_eq!(machine.kernel.is_some(), cfg!(unix));
         // Another way to the same.
         if let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") {
-            assert_eq!(host.kernel.as_deref(), Some(release.trim()));
+            assert_eq!(machine.kernel.as_deref(), Some(release.trim()));
         }
     }
 }

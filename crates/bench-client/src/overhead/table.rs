@@ -3,26 +3,27 @@
 use std::fmt;
 
 use super::{
-    prices::Prices,
-    row::{MIN_PAIRS, Row},
+    report::Report,
+    row::Row,
     variant::{CONTROL, PLAIN},
 };
 use crate::{
     output::text::{three_digits, wrap},
+    rank,
     spread::Spread,
 };
 
 /// Two lines for each row: the medians, and below them how far they spread.
-pub(crate) struct Table<'a>(pub(crate) &'a Prices);
+pub(crate) struct Table<'a>(pub(crate) &'a Report);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = ["throughput", "client CPU", "server CPU", "wire", "p99"];
-        line(f, "", &head.map(str::to_owned), "beyond")?;
+        line(f, "", &head.map(str::to_owned), "")?;
         let units = ["of plain", "µs/message", "µs/message", "bytes", "µs"];
-        line(f, "", &units.map(str::to_owned), "noise")?;
+        line(f, "", &units.map(str::to_owned), "p")?;
         for row in &self.0.rows {
-            line(f, row.name, &cells(row, median), answer(row))?;
+            line(f, row.name, &cells(row, median), &answer(row))?;
             if self.0.arguments.repeats > 1 {
                 line(f, "", &cells(row, range), "")?;
             }
@@ -34,35 +35,51 @@ impl fmt::Display for Table<'_> {
 impl Table<'_> {
     /// What it takes to read the table.
     fn notes(&self) -> Vec<String> {
-        let prices = self.0;
-        let (repeats, duration) = (prices.arguments.repeats, prices.arguments.duration_s);
-        let (made, asked) = (prices.runs.len(), prices.rows.len() as u64 * repeats);
+        let report = self.0;
+        let (repeats, duration) = (report.arguments.repeats, report.arguments.duration_s);
+        let (made, requested) = (report.runs.len(), report.rows.len() as u64 * repeats);
         let figures = match repeats {
             1 => "one run".to_owned(),
             _ => format!("medians and min–max of {repeats} runs"),
         };
         let mut notes = vec![format!(
-            "{figures} of {duration} s; plain's throughput is in replies a second; wire bytes \
+            "{figures} of {duration} s; plain's throughput is in replies per second; wire bytes \
              leave out what TLS adds"
         )];
-        if (made as u64) < asked {
-            notes.push(format!("ended after {made} of {asked} runs"));
+        if (made as u64) < requested {
+            notes.push(format!("ended after {made} of {requested} runs"));
         }
-        notes.extend(prices.failures());
+        notes.extend(report.failures());
         notes.push(format!(
-            "client and server share {} processors, so throughput pays for both",
-            prices.host.processors
+            "client and server share {} CPUs, so throughput pays for both",
+            report.machine.cpus
         ));
-        let control = prices.rows.iter().find(|row| row.name == CONTROL);
-        let control = control.and_then(|row| Some((row.pairs, row.ratio?)));
-        notes.push(match control {
-            Some((pairs, ratio)) if pairs >= MIN_PAIRS => format!(
-                "beyond noise is a min–max without 1 in it and apart from that of {CONTROL}, {}",
-                range(&ratio, three_decimals)
-            ),
-            _ => format!("less than {MIN_PAIRS} repeats cannot tell a price from noise"),
-        });
+        notes.push(self.conclusion());
         notes
+    }
+
+    /// Which rows differ from plain.
+    fn conclusion(&self) -> String {
+        let tested = self.0.rows.iter().filter(|row| !row.options.is_empty());
+        let tests = tested.clone().count();
+        if tested.clone().all(|row| row.significant.is_none()) {
+            return format!(
+                "so few repeats cannot tell a cost from noise; p is corrected for {tests} rows"
+            );
+        }
+        let significant: Vec<&str> = tested
+            .filter(|row| row.significant == Some(true))
+            .map(|row| row.name)
+            .collect();
+        let names = match significant.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        format!(
+            "significant (Mann–Whitney U, exact, against plain and {CONTROL}; Holm over {tests} \
+             rows, p ≤ {}): {names}",
+            rank::SIGNIFICANCE
+        )
     }
 }
 
@@ -132,13 +149,11 @@ fn short(value: f64) -> String {
     }
 }
 
-fn answer(row: &Row) -> &'static str {
-    match row.is_beyond_noise {
-        _ if !row.failures.is_empty() => "failed",
-        Some(true) => "yes",
-        Some(false) => "no",
-        None if row.name == PLAIN || row.name == CONTROL => "",
-        None => "?",
+fn answer(row: &Row) -> String {
+    match row.p {
+        _ if !row.failures.is_empty() => "failed".to_owned(),
+        Some(p) => format!("{p:.3}"),
+        None => String::new(),
     }
 }
 
@@ -148,8 +163,8 @@ mod tests {
 
     use super::{
         super::{
-            prices::Run,
-            variant::{self, tests::price_args},
+            report::Run,
+            variant::{self, tests::overhead_args},
         },
         *,
     };
@@ -158,7 +173,7 @@ mod tests {
     /// The table of all rows, `repeats` times, after `change` to each run.
     #[track_caller]
     fn show(repeats: u64, change: impl Fn(&mut Run)) -> String {
-        let args = price_args(&format!("--repeats {repeats}"));
+        let args = overhead_args(&format!("--repeats {repeats}"));
         let variants = variant::all(&args).unwrap_or_default();
         let mut runs = Vec::new();
         for repeat in 1..=repeats {
@@ -168,8 +183,8 @@ mod tests {
                 runs.push(run);
             }
         }
-        let prices = Prices::new(&args, SystemTime::UNIX_EPOCH, &variants, runs);
-        let text = Table(&prices).to_string();
+        let report = Report::new(&args, SystemTime::UNIX_EPOCH, &variants, runs);
+        let text = Table(&report).to_string();
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{text}");
         }
@@ -191,18 +206,24 @@ mod tests {
             }
         });
         assert_eq!(row(&text, "plain "), ["100k", "10.0", "-", "16", "90.0"]);
-        let expected = ["0.825", "10.0", "-", "16", "90.0", "yes"];
+        // 4 against 8: 2 of 495 orders, and 9 rows.
+        let expected = ["0.825", "10.0", "-", "16", "90.0", "0.036"];
         assert_eq!(row(&text, "checksum "), expected);
         assert!(text.contains(" 0.810–0.840"), "{text}");
-        assert_eq!(row(&text, "heartbeat 100ms ").last(), Some(&"no"));
+        assert_eq!(row(&text, "heartbeat 100ms ").last(), Some(&"1.000"));
         assert_eq!(row(&text, "plain again").first(), Some(&"1.000"));
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.ends_with("Holm over 9 rows, p ≤ 0.05): checksum"),
+            "{text}"
+        );
     }
 
     #[test]
     fn one_repeat_has_no_spread_and_no_answer() {
         let text = show(1, |_| ());
-        assert_eq!(row(&text, "checksum ").last(), Some(&"?"));
-        assert!(text.contains("less than 4 repeats"), "{text}");
+        assert_eq!(row(&text, "checksum ").last(), Some(&"1.000"));
+        assert!(text.contains("so few repeats cannot tell"), "{text}");
         assert!(!text.contains('–'), "{text}");
     }
 

@@ -1,4 +1,4 @@
-//! All runs and rows: the schema of `price --json`.
+//! All runs and rows: the schema of `overhead --json`.
 //!
 //! Times are in microseconds (`_us`) or seconds (`_s`), sizes in bytes, rates
 //! per second. A figure that a run does not have is `null`: all of a run
@@ -11,27 +11,27 @@ use std::{collections::BTreeMap, time::SystemTime};
 use serde::Serialize;
 
 use super::{
-    PriceArgs,
+    OverheadArgs,
     row::{self, Row},
     variant::Variant,
 };
 use crate::{
-    host,
-    results::{Host, Results},
+    machine,
+    results::{Machine, Results},
     verdict,
 };
 
 /// The number of this schema.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// All runs and all rows.
 #[derive(Debug, Serialize)]
-pub(crate) struct Prices {
+pub(crate) struct Report {
     schema: u32,
     /// When the first run began, in UTC, as RFC 3339.
     started: String,
     pub(crate) arguments: Arguments,
-    pub(crate) host: Host,
+    pub(crate) machine: Machine,
     /// In the order in which they were made.
     pub(crate) runs: Vec<Run>,
     /// The plain load first, the control last.
@@ -44,8 +44,9 @@ pub(crate) struct Arguments {
     pub(crate) repeats: u64,
     /// Of each run.
     pub(crate) duration_s: f64,
+    warmup_s: f64,
     connections: u64,
-    /// Most messages in flight on a connection.
+    /// Maximum of messages in flight on a connection.
     pipeline: u64,
     /// As it was given: `64`, `64..4k`, `64,512,4k`.
     size: String,
@@ -64,9 +65,9 @@ pub(crate) struct Run {
     elapsed_s: f64,
     /// Right replies.
     replies: u64,
-    /// Replies a second.
+    /// Replies per second.
     pub(crate) throughput: f64,
-    /// Processor time of the clients' threads for each reply.
+    /// CPU time of the clients' threads per reply.
     pub(crate) client_cpu_us: Option<f64>,
     /// The same of the server's.
     pub(crate) server_cpu_us: Option<f64>,
@@ -74,14 +75,14 @@ pub(crate) struct Run {
     /// what TLS adds: the mean.
     pub(crate) wire_bytes: Option<f64>,
     pub(crate) p99_us: Option<f64>,
-    /// By kind; kinds that did not happen are left out. `no run` is one that
+    /// By kind; kinds that did not happen are left out. `no_run` is one that
     /// could not begin.
     pub(crate) failures: BTreeMap<String, u64>,
 }
 
-impl Prices {
+impl Report {
     pub(crate) fn new(
-        args: &PriceArgs,
+        args: &OverheadArgs,
         started: SystemTime,
         variants: &[Variant],
         runs: Vec<Run>,
@@ -90,20 +91,21 @@ impl Prices {
             .iter()
             .map(|variant| Row::new(variant.name, variant.options, &runs))
             .collect();
-        row::judge(&mut rows);
+        row::compare(&mut rows, &runs);
         Self {
             schema: SCHEMA,
-            started: humantime::format_rfc3339_millis(started).to_string(),
+            started: machine::rfc3339(started),
             arguments: Arguments {
                 repeats: args.repeats,
                 duration_s: args.duration.as_secs_f64(),
+                warmup_s: args.warmup.as_secs_f64(),
                 connections: args.connections,
                 pipeline: args.pipeline as u64,
                 size: args.size.to_string(),
                 seed: args.seed,
                 entropy: args.entropy,
             },
-            host: host::here(),
+            machine: machine::here(),
             runs,
             rows,
         }
@@ -127,12 +129,12 @@ impl Run {
             elapsed_s: results.elapsed_s,
             replies: messages.replies,
             throughput: results.throughput,
-            client_cpu_us: messages.each(1e6 * cpu.own_s),
+            client_cpu_us: messages.each(1e6 * cpu.client_cpu_s),
             server_cpu_us: cpu
-                .server_s
+                .server_cpu_s
                 .and_then(|seconds| messages.each(1e6 * seconds)),
             wire_bytes: messages.each(messages.wire_bytes as f64),
-            p99_us: results.latency.supported(0.99),
+            p99_us: results.latency.percentile("p99"),
             failures: results.failures.clone(),
         }
     }
@@ -149,7 +151,7 @@ impl Run {
             server_cpu_us: None,
             wire_bytes: None,
             p99_us: None,
-            failures: BTreeMap::from([("no run".to_owned(), 1)]),
+            failures: BTreeMap::from([("no_run".to_owned(), 1)]),
         }
     }
 }
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn a_figure_is_of_one_message() {
         let mut results = sample();
-        results.cpu.server_s = Some(5.0);
+        results.cpu.server_cpu_s = Some(5.0);
         let run = Run::of("tls", 1, &results);
         assert_eq!(run.client_cpu_us, Some(10.0));
         assert_eq!(run.server_cpu_us, Some(5.0));

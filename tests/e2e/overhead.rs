@@ -1,4 +1,4 @@
-//! `bench-client price`: what options cost.
+//! `bench-client overhead`: what options cost.
 
 use e2e::run;
 use serde_json::Value;
@@ -7,12 +7,12 @@ use crate::usage::assert_refused;
 
 #[test]
 fn every_option_has_its_row() {
-    let args = "price --repeats 1 -d 100ms -c 2 --json -";
+    let args = "overhead --warmup 0s --repeats 1 -d 100ms -c 2 --json -";
     let args: Vec<&str> = args.split(' ').collect();
     let output = run("bench-client", &args).expect_code(0);
-    let prices: Value =
+    let report: Value =
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error} in {output}"));
-    let rows = prices["rows"].as_array().unwrap();
+    let rows = report["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     let expected = [
         "plain",
@@ -41,9 +41,9 @@ fn every_option_has_its_row() {
         assert_eq!(row["pairs"], 1, "{row}");
         assert_eq!(row["failures"], serde_json::json!({}), "{row}");
         // One pair says nothing.
-        assert_eq!(row["is_beyond_noise"], Value::Null, "{row}");
+        assert_eq!(row["significant"], Value::Null, "{row}");
     }
-    assert_eq!(prices["runs"].as_array().unwrap().len(), rows.len());
+    assert_eq!(report["runs"].as_array().unwrap().len(), rows.len());
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn its_values_are_checked() {
         ("--pipeline=0", "pipeline"),
         ("--size=1GiB", "size"),
     ] {
-        assert_refused("bench-client", &["price", option], named);
+        assert_refused("bench-client", &["overhead", option], named);
     }
 }

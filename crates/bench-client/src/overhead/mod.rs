@@ -1,56 +1,54 @@
-//! `bench-client price`: what each option costs, by the same load with each
+//! `bench-client overhead`: what each option costs, by the same load with each
 //! of them alone.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `variant` | the options, and the load with each of them |
 //! | `row` | what the runs of one variant come to |
-//! | `prices` | all runs and rows: the schema of `--json` |
+//! | `report` | all runs and rows: the schema of `--json` |
 //! | `table` | the same for people |
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, time::Duration, time::SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::{ArgAction, Args};
 use transport::{
+    Stop,
     args::{parse_count, parse_timeout},
     cli,
 };
 
 use crate::{
-    args::{parse_pipeline, parse_share},
-    load::sizes::Sizes,
-    output::json,
-    run::{Nobody, measure},
+    args::{parse_pipeline, parse_share, parse_span},
+    load::{Unwatched, sizes::Sizes},
+    output::{json, text::rate},
+    run::measure,
 };
 
-mod prices;
+mod report;
 mod row;
 mod table;
 mod variant;
 
-use prices::{Prices, Run};
+use report::{Report, Run};
 use table::Table;
 use variant::Variant;
 
 /// Measures what checksums, compression, encryption, heartbeats, buffers and
 /// Nagle's algorithm cost, each alone, against a server in this process
 #[derive(Args, Clone, Debug)]
-pub(crate) struct PriceArgs {
-    /// Runs of each row; at least 4 to tell a price from noise
+pub(crate) struct OverheadArgs {
+    /// Runs of each row; at least 4 to tell a cost from noise
     #[arg(long, value_name = "N", default_value = "5", value_parser = parse_count)]
     repeats: u64,
 
     /// How long each run measures
     #[arg(short, long, value_name = "DUR", default_value = "1s", value_parser = parse_timeout)]
     duration: Duration,
+
+    /// Warm up each run for this long; excluded from every figure
+    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = parse_span)]
+    warmup: Duration,
 
     /// Connections, each with a thread of its own
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
@@ -82,50 +80,52 @@ pub(crate) struct PriceArgs {
     help: Option<bool>,
 }
 
-/// Measures all rows and prints what they come to. SIGINT ends it after the
+/// Measures all rows and prints what they come to. A signal ends it after the
 /// current run, with what there is.
 ///
 /// # Errors
 ///
 /// Bad arguments, a file that cannot be written, failures in any run.
-pub(crate) fn run(args: &PriceArgs) -> Result<()> {
+pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     let variants = variant::all(args)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    cli::stop_on_signals(&stop)?;
+    let stop = Stop::on_signals()?;
+    let path = args.json.as_deref();
     // What cannot be written is better known before the runs.
-    let file = json::create(args.json.as_deref())?;
+    let file = path.filter(|path| !json::is_stdout(path));
+    let file = file.map(json::JsonFile::create).transpose()?;
 
+    stop.be_patient(1);
     let started = SystemTime::now();
     let runs = in_turns(&variants, args.repeats, &stop, |variant, repeat| {
         let run = run_once(variant, repeat);
-        let (name, repeats, throughput) = (run.name, args.repeats, run.throughput);
-        tracing::info!("{repeat} of {repeats}: {name}, {throughput:.0}/s");
+        let (name, repeats, throughput) = (run.name, args.repeats, rate(run.throughput));
+        tracing::info!("{repeat} of {repeats}: {name}, {throughput}/s");
         run
     });
-    let prices = Prices::new(args, started, &variants, runs);
-
-    if let Some(file) = file {
-        json::write(file, &prices)?;
-    }
-    let printed = if json::is_stdout(args.json.as_deref()) {
-        json::print(&prices)
+    stop.be_patient(0);
+    let report = Report::new(args, started, &variants, runs);
+    let printed = if path.is_some_and(json::is_stdout) {
+        json::print(&report)
     } else {
-        cli::print(Table(&prices))
+        cli::print(Table(&report))
     };
-    let failures = prices.failures();
-    if !failures.is_empty() {
-        bail!("runs had failures: {}", failures.join("; "));
+    let mut errors = report.failures();
+    if let Some(Err(error)) = file.map(|file| file.write(&report)) {
+        errors.push(format!("{error:#}"));
+    }
+    if !errors.is_empty() {
+        return Err(anyhow!("runs had failures: {}", errors.join("; ")));
     }
     printed
 }
 
 /// Measures each of `variants` once in each repeat, forwards and backwards by
 /// turns: what drifts meanwhile favours one end as often as the other. Ends
-/// between two runs when `stop` is set.
+/// between two runs after a signal.
 fn in_turns<T>(
     variants: &[T],
     repeats: u64,
-    stop: &AtomicBool,
+    stop: &Stop,
     mut measure: impl FnMut(&T, u64) -> Run,
 ) -> Vec<Run> {
     let turns = (1..=repeats).flat_map(|repeat| {
@@ -136,15 +136,15 @@ fn in_turns<T>(
         turn
     });
     turns
-        .take_while(|_| !stop.load(Ordering::Relaxed))
+        .take_while(|_| stop.asked() == 0)
         .map(|(variant, repeat)| measure(variant, repeat))
         .collect()
 }
 
 fn run_once(variant: &Variant, repeat: u64) -> Run {
     // A run that a signal cuts short is not like the others.
-    let never = AtomicBool::new(false);
-    match measure(&variant.plan, &never, &mut Nobody) {
+    let never = Stop::default();
+    match measure(&variant.plan, &never, &mut Unwatched) {
         Ok(results) => Run::of(variant.name, repeat, &results),
         Err(error) => {
             tracing::warn!("{}: {error:#}", variant.name);
@@ -159,11 +159,14 @@ mod tests {
 
     /// The runs of three rows, the `last` of which is interrupted.
     fn turns(repeats: u64, last: usize) -> Vec<(&'static str, u64)> {
-        let stop = AtomicBool::new(false);
+        let stop = Stop::default();
+        stop.be_patient(1);
         let mut count = 0;
         let runs = in_turns(&["a", "b", "c"], repeats, &stop, |name, repeat| {
             count += 1;
-            stop.store(count == last, Ordering::Relaxed);
+            if count == last {
+                stop.ask();
+            }
             Run::failed(name, repeat)
         });
         runs.iter().map(|run| (run.name, run.repeat)).collect()
