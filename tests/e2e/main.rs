@@ -22,6 +22,7 @@ mod encryption;
 mod ending;
 #[cfg(target_os = "linux")]
 mod exhaustion;
+mod exports;
 #[cfg(target_os = "linux")]
 mod footprint;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,8 @@
 //! `bench-client`: whether its figures are right.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
-use e2e::{Behaviour, Liar, Output, Process, Server, program, run};
+use e2e::{Behaviour, Liar, Output, Process, Server, program};
 use serde_json::Value;
 
 use crate::usage::assert_refused;
@@ -194,40 +194,6 @@ fn a_failure_outweighs_a_missed_expectation() {
     let args = "-c 1 -n 20 --expect errors=0";
     let measured = measure(&liar.host(), args, 1);
     assert_eq!(measured.at("/expectations/0/met"), false);
-}
-
-#[test]
-fn files_are_written_beside_the_summary() {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let names = ["results.json", "latencies.hdr", "report.html"];
-    let paths = names.map(|name| directory.join(name).to_str().unwrap().to_owned());
-    for path in &paths {
-        // From the last time.
-        let _ = fs::remove_file(path);
-    }
-    let server = Server::start(&[]);
-    let [json, hdr, report] = &paths;
-    let files = ["--json", json, "--hdr", hdr, "--report", report];
-    let args = ["-h", &server.host(), "-n", "10", "--no-noise-floor"];
-    let output = run("bench-client", &[&args[..], &files].concat()).expect_code(0);
-    assert!(output.stdout.contains("throughput"), "{output}");
-    let results: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
-    assert_eq!(results["messages"]["replies"], 10);
-    for path in [hdr, report] {
-        assert_ne!(fs::metadata(path).unwrap().len(), 0, "{path}");
-    }
-}
-
-#[test]
-fn a_file_that_cannot_be_written_is_a_failure() {
-    let server = Server::start(&[]);
-    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-directory/file.html");
-    for option in ["--json", "--hdr", "--report"] {
-        let args = ["-h", &server.host(), "-n", "1", option, path];
-        let _ = run("bench-client", &args)
-            .expect_code(1)
-            .expect_stderr(path);
-    }
 }
 
 #[test]
