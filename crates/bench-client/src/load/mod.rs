@@ -50,6 +50,8 @@ pub(crate) use connection::wake_up_on_time;
 use connection::{Connection, Traffic};
 pub(crate) use failure::{Failure, Failures};
 use gate::Gate;
+#[cfg(test)]
+pub(crate) use outcome::CpuTime;
 pub(crate) use outcome::{Outcome, Unwatched, Watch};
 pub(crate) use recorder::Measured;
 use recorder::Shard;
