@@ -26,7 +26,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow};
 use transport::{Stop, Stream};
 
 mod clock;
@@ -85,11 +85,16 @@ pub(crate) fn run(plan: &Plan, stop: &Stop, watch: &mut dyn Watch) -> Result<Out
     for index in 0..plan.load.connections {
         // Not scoped: one that waits for a name or a server when the run is
         // over is left behind.
-        let (shared, reports) = (Arc::clone(&shared), reports.clone());
+        let shared = Arc::clone(&shared);
+        let reports = Reports {
+            to_conductor: reports.clone(),
+            index,
+            is_open: false,
+        };
         let spawned = thread::Builder::new()
             .name("connection".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || drive(index, &shared, &reports));
+            .spawn(move || drive(index, &shared, reports));
         if spawned.is_err() {
             conductor.lacks_thread();
         }
@@ -182,10 +187,22 @@ struct Done {
     slots: Option<Slots>,
 }
 
+impl Done {
+    /// One that sent nothing, and will not.
+    fn nothing(index: u64) -> Self {
+        Self {
+            index,
+            tally: Tally::default(),
+            traffic: Traffic::default(),
+            last_ns: 0,
+            left: 0,
+            slots: None,
+        }
+    }
+}
+
 /// One connection's thread.
-fn drive(index: u64, shared: &Shared, reports: &Sender<Report>) {
-    // The other end is gone only once the run is over.
-    let report = |report| drop(reports.send(report));
+fn drive(index: u64, shared: &Shared, mut reports: Reports) {
     let load = &shared.plan.load;
     if !load.ramp.is_zero() && !shared.gate.wait_for_ramp(load.opening(index)) {
         return;
@@ -197,7 +214,7 @@ fn drive(index: u64, shared: &Shared, reports: &Sender<Report>) {
     }
     let stream = match dialled {
         Ok(stream) => stream,
-        Err(error) => return report(Report::Opened(Err(error))),
+        Err(error) => return reports.opened(Err(error)),
     };
     let link = Arc::new(Link {
         stream,
@@ -206,23 +223,53 @@ fn drive(index: u64, shared: &Shared, reports: &Sender<Report>) {
         in_flight: Gauge::default(),
         failures: Gauge::default(),
     });
-    report(Report::Opened(Ok(Arc::clone(&link))));
+    reports.opened(Ok(Arc::clone(&link)));
     if let Some(clock) = shared.gate.wait() {
-        report(Report::Done(Box::new(converse(
-            index, clock, &link, shared,
-        ))));
+        reports.done(converse(index, clock, &link, shared));
+    }
+}
+
+/// What a connection's thread has to say, and says even if it panics: the
+/// conductor would wait for it.
+struct Reports {
+    to_conductor: Sender<Report>,
+    index: u64,
+    is_open: bool,
+}
+
+impl Reports {
+    fn opened(&mut self, opened: Result<Arc<Link>>) {
+        self.is_open = opened.is_ok();
+        self.send(Report::Opened(opened));
+    }
+
+    fn done(&self, done: Done) {
+        self.send(Report::Done(Box::new(done)));
+    }
+
+    fn send(&self, report: Report) {
+        // The other end is gone only once the run is over.
+        let _ = self.to_conductor.send(report);
+    }
+}
+
+impl Drop for Reports {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        if self.is_open {
+            let mut done = Done::nothing(self.index);
+            done.tally.failures.add(Failure::IoError);
+            self.done(done);
+        } else {
+            self.opened(Err(anyhow!("the connection's thread panicked")));
+        }
     }
 }
 
 fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
-    let mut done = Done {
-        index,
-        tally: Tally::default(),
-        traffic: Traffic::default(),
-        last_ns: clock.now_ns(),
-        left: shared.plan.load.share(index),
-        slots: None,
-    };
+    let mut done = Done::nothing(index);
     let Ok(mut connection) = Connection::new(shared, index, clock, link) else {
         done.tally.failures.add(Failure::IoError);
         return done;
