@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::{
     output::{
         latencies,
-        text::{Bytes, Latency, plural, rate, three_digits, wrap},
+        text::{Bytes, Latency, plural, rate, wrap},
     },
     results::{Arguments, NoiseFloor, Results},
     verdict,
@@ -125,8 +125,7 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
 
 fn write_noise_floor(f: &mut Formatter<'_>, floor: &NoiseFloor) -> fmt::Result {
     let figures = |name: &str, p50: f64, p99: f64| {
-        let (p50, p99) = (three_digits(p50), three_digits(p99));
-        format!("{name} p50 {p50}, p99 {p99} µs")
+        format!("{name} p50 {}, p99 {}", Latency(p50), Latency(p99))
     };
     let NoiseFloor {
         timer_overshoot_p50_us: timer_p50,
@@ -161,7 +160,7 @@ impl Display for Cpus<'_> {
         let (percent, cpus) = (100.0 * cpu.client_utilization, self.0.machine.cpus);
         write!(f, "{percent:.0} % of {}", plural(cpus, "CPU"))?;
         if let Some(share) = cpu.machine_utilization {
-            write!(f, " (machine {:.0} %)", 100.0 * share)?;
+            write!(f, ", machine {:.0} %", 100.0 * share)?;
         }
         Ok(())
     }
@@ -264,9 +263,9 @@ mod tests {
                 "throughput   100000 messages/s, 1.20 MB/s of payload each way",
                 "framed size  16 bytes, 1.33x the payload",
                 "system calls 1.00 writes and 1.00 reads per message",
-                "noise floor  timer overshoot p50 55.0, p99 70.0 µs",
-                "             thread wake-up p50 5.00, p99 12.0 µs",
-                "cpu          10.0 µs per message, 12 % of 8 CPUs (machine 30 %)",
+                "noise floor  timer overshoot p50 55.0 µs, p99 70.0 µs",
+                "             thread wake-up p50 5.00 µs, p99 12.0 µs",
+                "cpu          10.0 µs per message, 12 % of 8 CPUs, machine 30 %",
                 "latency                samples by latency",
                 "  min        20.0 µs   ≤ 40.0 µs #############################    500000  50.0 %",
                 "  mean       40.0 µs   ≤ 60.0 µs ########################         400000  40.0 %",
@@ -287,7 +286,7 @@ mod tests {
         let text = show(&open(), 24);
         for line in [
             "open loop, target rate 100000/s over 4 connections, up to 1 in flight on each",
-            "cpu          10.0 µs per message (server 4.25 µs), 12 % of 8 CPUs (machine 30 %)",
+            "cpu          10.0 µs per message (server 4.25 µs), 12 % of 8 CPUs, machine 30 %",
             "latency    corrected uncorrected   samples by corrected latency",
             "  p50        61.5 µs     40.0 µs   ≤  150 µs #####                         99000",
             "  max        1.23 ms      900 µs",

@@ -6,7 +6,7 @@ use std::fmt;
 pub(crate) const COLUMNS: usize = 80;
 
 /// A latency in microseconds, shown with three digits and the unit that suits
-/// it: `7.31 ms`.
+/// it: `7.31 ms`. The alternate form has no zeros at the end: `7 ms`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency(pub(crate) f64);
 
@@ -14,12 +14,17 @@ impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What rounds to 1000 µs is shown as 1.00 ms.
         let (value, unit) = match self.0 {
-            us if us < 0.9995 => (us * 1e3, "ns"),
+            us if us > 0.0 && us < 0.9995 => (us * 1e3, "ns"),
             us if us < 999.5 => (us, "µs"),
             us if us < 999_500.0 => (us / 1e3, "ms"),
             us => (us / 1e6, "s"),
         };
-        f.pad(&format!("{} {unit}", three_digits(value)))
+        let value = if f.alternate() {
+            rate(value)
+        } else {
+            three_digits(value)
+        };
+        f.pad(&format!("{value} {unit}"))
     }
 }
 
@@ -41,6 +46,9 @@ impl fmt::Display for Bytes {
 
 /// Shows `value` with three digits, or all before the point if those are more.
 pub(crate) fn three_digits(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
     let decimals = match value.abs() {
         size if size < 9.995 => 2,
         size if size < 99.95 => 1,
@@ -52,6 +60,9 @@ pub(crate) fn three_digits(value: f64) -> String {
 /// Shows a rate per second with three digits, or all before the point if those
 /// are more, and without zeros at the end: `88351`, `12.5`, `0.49`.
 pub(crate) fn rate(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
     let decimals = match value.abs() {
         size if size >= 99.95 => 0,
         size if size >= 9.995 => 1,
@@ -103,7 +114,7 @@ mod tests {
     #[test]
     fn latencies_have_three_digits_and_a_unit() {
         for (us, shown) in [
-            (0.0, "0.00 ns"),
+            (0.0, "0.00 µs"),
             (0.0312, "31.2 ns"),
             (0.9996, "1.00 µs"),
             (7.0, "7.00 µs"),
@@ -119,6 +130,8 @@ mod tests {
             assert_eq!(Latency(us).to_string(), shown);
         }
         assert_eq!(format!("{:>9}", Latency(7310.0)), "  7.31 ms");
+        assert_eq!(format!("{:#}", Latency(7000.0)), "7 ms");
+        assert_eq!(format!("{:#}", Latency(0.0)), "0 µs");
     }
 
     #[test]

@@ -1,16 +1,8 @@
 //! One axis of a plot: where a value lies on it, and where its ticks are.
-//!
-//! The plotting crate draws axes but does not choose their ends and ticks: its
-//! own have no percentiles, and panic on a range that is not a number.
 
 use std::ops::Range;
 
-use plotters::coord::{
-    ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
-    types::RangedCoordf64,
-};
-
-use super::quantity;
+use crate::output::text::{Latency, rate};
 
 /// Values from here up to there are drawn; what lies beyond is drawn there.
 /// A nanosecond is 1e-3 µs; the upper one keeps sums of steps finite.
@@ -56,17 +48,12 @@ impl Axis {
         let max = drawable(latencies.clone().fold(0.0, f64::max));
         let min = latencies.fold(max, f64::min).max(SMALLEST);
         if max / min <= LINEAR_UP_TO {
-            return Self::above(max, 0.0, quantity::micros_tick);
+            return Self::above(max, 0.0, latency_label);
         }
         let (ends, ticks) = decades_around(min, max);
         Self {
             is_logarithmic: true,
-            ..Self::new(
-                |us| us.max(SMALLEST).log10(),
-                ends,
-                ticks,
-                quantity::micros_tick,
-            )
+            ..Self::new(|us| us.max(SMALLEST).log10(), ends, ticks, latency_label)
         }
     }
 
@@ -112,12 +99,16 @@ impl Axis {
         axis
     }
 
+    pub(super) fn ticks(&self) -> impl Iterator<Item = f64> {
+        self.ticks.iter().copied()
+    }
+
     pub(super) fn labels(&self) -> impl Iterator<Item = String> {
         self.ticks.iter().map(|&value| (self.label)(value))
     }
 
     /// Where a value lies, in 0..=1.
-    fn place(&self, value: f64) -> f64 {
+    pub(super) fn place(&self, value: f64) -> f64 {
         self.length(value).clamp(0.0, 1.0)
     }
 
@@ -125,33 +116,6 @@ impl Axis {
         let from = (self.scale)(self.ends.start);
         let to = (self.scale)(self.ends.end);
         ((self.scale)(value) - from) / (to - from)
-    }
-}
-
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        RangedCoordf64::from(0.0..1.0).map(&self.place(*value), limit)
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() {
-            Vec::new()
-        } else {
-            self.ticks.clone()
-        }
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.ends.clone()
-    }
-}
-
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        (self.label)(*value)
     }
 }
 
@@ -200,11 +164,19 @@ fn decades_around(min: f64, max: f64) -> (Range<f64>, Vec<f64>) {
     (from..to, decades.into_iter().step_by(every).collect())
 }
 
+fn latency_label(us: f64) -> String {
+    format!("{:#}", Latency(us))
+}
+
+pub(super) fn seconds_label(s: f64) -> String {
+    format!("{} s", rate(s))
+}
+
 /// 0.999 is `99.9 %`.
 fn quantile_label(quantile: f64) -> String {
     let percent = format!("{:.12}", quantile * 100.0);
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
-    format!("{percent}\u{202f}%")
+    format!("{percent} %")
 }
 
 #[cfg(test)]
@@ -212,22 +184,20 @@ mod tests {
     use super::*;
 
     fn labels(axis: &Axis) -> Vec<String> {
-        axis.labels()
-            .map(|label| label.replace('\u{202f}', " "))
-            .collect()
+        axis.labels().collect()
     }
 
     #[test]
     fn an_even_axis_has_round_ticks() {
-        let axis = Axis::above(87.0, 0.0, quantity::micros_tick);
+        let axis = Axis::above(87.0, 0.0, latency_label);
         assert_eq!(
             labels(&axis),
             ["0 µs", "20 µs", "40 µs", "60 µs", "80 µs", "100 µs"]
         );
-        let axis = Axis::up_to(3.5, 0.0, quantity::seconds_tick);
+        let axis = Axis::up_to(3.5, 0.0, seconds_label);
         assert_eq!(labels(&axis), ["0 s", "1 s", "2 s", "3 s"]);
         assert!((axis.place(3.5) - 1.0).abs() < 1e-9);
-        assert_eq!(labels(&Axis::up_to(1.0, 1.0, quantity::tick)), ["0", "1"]);
+        assert_eq!(labels(&Axis::up_to(1.0, 1.0, rate)), ["0", "1"]);
     }
 
     #[test]
@@ -263,8 +233,8 @@ mod tests {
             for min in values.into_iter().filter(|&min| min <= max) {
                 for axis in [
                     Axis::latency([min, max].into_iter()),
-                    Axis::above(max, 0.0, quantity::tick),
-                    Axis::up_to(max, 1.0, quantity::tick),
+                    Axis::above(max, 0.0, rate),
+                    Axis::up_to(max, 1.0, rate),
                 ] {
                     assert!((1..=MOST_TICKS).contains(&axis.ticks.len()), "{min} {max}");
                     for place in axis.ticks.iter().map(|&tick| axis.place(tick)) {

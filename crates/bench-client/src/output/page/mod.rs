@@ -1,23 +1,18 @@
 //! The page of `--report`: one run, to be read without anything else.
 
 mod axis;
-mod canvas;
 mod plot;
-mod quantity;
-mod tables;
+mod svg;
 
 use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Result;
 
-use self::{canvas::Stroke, plot::Figure, tables::Table};
-use super::{Export, file::OutputFile};
-use crate::{
-    results::{Arguments, Results, Verdict},
-    verdict,
-};
+use self::plot::Figure;
+use super::{Export, file::OutputFile, summary::Summary};
+use crate::results::Results;
 
-pub(super) const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// The file that the page goes to.
 pub(crate) struct PageFile(OutputFile);
@@ -37,129 +32,52 @@ impl Export for PageFile {
     }
 }
 
-/// Writes the page as a whole HTML document.
-///
-/// # Errors
-///
-/// When the plots cannot be drawn; see [`plot::figures`].
-fn page(results: &Results) -> Result<String> {
-    let host = escape(&results.target.address);
-    let what = escape(&describe(&results.arguments));
+/// The page as a whole HTML document: the summary, the plots, and all results
+/// folded away.
+fn page(results: &Results) -> serde_json::Result<String> {
+    let target = escape(&results.target.address);
     let started = escape(&results.started);
+    let class = if results.verdict.valid {
+        ""
+    } else {
+        " suspect"
+    };
+    let summary = escape(&Summary(results).to_string());
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{host}: bench-client</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n<h1>{host}</h1>\n<p>{what}</p>\n\
-         <p class=\"muted\">Started {started}</p>\n"
+         <title>{target}: bench-client</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n<h1>{target}</h1>\n<p class=\"muted\">{started}</p>\n\
+         <pre class=\"summary{class}\">{summary}</pre>\n<div class=\"plots\">\n"
     );
-    write_verdict(&mut page, &results.verdict)?;
-
-    page.push_str("<div class=\"cards\">\n");
-    for table in tables::tables(results) {
-        write_table(&mut page, &table)?;
+    for figure in plot::figures(results) {
+        write_figure(&mut page, &figure);
     }
-    page.push_str("</div>\n<div class=\"plots\">\n");
-    for figure in plot::figures(results)? {
-        write_figure(&mut page, &figure)?;
-    }
-    page.push_str("</div>\n</main>\n</body>\n</html>\n");
+    let json = escape(&serde_json::to_string_pretty(results)?);
+    let _ = write!(
+        page,
+        "</div>\n<details>\n<summary>All results</summary>\n<pre>{json}</pre>\n</details>\n\
+         </main>\n</body>\n</html>\n"
+    );
     Ok(page)
 }
 
-fn describe(arguments: &Arguments) -> String {
-    let Arguments {
-        wire, size, rate, ..
-    } = arguments;
-    let connections = match arguments.connections {
-        1 => "1 connection".to_owned(),
-        more => format!("{} connections", quantity::count(more)),
-    };
-    let pipeline = quantity::count(arguments.pipeline);
-    let pace = match *rate {
-        Some(rate) => format!("open loop of {} messages/s", quantity::exact(rate)),
-        None => "closed loop".to_owned(),
-    };
-    let server = if arguments.with_server {
-        ", server in the same process"
-    } else {
-        ""
-    };
-    format!(
-        "{wire}, {size} bytes per message, {connections} with up to {pipeline} in flight on each, \
-         {pace}{server}"
-    )
-}
-
-fn write_verdict(page: &mut String, verdict: &Verdict) -> Result<()> {
-    let (class, meaning) = if verdict.valid {
-        ("verdict", "no figure is in doubt.")
-    } else {
-        ("verdict suspect", "a figure may be wrong.")
-    };
-    let outcome = verdict::outcome(verdict);
-    write!(
-        page,
-        "<section class=\"{class}\"><strong>{outcome}</strong>: {meaning}"
-    )?;
-    for (title, lines) in [("Reasons", &verdict.reasons), ("Notes", &verdict.notes)] {
-        if !lines.is_empty() {
-            write!(page, "\n<h2>{title}</h2>\n<ul>\n")?;
-            for line in lines {
-                writeln!(page, "<li>{}</li>", escape(line))?;
-            }
-            page.push_str("</ul>\n");
-        }
-    }
-    page.push_str("</section>\n");
-    Ok(())
-}
-
-fn write_table(page: &mut String, table: &Table) -> Result<()> {
-    let class = if table.head.is_empty() {
-        " class=\"list\""
-    } else {
-        ""
-    };
-    let title = escape(table.title);
-    writeln!(page, "<section>\n<h2>{title}</h2>\n<table{class}>")?;
-    if !table.head.is_empty() {
-        page.push_str("<tr><th></th>");
-        for name in &table.head {
-            write!(page, "<th scope=\"col\">{}</th>", escape(name))?;
-        }
-        page.push_str("</tr>\n");
-    }
-    for (name, cells) in &table.rows {
-        write!(page, "<tr><th scope=\"row\">{}</th>", escape(name))?;
-        for cell in cells {
-            write!(page, "<td>{}</td>", escape(cell))?;
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</table>\n</section>\n");
-    Ok(())
-}
-
-fn write_figure(page: &mut String, figure: &Figure) -> Result<()> {
+fn write_figure(page: &mut String, figure: &Figure) {
     let title = &figure.title;
-    write!(page, "<figure>\n<figcaption>\n<h2>{title}</h2>\n")?;
+    // Writing to a string does not fail.
+    let _ = write!(page, "<figure>\n<figcaption>\n<h2>{title}</h2>\n");
     let Some(svg) = &figure.svg else {
         page.push_str("</figcaption>\n<p class=\"muted\">Nothing to draw.</p>\n</figure>\n");
-        return Ok(());
+        return;
     };
     for (stroke, name) in figure.legend {
-        let class = match stroke {
-            Stroke::Solid => "key",
-            Stroke::Dashed => "key dashed",
-        };
-        writeln!(page, "<span class=\"{class}\">{name}</span>")?;
+        let class = stroke.class();
+        let _ = writeln!(page, "<span class=\"key {class}\">{name}</span>");
     }
     if figure.has_warmup {
         page.push_str("<span class=\"key warmup\">warm-up</span>\n");
     }
-    write!(page, "</figcaption>\n{svg}</figure>\n")?;
-    Ok(())
+    let _ = write!(page, "</figcaption>\n{svg}</figure>\n");
 }
 
 /// Makes text from a user or a peer safe in an element.
@@ -210,7 +128,7 @@ mod tests {
         });
         let page = page(&results).unwrap();
         assert!(!page.contains("<script"));
-        assert!(page.matches("&lt;script&gt;").count() >= 12);
+        assert!(page.matches("&lt;script&gt;").count() >= 10);
     }
 
     #[test]
@@ -223,56 +141,43 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_of_the_run_are_there() {
-        let body = body(&sample());
+    fn the_summary_and_all_results_are_there() {
+        let mut results = sample();
+        results.verdict = crate::verdict::verdict(&results);
+        let body = body(&results);
         for text in [
-            "VALID",
-            "100\u{202f}000/s",
+            "VALID with notes",
+            "100000 messages/s",
             "closed loop",
-            "150\u{202f}µs",
-            "99.99\u{202f}%",
+            "150 µs",
+            "99.99 %",
             "A Processor",
-            ">seed<",
+            "&quot;seed&quot;: 1",
         ] {
             assert!(body.contains(text), "{text}");
         }
-        assert!(!body.contains("SUSPECT"));
+        assert!(!body.contains("SUSPECT") && !body.contains("class=\"summary suspect\""));
     }
 
     #[test]
     fn uncorrected_latencies_are_shown_when_there_are_some() {
         let mut results = sample();
-        assert!(!body(&results).contains("uncorrected"));
+        assert!(!body(&results).contains("uncorrected, from"));
         results.arguments.rate = Some(20_000.0);
         results.latency_uncorrected = Some(results.latency.clone());
         let body = body(&results);
-        assert!(body.contains("<th scope=\"col\">uncorrected</th>"));
-        assert!(body.contains("<span class=\"key dashed\">uncorrected"));
-        assert!(body.contains("open loop of 20\u{202f}000 messages/s"));
+        assert!(body.contains("<span class=\"key dashed\">uncorrected, from the send"));
+        assert!(body.contains("open loop, target rate 20000/s"));
     }
 
     #[test]
     fn a_suspect_run_says_why() {
         let mut results = sample();
-        results.verdict.valid = false;
-        results.verdict.reasons = vec!["the client used 98 % of a processor".to_owned()];
-        results.failures.insert("reset".to_owned(), 12_345);
-        results.expectations.push(Expectation {
-            text: "p99 < 1ms".to_owned(),
-            measured: Some(2.5),
-            met: false,
-            samples_needed: None,
-        });
+        results.arguments.verify = false;
+        results.verdict = crate::verdict::verdict(&results);
         let body = body(&results);
-        for text in [
-            "SUSPECT",
-            "<li>the client used 98 % of a processor</li>",
-            "12\u{202f}345",
-            "p99 &lt; 1ms",
-            "missed",
-        ] {
-            assert!(body.contains(text), "{text}");
-        }
+        assert!(body.contains("<pre class=\"summary suspect\">"));
+        assert!(body.contains("SUSPECT\n  - replies were not verified"));
     }
 
     #[test]

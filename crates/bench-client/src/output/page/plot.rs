@@ -1,13 +1,13 @@
-//! The plots of the page: what each shows. `canvas` draws them.
-
-use anyhow::Result;
+//! The plots of the page: what each shows. `svg` draws them.
 
 use super::{
-    axis::Axis,
-    canvas::{Canvas, Line, Stroke},
-    quantity,
+    axis::{Axis, seconds_label},
+    svg::{Line, Plot, Stroke},
 };
-use crate::results::{Distribution, Results, Second};
+use crate::{
+    output::text::rate,
+    results::{Distribution, Results, Second},
+};
 
 /// A line or a row of bars has no more points than can be told apart.
 const MOST_POINTS: usize = 500;
@@ -23,20 +23,16 @@ pub(super) struct Figure {
 }
 
 /// Draws all plots of a run.
-///
-/// # Errors
-///
-/// When the plotting crate fails, which it does only on writing to a file.
-pub(super) fn figures(results: &Results) -> Result<[Figure; 4]> {
-    Ok([
-        latency_by_percentile(results)?,
-        latency_over_time(&results.series)?,
-        throughput_over_time(&results.series)?,
-        replies_by_connection(&results.connections.replies)?,
-    ])
+pub(super) fn figures(results: &Results) -> [Figure; 4] {
+    [
+        latency_by_percentile(results),
+        latency_over_time(&results.series),
+        throughput_over_time(&results.series),
+        replies_by_connection(&results.connections.replies),
+    ]
 }
 
-fn latency_by_percentile(results: &Results) -> Result<Figure> {
+fn latency_by_percentile(results: &Results) -> Figure {
     let corrected = &results.latency;
     let mut samples = corrected.count;
     let mut lines = vec![by_quantile(corrected, Stroke::Solid)];
@@ -49,20 +45,20 @@ fn latency_by_percentile(results: &Results) -> Result<Figure> {
             (Stroke::Dashed, "uncorrected, from the send"),
         ];
     }
-    let canvas = Canvas {
+    let plot = Plot {
         x: Axis::quantiles(samples),
         y: latency_axis(&lines),
         lines,
         bars: Vec::new(),
         warmup_to: None,
     };
-    figure("Latency by percentile", legend, canvas)
+    figure("Latency by percentile", legend, &plot)
 }
 
-fn latency_over_time(series: &[Second]) -> Result<Figure> {
+fn latency_over_time(series: &[Second]) -> Figure {
     let mut lines = by_time(series, Stroke::Dashed, |second| second.p50_us);
     lines.extend(by_time(series, Stroke::Solid, |second| second.p99_us));
-    let canvas = Canvas {
+    let plot = Plot {
         x: time_axis(series),
         y: latency_axis(&lines),
         lines,
@@ -70,56 +66,52 @@ fn latency_over_time(series: &[Second]) -> Result<Figure> {
         warmup_to: warmup_to(series),
     };
     let legend = &[(Stroke::Solid, "p99"), (Stroke::Dashed, "p50")];
-    figure("Latency over time", legend, canvas)
+    figure("Latency over time", legend, &plot)
 }
 
-fn throughput_over_time(series: &[Second]) -> Result<Figure> {
+fn throughput_over_time(series: &[Second]) -> Figure {
     let throughputs = series.iter().map(|second| second.throughput);
-    let canvas = Canvas {
+    let plot = Plot {
         x: time_axis(series),
-        y: Axis::above(throughputs.fold(0.0, f64::max), 0.0, quantity::tick),
+        y: Axis::above(throughputs.fold(0.0, f64::max), 0.0, rate),
         lines: by_time(series, Stroke::Solid, |second| Some(second.throughput)),
         bars: Vec::new(),
         warmup_to: warmup_to(series),
     };
-    figure("Throughput over time, replies per second", &[], canvas)
+    figure("Throughput over time, replies per second", &[], &plot)
 }
 
-fn replies_by_connection(replies: &[u64]) -> Result<Figure> {
+fn replies_by_connection(replies: &[u64]) -> Figure {
     let mut sorted: Vec<f64> = replies.iter().map(|&replies| replies as f64).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     // Evenly spread from the first to the last, when not all can be told apart.
     let bars = sorted.len().min(MOST_POINTS);
     let last = sorted.len().saturating_sub(1);
     let rank = |bar: usize| bar * last / bars.saturating_sub(1).max(1);
-    let canvas = Canvas {
-        x: Axis::up_to(sorted.len() as f64, 1.0, quantity::tick),
-        y: Axis::above(sorted.last().copied().unwrap_or(0.0), 1.0, quantity::tick),
+    let plot = Plot {
+        x: Axis::up_to(sorted.len() as f64, 1.0, rate),
+        y: Axis::above(sorted.last().copied().unwrap_or(0.0), 1.0, rate),
         lines: Vec::new(),
         bars: (0..bars)
             .filter_map(|bar| sorted.get(rank(bar)).copied())
             .collect(),
         warmup_to: None,
     };
-    figure("Replies by connection, fewest first", &[], canvas)
+    figure("Replies by connection, fewest first", &[], &plot)
 }
 
-fn figure(
-    title: &str,
-    legend: &'static [(Stroke, &'static str)],
-    canvas: Canvas,
-) -> Result<Figure> {
-    let title = if canvas.y.is_logarithmic {
+fn figure(title: &str, legend: &'static [(Stroke, &'static str)], plot: &Plot) -> Figure {
+    let title = if plot.y.is_logarithmic {
         format!("{title}, logarithmic")
     } else {
         title.to_owned()
     };
-    Ok(Figure {
+    Figure {
         legend,
-        has_warmup: canvas.warmup_to.is_some(),
-        svg: canvas.draw(&title)?,
+        has_warmup: plot.warmup_to.is_some(),
+        svg: plot.draw(&title),
         title,
-    })
+    }
 }
 
 fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Line {
@@ -175,7 +167,7 @@ fn latency_axis(lines: &[Line]) -> Axis {
 
 fn time_axis(series: &[Second]) -> Axis {
     let ends = series.iter().map(|second| second.elapsed_s);
-    Axis::up_to(ends.fold(0.0, f64::max), 0.0, quantity::seconds_tick)
+    Axis::up_to(ends.fold(0.0, f64::max), 0.0, seconds_label)
 }
 
 fn warmup_to(series: &[Second]) -> Option<f64> {
@@ -223,9 +215,9 @@ mod tests {
     #[test]
     fn the_warmup_is_shaded() {
         let mut results = sample();
-        assert!(figures(&results).unwrap().iter().all(|f| !f.has_warmup));
+        assert!(figures(&results).iter().all(|f| !f.has_warmup));
         results.series[1].warmup = true;
-        let figures = figures(&results).unwrap();
+        let figures = figures(&results);
         let shaded: Vec<_> = figures.iter().map(|figure| figure.has_warmup).collect();
         assert_eq!(shaded, [false, true, true, false]);
     }
@@ -234,11 +226,11 @@ mod tests {
     fn there_is_a_plot_for_one_and_for_many_connections() {
         for connections in [1_u64, 2, 300, 5_000] {
             let replies: Vec<u64> = (0..connections).collect();
-            let svg = replies_by_connection(&replies).unwrap().svg.unwrap();
+            let svg = replies_by_connection(&replies).svg.unwrap();
             assert!(svg.len() < 60_000, "{connections}: {} bytes", svg.len());
         }
-        assert!(replies_by_connection(&[]).unwrap().svg.is_none());
-        assert!(replies_by_connection(&[0, 0]).unwrap().svg.is_some());
-        assert!(replies_by_connection(&[u64::MAX]).unwrap().svg.is_some());
+        assert!(replies_by_connection(&[]).svg.is_none());
+        assert!(replies_by_connection(&[0, 0]).svg.is_some());
+        assert!(replies_by_connection(&[u64::MAX]).svg.is_some());
     }
 }
