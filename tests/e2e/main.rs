@@ -49,6 +49,7 @@ mod memory;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod neighbours;
+mod nonblocking;
 mod outlets;
 mod overhead;
 mod peers;

@@ -15,6 +15,8 @@ use signal_hook::{
     flag,
 };
 
+use crate::stdio::Patient;
+
 /// Exit code for bad usage.
 const USAGE: u8 = 2;
 
@@ -113,7 +115,7 @@ pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
 /// [`StdoutClosed`] when nobody reads any more, which [`exit_code`] does not
 /// count as a failure; else what stdout says.
 pub fn print(line: impl fmt::Display) -> Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = Patient(io::stdout().lock());
     match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
         other => other.context("cannot write to stdout"),

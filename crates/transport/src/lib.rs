@@ -11,6 +11,7 @@ pub mod log;
 mod poll;
 mod socket;
 mod stop;
+pub mod stdio;
 mod stream;
 #[cfg_attr(not(feature = "tls"), path = "tls/none.rs")]
 mod tls;

@@ -1,0 +1,156 @@
+//! Standard streams that are waited for.
+//!
+//! Whether a stream blocks belongs to the open file description, which a
+//! program shares with its parent and others: one of them that reads or writes
+//! without blocking makes this program's stream non-blocking, too. std hands
+//! the error on then (`EAGAIN`), and its `write_all` does not say how much was
+//! written before it.
+
+use std::io::{self, Read, Write};
+
+/// A stream that is read and written as if it blocked: where it would block, it
+/// is waited for, however long that takes.
+///
+/// The stream itself stays as it is: clearing the flag would change it for all
+/// who share it.
+#[derive(Debug)]
+pub struct Patient<S>(pub S);
+
+impl<S: Read + Descriptor> Read for Patient<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.retry(For::Input, |stream| stream.read(buf))
+    }
+}
+
+impl<S: Write + Descriptor> Write for Patient<S> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.retry(For::Room, |stream| stream.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.retry(For::Room, S::flush)
+    }
+}
+
+impl<S: Descriptor> Patient<S> {
+    fn retry<T>(
+        &mut self,
+        what: For,
+        mut attempt: impl FnMut(&mut S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match attempt(&mut self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait(&self.0, what)?;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// What a stream is waited for.
+#[derive(Clone, Copy)]
+enum For {
+    Input,
+    Room,
+}
+
+#[cfg(unix)]
+pub use std::os::fd::AsFd as Descriptor;
+
+#[cfg(unix)]
+fn wait(stream: &impl Descriptor, what: For) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    let events = match what {
+        For::Input => PollFlags::IN,
+        For::Room => PollFlags::OUT,
+    };
+    match poll(&mut [PollFd::new(stream, events)], None) {
+        // An error or the end is found by trying again.
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Elsewhere there is nothing to wait for a stream with.
+#[cfg(not(unix))]
+pub trait Descriptor {}
+
+#[cfg(not(unix))]
+impl<S> Descriptor for S {}
+
+#[cfg(not(unix))]
+fn wait(_: &impl Descriptor, _: For) -> io::Result<()> {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{
+        io::{LineWriter, PipeReader, PipeWriter, pipe},
+        thread,
+    };
+
+    use rustix::io::ioctl_fionbio;
+
+    use super::*;
+
+    /// As std's stdout is one: lines go at once, the rest is collected.
+    struct Lines(LineWriter<PipeWriter>);
+
+    impl Descriptor for Lines {
+        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            self.0.get_ref().as_fd()
+        }
+    }
+
+    impl Write for Lines {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.0.write(buf)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    fn non_blocking() -> (PipeReader, PipeWriter) {
+        let (reader, writer) = pipe().unwrap();
+        ioctl_fionbio(&reader, true).unwrap();
+        ioctl_fionbio(&writer, true).unwrap();
+        (reader, writer)
+    }
+
+    #[test]
+    fn nothing_is_lost_by_a_full_pipe_or_an_empty_one() {
+        let (reader, writer) = non_blocking();
+        // More than a pipe holds, in lines of every length up to a page's.
+        let lines: Vec<String> = (0..5000).map(|n| "x".repeat(n)).collect();
+        let expected = lines.join("\n") + "\n";
+        let writing = thread::spawn(move || {
+            let mut writer = Patient(Lines(LineWriter::new(writer)));
+            for line in lines {
+                writeln!(writer, "{line}").unwrap();
+            }
+            writer.flush().unwrap();
+        });
+        let mut back = String::new();
+        Patient(reader).read_to_string(&mut back).unwrap();
+        writing.join().unwrap();
+        assert!(back == expected, "{} of {}", back.len(), expected.len());
+    }
+
+    #[test]
+    fn a_closed_pipe_is_an_error() {
+        let (reader, writer) = non_blocking();
+        let mut writer = Patient(writer);
+        let writing = thread::spawn(move || writer.write_all(&vec![0; 1 << 20]));
+        drop(reader);
+        let error = writing.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}
