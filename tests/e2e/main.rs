@@ -71,3 +71,5 @@ mod usage;
 #[cfg(target_os = "linux")]
 mod vanishing;
 mod wire;
+#[cfg(target_os = "linux")]
+mod zones;

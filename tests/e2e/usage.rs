@@ -7,7 +7,14 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (
         "echo-server",
         "--listen",
-        &["", "60000", "127.0.0.1", "127.0.0.1:70000", "::1:60000"],
+        &[
+            "",
+            "60000",
+            "127.0.0.1",
+            "127.0.0.1:70000",
+            "::1:60000",
+            "[fe80::1%]:60000",
+        ],
     ),
     (
         "echo-server",
@@ -20,7 +27,11 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         &["", "0", "-1", "x", "256MiB"],
     ),
     ("echo-client", "--count", &["", "0", "-1", "x", "1.5"]),
-    ("echo-client", "--host", &["", "60000", "host:", "host:x"]),
+    (
+        "echo-client",
+        "--host",
+        &["", "60000", "host:", "host:x", "[lo]:1"],
+    ),
     ("echo-client", "--connect-timeout", &["", "0s", "5", "x"]),
     ("echo-client", "--timeout", &["", "0s", "5", "x"]),
     (

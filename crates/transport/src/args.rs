@@ -1,6 +1,6 @@
 //! Options that several programs share, and the parsers of their values.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
 use anyhow::Result;
 use clap::{ArgAction, Args};
@@ -133,19 +133,37 @@ pub struct CommonArgs {
     help: Option<bool>,
 }
 
-/// Parses `host:port`; an IPv6 address stands in brackets.
+/// Parses `host:port`; an IPv6 address stands in brackets, with the zone of a
+/// link-local one.
 ///
 /// # Errors
 ///
 /// What was expected, in one line.
 pub fn parse_addr(text: &str) -> Result<String, String> {
-    let expected = || "expected host:port, such as 127.0.0.1:60000 or [::1]:60000".to_owned();
-    let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
-    let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
-    if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
-        return Err(expected());
+    let is_addr = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let ipv6 = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let is_host = match ipv6 {
+            Some(ipv6) => is_ipv6(ipv6),
+            None => !host.is_empty() && !host.contains(':'),
+        };
+        is_host && port.parse::<u16>().is_ok()
+    });
+    if is_addr {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "expected host:port, such as 127.0.0.1:60000, [::1]:60000 or [fe80::1%eth0]:60000"
+                .to_owned(),
+        )
     }
-    Ok(text.to_owned())
+}
+
+/// Whether a text is an IPv6 address, with or without a zone.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "-"));
+    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
 /// The longest duration that any option takes: 100 years of 365.25 days. An
@@ -218,6 +236,8 @@ mod tests {
             "127.0.0.1:60000",
             "localhost:1",
             "[::1]:0",
+            "[fe80::1%eth0]:60000",
+            "[fe80::1%2]:60000",
             "a.example:65535",
         ] {
             assert_eq!(parse_addr(good).as_deref(), Ok(good));
@@ -230,6 +250,11 @@ mod tests {
             "host:",
             "host:65536",
             "::1:80",
+            "[::1]80",
+            "[::1",
+            "[eth0]:80",
+            "[fe80::1%]:80",
+            "[127.0.0.1%lo]:80",
             "host:-1",
         ] {
             assert!(parse_addr(bad).is_err(), "{bad}");

@@ -2,19 +2,22 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::{ClientTls, SocketOptions, Stream, buffer_sizes};
+use crate::{
+    ClientTls, SocketOptions, Stream, buffer_sizes,
+    resolve::{resolve, zone_advice},
+};
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct Dialer {
-    /// `name:port` or `address:port`.
+    /// `name:port`, `address:port` or `[address%zone]:port`.
     pub host: String,
     /// Longest wait for a connection, for each address tried; with the TLS
     /// handshake, if there is one.
@@ -38,27 +41,24 @@ impl Dialer {
     /// refused: nothing listens there.
     pub fn dial(&self) -> Result<Stream> {
         let host = &self.host;
-        let addrs: Vec<SocketAddr> = host
-            .to_socket_addrs()
-            .with_context(|| format!("cannot resolve {host}"))?
-            .collect();
         let mut failures = Vec::new();
         let mut last = None;
-        for addr in &addrs {
-            match self.dial_addr(addr) {
+        for addr in resolve(host)? {
+            match self.dial_addr(&addr) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
                     failures.push(format!("{addr}: {error}"));
-                    last = Some(error);
+                    last = Some((addr, error));
                 }
             }
         }
-        let Some(last) = last else {
+        let Some((addr, last)) = last else {
             bail!("{host} resolves to no address");
         };
         let advice = match last.kind() {
             io::ErrorKind::ConnectionRefused => "; is a server listening there?",
             io::ErrorKind::TimedOut => "; is the address right, and does a firewall allow it?",
+            io::ErrorKind::InvalidInput | io::ErrorKind::NetworkUnreachable => zone_advice(&addr),
             _ => "",
         };
         let what = format!("cannot connect to {}{advice}", failures.join("; "));

@@ -5,7 +5,7 @@ use std::{io, net::TcpStream};
 use anyhow::Result;
 use clap::Args;
 
-use crate::{Stream, tls};
+use crate::{Stream, resolve::without_zone, tls};
 
 /// How a client encrypts, if it does.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl ServerTlsArgs {
     ///
     /// One line that says which file is no good.
     pub fn load(&self, host: &str) -> Result<ServerTls> {
-        tls::Server::load(&self.options, host).map(ServerTls)
+        tls::Server::load(&self.options, &without_zone(host)).map(ServerTls)
     }
 }
 
@@ -62,7 +62,7 @@ impl ClientTls {
     /// Starts encryption on a connected socket, if it is on.
     pub(crate) fn over(&self, socket: TcpStream, host: &str) -> io::Result<Stream> {
         Ok(match &self.0 {
-            Some(client) => Stream::Tls(Box::new(client.over(socket, host)?)),
+            Some(client) => Stream::Tls(Box::new(client.over(socket, &without_zone(host))?)),
             None => Stream::Plain(socket),
         })
     }

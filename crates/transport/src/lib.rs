@@ -9,6 +9,7 @@ mod listen;
 mod liveness;
 pub mod log;
 mod poll;
+mod resolve;
 mod socket;
 mod stop;
 pub mod stdio;

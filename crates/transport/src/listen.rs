@@ -1,14 +1,14 @@
 //! Opening a listener.
 
-use std::{
-    fs, io,
-    net::{SocketAddr, TcpListener, ToSocketAddrs},
-};
+use std::{fs, io, net::TcpListener};
 
 use anyhow::{Context, Result};
 use socket2::SockRef;
 
-use crate::{SocketOptions, buffer_sizes};
+use crate::{
+    SocketOptions, buffer_sizes,
+    resolve::{resolve, zone_advice},
+};
 
 /// Connections that the kernel completes and queues before they are accepted.
 ///
@@ -17,22 +17,20 @@ use crate::{SocketOptions, buffer_sizes};
 /// (`net.core.somaxconn` since 5.4); a lower one applies silently.
 pub const BACKLOG: i32 = 4096;
 
-/// Listens on `addr`: `address:port` or `name:port`, IPv4 or IPv6; port 0
-/// takes a free one.
+/// Listens on `addr`: `address:port`, `[address%zone]:port` or `name:port`,
+/// IPv4 or IPv6; port 0 takes a free one.
 ///
 /// # Errors
 ///
 /// One line that says what is in the way and, when that is the address being
 /// in use, what can hold it and how to keep it free.
 pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
-    let addrs: Vec<SocketAddr> = addr
-        .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {addr}"))?
-        .collect();
+    let addrs = resolve(addr)?;
     let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| {
         let advice = match addrs.first() {
             Some(addr) if error.kind() == io::ErrorKind::AddrInUse => in_use_advice(addr.port()),
-            _ => String::new(),
+            Some(addr) => zone_advice(addr).to_owned(),
+            None => String::new(),
         };
         anyhow::Error::new(error).context(format!("cannot listen on {addr}{advice}"))
     })?;

@@ -1,0 +1,123 @@
+//! From `host:port` to addresses, and IPv6 zones.
+//!
+//! A link-local address is only an address together with the network interface
+//! that it is reached by, its zone (RFC 4007): `fe80::1%eth0`, or with the
+//! interface's index `fe80::1%2`.
+
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr, ToSocketAddrs},
+};
+
+use anyhow::{Result, anyhow};
+
+/// The addresses of `name:port`, `address:port` or `[address%zone]:port`.
+///
+/// Blocks as long as the system's resolver does.
+///
+/// # Errors
+///
+/// One line that says what does not resolve and, about a zone, why.
+pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
+    let resolved: io::Result<_> = match zoned(text) {
+        // std takes an index and no name; the system's resolver takes both,
+        // and no brackets.
+        Some((address, _, port)) => (address, port).to_socket_addrs(),
+        None => text.to_socket_addrs(),
+    };
+    match resolved {
+        Ok(addrs) => Ok(addrs.collect()),
+        Err(error) => Err(match zoned(text).and_then(zone_error) {
+            Some(error) => anyhow!(error),
+            None => error.into(),
+        }
+        .context(format!("cannot resolve {text}"))),
+    }
+}
+
+/// The address with its zone, the zone, and the port.
+fn zoned(text: &str) -> Option<(&str, &str, u16)> {
+    let (address, port) = text.strip_prefix('[')?.rsplit_once("]:")?;
+    let (_, zone) = address.split_once('%')?;
+    Some((address, zone, port.parse().ok()?))
+}
+
+/// What is wrong with an address that the resolver did not take.
+fn zone_error((address, zone, _): (&str, &str, u16)) -> Option<String> {
+    let bare: Ipv6Addr = without_zone(address).parse().ok()?;
+    Some(if bare.is_unicast_link_local() {
+        format!("no network interface is called {zone}")
+    } else {
+        "only a link-local address (fe80::/10) has a zone".to_owned()
+    })
+}
+
+/// The same address without its zone. Only this host knows it: no certificate
+/// has it.
+pub(crate) fn without_zone(text: &str) -> String {
+    let Some((address, rest)) = text.split_once('%') else {
+        return text.to_owned();
+    };
+    let end = rest.find(']').unwrap_or(rest.len());
+    format!("{address}{}", rest.get(end..).unwrap_or_default())
+}
+
+/// What to try about an address that can be neither dialled nor listened on,
+/// if it is a link-local one.
+pub(crate) fn zone_advice(addr: &SocketAddr) -> &'static str {
+    match addr {
+        SocketAddr::V6(addr) if addr.ip().is_unicast_link_local() => {
+            if addr.scope_id() == 0 {
+                "; a link-local address needs a zone, such as [fe80::1%eth0]"
+            } else {
+                "; is its zone the right network interface?"
+            }
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_a_zone() {
+        let addrs = resolve("[fe80::1%7]:60000").unwrap();
+        assert_eq!(addrs, ["[fe80::1%7]:60000".parse().unwrap()]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_name_is_a_zone() {
+        let index = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+        let expected = format!("[fe80::1%{}]:60000", index.trim());
+        let addrs = resolve("[fe80::1%lo]:60000").unwrap();
+        assert_eq!(addrs, [expected.parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_wrong_zone_is_explained() {
+        for (text, why) in [
+            ("[fe80::1%no-such]:1", "interface is called no-such"),
+            ("[::1%no-such]:1", "only a link-local address"),
+        ] {
+            let error = format!("{:#}", resolve(text).unwrap_err());
+            assert!(error.starts_with(&format!("cannot resolve {text}: ")));
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_left_out() {
+        for (text, bare) in [
+            ("[fe80::1%eth0]:60000", "[fe80::1]:60000"),
+            ("fe80::1%2", "fe80::1"),
+            ("[::1]:60000", "[::1]:60000"),
+            ("localhost:60000", "localhost:60000"),
+        ] {
+            assert_eq!(without_zone(text), bare);
+        }
+    }
+}
