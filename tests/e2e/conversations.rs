@@ -280,6 +280,32 @@ fn a_taken_port_is_explained() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_privileged_port_is_explained() {
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    let Some(port) = first.trim().parse::<u16>().unwrap().checked_sub(1) else {
+        return; // Every port is free to take here.
+    };
+    let server = e2e::program("echo-server");
+    let mut command = std::process::Command::new(server);
+    if rustix::process::geteuid().is_root() {
+        command = std::process::Command::new("setpriv");
+        command.arg("--bounding-set=-net_bind_service").arg(server);
+    }
+    command.arg(format!("--listen=127.0.0.1:{port}"));
+    let output = e2e::Process::start(&mut command)
+        .wait()
+        .expect_code(1)
+        .expect_stdout("")
+        .expect_stderr(&format!(
+            "echo-server: cannot listen on 127.0.0.1:{port}; ports below {} need root or \
+             CAP_NET_BIND_SERVICE: ",
+            port + 1
+        ));
+    assert_eq!(output.stderr.lines().count(), 1, "{output}");
+}
+
+#[test]
 fn a_name_and_ipv6_will_do() {
     for listen in ["localhost:0", "[::1]:0"] {
         let mut command = std::process::Command::new(e2e::program("echo-server"));

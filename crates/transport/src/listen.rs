@@ -29,6 +29,9 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
     let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| {
         let advice = match addrs.first() {
             Some(addr) if error.kind() == io::ErrorKind::AddrInUse => in_use_advice(addr.port()),
+            Some(addr) if error.kind() == io::ErrorKind::PermissionDenied => {
+                privileged_advice(addr.port())
+            }
             Some(addr) => zone_advice(addr).to_owned(),
             None => String::new(),
         };
@@ -57,6 +60,32 @@ fn in_use_advice(port: u16) -> String {
         ),
         _ => "; another program listens there: stop it or choose another port".to_owned(),
     }
+}
+
+/// What it takes to listen on a privileged port. Only if it is one: a firewall
+/// or a sandbox may have refused it for reasons of its own.
+fn privileged_advice(port: u16) -> String {
+    let first = unprivileged_ports_from();
+    if port >= first {
+        return String::new();
+    }
+    let how = if cfg!(target_os = "linux") {
+        format!(
+            "root or CAP_NET_BIND_SERVICE: choose another one, or allow it with \
+             sysctl net.ipv4.ip_unprivileged_port_start={port}"
+        )
+    } else {
+        "root: choose another one".to_owned()
+    };
+    format!("; ports below {first} need {how}")
+}
+
+/// The first port that needs no permission.
+fn unprivileged_ports_from() -> u16 {
+    fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .ok()
+        .and_then(|first| first.trim().parse().ok())
+        .unwrap_or(1024)
 }
 
 /// The ports that the kernel gives to outgoing connections; `None` where it
@@ -94,6 +123,17 @@ mod tests {
         let error = format!("{:#}", listen(&addr).unwrap_err());
         assert!(error.contains(&addr), "{error}");
         assert!(error.contains("another program listens there"), "{error}");
+    }
+
+    #[test]
+    fn a_privileged_port_is_explained() {
+        let first = unprivileged_ports_from();
+        assert_eq!(privileged_advice(first), "");
+        if let Some(last) = first.checked_sub(1) {
+            let advice = privileged_advice(last);
+            let expected = format!("; ports below {first} need root");
+            assert!(advice.starts_with(&expected), "{advice}");
+        }
     }
 
     /// std's own backlog of 128 leaves later clients to their retransmission,
