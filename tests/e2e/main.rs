@@ -59,6 +59,7 @@ mod pids;
 mod printing;
 #[cfg(target_os = "linux")]
 mod shortage;
+mod signals;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stopping;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use transport::{cli, log};
+use transport::{cli, log, signals};
 
 mod args;
 mod conversation;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> Result<()> {
+    signals::end_as_pid_1()?;
     let stream = plan.server.dial()?;
     tracing::info!("connection established to tcp://{}", plan.server.host);
     conversation::run(plan, &stream)

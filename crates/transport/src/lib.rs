@@ -10,6 +10,7 @@ mod liveness;
 pub mod log;
 mod poll;
 mod resolve;
+pub mod signals;
 mod socket;
 mod stop;
 pub mod stdio;

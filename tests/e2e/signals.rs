@@ -1,0 +1,42 @@
+//! Signals that ask a client to end, and those that it was told to ignore.
+
+use std::{fs, process::Command};
+
+use e2e::{Output, Process, program};
+
+use crate::wire::fake_server;
+
+/// A server that never answers.
+fn silent_server() -> String {
+    let addr = fake_server(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    addr.to_string()
+}
+
+/// Starts a client as the first process of a container, sends it a signal once
+/// it is connected, and waits for its end.
+fn signalled_as_pid_1(client: &str, signal: &str) -> Output {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child"]);
+    command.arg(program(client)).args(["-h", &silent_server()]);
+    let mut unshare = Process::start(&mut command);
+    let _ = unshare.wait_for_stderr("connection established");
+    let id = unshare.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let kill = Command::new("kill")
+        .args([&format!("-{signal}"), children.trim()])
+        .status();
+    assert!(kill.unwrap().success());
+    unshare.wait()
+}
+
+/// The system keeps signals without a handler away from PID 1.
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs root and unshare: cargo test -p e2e -- --ignored faults"]
+fn faults_of_pid_1() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let _ = signalled_as_pid_1("echo-client", signal).expect_code(code);
+    }
+}
