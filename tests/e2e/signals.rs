@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use e2e::{Output, Process, program};
+use e2e::{Output, Process, Server, program};
 
 use crate::wire::fake_server;
 
@@ -29,6 +29,27 @@ fn signalled_as_pid_1(client: &str, signal: &str) -> Output {
         .status();
     assert!(kill.unwrap().success());
     unshare.wait()
+}
+
+/// As `nohup` and the background jobs of a script are started.
+fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
+    let mut shell = Command::new("sh");
+    let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+    Process::start(shell.args(["-c", &script]).arg(program(client)).args(args))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let server = Server::start(&[]);
+    for signal in ["INT", "TERM"] {
+        let args = ["-h", &server.host(), "-c", "1", "-d", "2s"];
+        let mut bench = ignoring(signal, "bench-client", &args);
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        bench.signal(signal);
+        let output = bench.wait().expect_code(0);
+        assert!(output.stdout.contains(" in 2."), "{output}");
+    }
 }
 
 /// The system keeps signals without a handler away from PID 1.

@@ -1,13 +1,16 @@
 //! Children: started, watched, waited for, never left behind.
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Write},
     net::SocketAddr,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Once},
     thread,
     time::{Duration, Instant},
 };
+
+use signal_hook::{consts::SIGINT, flag};
 
 use crate::{Lines, program};
 
@@ -131,6 +134,7 @@ impl Process {
         stdout: impl Into<Stdio>,
         stderr: impl Into<Stdio>,
     ) -> Self {
+        heed_interrupts();
         command
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
@@ -242,6 +246,23 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Lets children end on SIGINT even where these tests were started as a
+/// background job of a script, with SIGINT ignored. A signal with a handler
+/// here, if only one that does nothing, is back at its default in them.
+fn heed_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let ignored = fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+            let mask = mask.map(|mask| u64::from_str_radix(mask.trim(), 16));
+            matches!(mask, Some(Ok(mask)) if mask & (1 << (SIGINT - 1)) != 0)
+        });
+        if ignored {
+            flag::register(SIGINT, Arc::default()).expect("a handler");
+        }
+    });
 }
 
 /// An echo server on a free port.

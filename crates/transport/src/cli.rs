@@ -15,7 +15,7 @@ use signal_hook::{
     flag,
 };
 
-use crate::stdio::Patient;
+use crate::{signals, stdio::Patient};
 
 /// Exit code for bad usage.
 const USAGE: u8 = 2;
@@ -93,13 +93,17 @@ impl fmt::Display for UsageError {
 impl error::Error for UsageError {}
 
 /// Asks for a stop on SIGINT and SIGTERM by setting `stop`; a second signal
-/// ends the program at once, with exit code 130.
+/// ends the program at once, with exit code 130. What was ignored when the
+/// program started stays ignored.
 ///
 /// # Errors
 ///
 /// When the system takes no handler.
 pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
+        if signals::is_ignored(signal) {
+            continue;
+        }
         // In this order: the first signal finds the flag down and raises it.
         flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(stop))
             .and_then(|_| flag::register(signal, Arc::clone(stop)))
