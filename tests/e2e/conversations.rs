@@ -166,7 +166,7 @@ fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
     let _ = run_with_input("repl-client", &args, b"123456\n12345\nq\n")
         .expect_code(0)
         .expect_stdout("12345\n")
-        .expect_stderr("not sent: frame of 6 bytes exceeds the limit of 5");
+        .expect_stderr("not sent: longer than the limit of 5 bytes (--max-frame)");
 }
 
 #[test]

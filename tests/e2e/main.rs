@@ -23,6 +23,7 @@ mod ending;
 #[cfg(target_os = "linux")]
 mod exhaustion;
 mod exports;
+mod floods;
 #[cfg(target_os = "linux")]
 mod footprint;
 #[cfg(target_os = "linux")]

@@ -8,7 +8,13 @@ use e2e::Server;
 /// `VmHWM` was so at most.
 #[track_caller]
 pub(crate) fn of_server(server: &mut Server, field: &str) -> u64 {
-    kib(&format!("/proc/{}/status", server.process().id()), field)
+    of_process(server.process().id(), field)
+}
+
+/// The same of any process.
+#[track_caller]
+pub(crate) fn of_process(id: u32, field: &str) -> u64 {
+    kib(&format!("/proc/{id}/status"), field)
 }
 
 /// A field of `/proc/meminfo` in KiB.

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
     pub(crate) read_buffer: usize,
+    /// Longest line to send, in bytes.
+    pub(crate) max_line: usize,
 }
 
 impl TryFrom<Args> for Plan {
@@ -42,6 +44,7 @@ impl TryFrom<Args> for Plan {
             server: client.dialer()?,
             timeout: client.timeout,
             read_buffer: client.buffers.read_buffer,
+            max_line: usize::try_from(client.max_frame).unwrap_or(usize::MAX),
             // Bare bytes have no heartbeat, not even by default.
             heartbeat: client.heartbeat.filter(|_| !client.raw),
         })

@@ -2,8 +2,11 @@
 //! lines.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
-    sync::mpsc::{self, Receiver, Sender},
+    io::{self, BufReader, IsTerminal},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -11,7 +14,12 @@ use std::{
 use anyhow::{Context, Error, Result};
 use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 
-use crate::event::Event;
+use transport::stdio::Patient;
+
+use crate::{
+    lines::{Line, Lines},
+    queue::{Event, Queue},
+};
 
 const PROMPT: &str = ">>> ";
 
@@ -26,19 +34,19 @@ pub(crate) struct Input {
 }
 
 /// Starts a thread that reads a line whenever one is wanted.
-pub(crate) fn start(events: Sender<Event>) -> Result<Input> {
+pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (wanted, asked) = mpsc::channel();
+    let queue = Arc::clone(queue);
     let thread = thread::Builder::new()
         .name("input".to_owned())
         .spawn(move || {
             let outcome = if on_terminal {
-                edit_lines(&asked, &events)
+                edit_lines(&asked, &queue)
             } else {
-                read_lines(&asked, &events)
+                read_lines(&asked, &queue, max_line)
             };
-            // The session may have ended already.
-            let _ = events.send(match outcome {
+            queue.push(match outcome {
                 Ok(()) => Event::EndOfInput,
                 Err(error) => Event::Lost(error),
             });
@@ -82,7 +90,7 @@ fn interrupt_editor() {
 #[cfg(not(unix))]
 fn interrupt_editor() {}
 
-fn edit_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
+fn edit_lines(asked: &Receiver<()>, queue: &Queue) -> Result<()> {
     let config = Config::builder().auto_add_history(true).build();
     let mut editor: Editor<(), _> =
         Editor::with_history(config.clone(), MemHistory::with_config(&config))?;
@@ -98,7 +106,7 @@ fn edit_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
         };
         match line {
             Ok(line) => {
-                if events.send(Event::Line(line.into_bytes())).is_err() {
+                if !queue.push(Event::Line(Line::Whole(line.into_bytes()))) {
                     return Ok(());
                 }
             }
@@ -111,20 +119,14 @@ fn edit_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
     Ok(())
 }
 
-fn read_lines(asked: &Receiver<()>, events: &Sender<Event>) -> Result<()> {
-    let mut stdin = io::stdin().lock();
+fn read_lines(asked: &Receiver<()>, queue: &Queue, max_line: usize) -> Result<()> {
+    let stdin = BufReader::new(Patient(io::stdin().lock()));
+    let mut lines = Lines::new(stdin, max_line);
     while asked.recv().is_ok() {
-        let mut line = Vec::new();
-        let n = stdin
-            .read_until(b'\n', &mut line)
-            .context("cannot read from stdin")?;
-        if n == 0 {
+        let Some(line) = lines.next().context("cannot read from stdin")? else {
             return Ok(());
-        }
-        while line.last().is_some_and(|&end| matches!(end, b'\r' | b'\n')) {
-            line.pop();
-        }
-        if events.send(Event::Line(line)).is_err() {
+        };
+        if !queue.push(Event::Line(line)) {
             return Ok(());
         }
     }

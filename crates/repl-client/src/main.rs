@@ -2,7 +2,7 @@
 
 use std::{
     process::ExitCode,
-    sync::{Arc, atomic::AtomicBool, mpsc},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use anyhow::{Context, Result};
@@ -13,12 +13,16 @@ use signal_hook::{
 use transport::{cli, log};
 
 mod args;
-mod event;
+mod flood;
 mod input;
+mod lines;
 mod network;
+mod queue;
 mod session;
 
 use args::{Args, Plan};
+use proto::Wire;
+use queue::Queue;
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -37,8 +41,8 @@ fn run(plan: &Plan) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
         flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
-    let (events, inbox) = mpsc::channel();
-    let network = network::start(plan, stream, events.clone())?;
-    let input = input::start(events)?;
-    session::run(plan, &network, input, &inbox, &stop)
+    let queue = Arc::new(Queue::new(plan.max_line, plan.wire == Wire::Raw));
+    let network = network::start(plan, stream, &queue)?;
+    let input = input::start(plan.max_line, &queue)?;
+    session::run(plan, &network, input, &queue, &stop)
 }

@@ -1,26 +1,27 @@
 //! The server's side of a session: writes at once, reads all the time, so
 //! that a lost server is noticed while nobody types.
 
-use std::{
-    sync::{Arc, mpsc::Sender},
-    thread,
-};
+use std::{sync::Arc, thread};
 
 use anyhow::{Context, Result, anyhow};
 use proto::{Reader, Received, Writer};
 use transport::Stream;
 
-use crate::{args::Plan, event::Event};
+use crate::{
+    args::Plan,
+    queue::{Event, Queue},
+};
 
 pub(crate) struct Network(Arc<Stream>);
 
-/// Starts reading; what comes goes to `events`, at last why nothing will.
-pub(crate) fn start(plan: &Plan, stream: Stream, events: Sender<Event>) -> Result<Network> {
+/// Starts reading; what comes goes to `queue`, at last why nothing will.
+pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<Network> {
     stream.set_write_timeout(Some(plan.timeout))?;
     let stream = Arc::new(stream);
     let network = Network(Arc::clone(&stream));
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     let host = plan.server.host.clone();
+    let queue = Arc::clone(queue);
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {
@@ -30,7 +31,7 @@ pub(crate) fn start(plan: &Plan, stream: Stream, events: Sender<Event>) -> Resul
                     Ok(Received::Batch(batch)) => {
                         for frame in batch.frames() {
                             let payload = frame.payload(&mut scratch).to_vec();
-                            if events.send(Event::Payload(payload)).is_err() {
+                            if !queue.push(Event::Payload(payload)) {
                                 return;
                             }
                         }
@@ -41,8 +42,7 @@ pub(crate) fn start(plan: &Plan, stream: Stream, events: Sender<Event>) -> Resul
                     }
                 }
             };
-            // The session may have ended already.
-            let _ = events.send(Event::Lost(lost));
+            queue.push(Event::Lost(lost));
         })
         .context("cannot start a thread")?;
     Ok(network)

@@ -1,38 +1,49 @@
 //! The conversation between the user's lines and the server's replies.
 
 use std::{
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use proto::{Escaped, Wire, Writer};
 use transport::{Liveness, Vitality, cli};
 
-use crate::{args::Plan, event::Event, input::Input, network::Network};
+use crate::{
+    args::Plan,
+    flood::Flood,
+    input::Input,
+    lines::Line,
+    network::Network,
+    queue::{Event, Queue},
+};
 
 /// How often a waiting session looks whether a signal asked it to end.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How much of an unsolicited reply is shown, in bytes.
+const SHOWN: usize = 1000;
 
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(
     plan: &Plan,
     network: &Network,
     input: Input,
-    inbox: &Receiver<Event>,
+    queue: &Queue,
     stop: &AtomicBool,
 ) -> Result<()> {
+    let now = Instant::now();
     let mut session = Session {
         plan,
         network,
-        inbox,
+        queue,
         stop,
-        liveness: Liveness::new(plan.heartbeat, Instant::now()),
+        liveness: Liveness::new(plan.heartbeat, now),
+        pings: 0,
+        flood: Flood::new(now),
     };
     let outcome = session.converse(&input);
+    queue.close();
     input.end();
     outcome
 }
@@ -40,34 +51,40 @@ pub(crate) fn run(
 struct Session<'a> {
     plan: &'a Plan,
     network: &'a Network,
-    inbox: &'a Receiver<Event>,
+    queue: &'a Queue,
     stop: &'a AtomicBool,
     liveness: Liveness,
+    /// Heartbeats whose echo is still to come.
+    pings: u64,
+    /// What came without being asked for since the last line was sent.
+    flood: Flood,
 }
 
 impl Session<'_> {
     fn converse(&mut self, input: &Input) -> Result<()> {
         loop {
             input.want_line();
-            let Some(line) = self.next_line()? else {
-                return Ok(());
-            };
-            match line.as_slice() {
-                b"" => {}
-                b"q" | b"Q" => return Ok(()),
-                line => self.send(line)?,
+            match self.next_line()? {
+                None => return Ok(()),
+                Some(Line::TooLong) => {
+                    let max = self.plan.max_line;
+                    tracing::error!("not sent: longer than the limit of {max} bytes (--max-frame)");
+                }
+                Some(Line::Whole(line)) => match line.as_slice() {
+                    b"" => {}
+                    b"q" | b"Q" => return Ok(()),
+                    line => self.send(line)?,
+                },
             }
         }
     }
 
     /// Waits for a line; `None` when the user is done.
-    fn next_line(&mut self) -> Result<Option<Vec<u8>>> {
+    fn next_line(&mut self) -> Result<Option<Line>> {
         loop {
             match self.next_event(None)? {
                 Some(Event::Line(line)) => return Ok(Some(line)),
-                Some(Event::Payload(payload)) => {
-                    tracing::warn!("nobody asked for: {}", Escaped(&payload));
-                }
+                Some(Event::Payload(payload)) => self.unsolicited(&payload)?,
                 Some(Event::Lost(error)) => return Err(error),
                 Some(Event::EndOfInput) | None => return Ok(None),
             }
@@ -82,6 +99,7 @@ impl Session<'_> {
             return Ok(());
         }
         self.network.send(&mut writer)?;
+        self.flood = Flood::new(Instant::now());
         let Some(reply) = self.reply(line.len())? else {
             return Ok(());
         };
@@ -99,9 +117,16 @@ impl Session<'_> {
         let mut reply = Vec::new();
         loop {
             match self.next_event(Some(deadline))? {
+                Some(Event::Payload(payload)) if matches!(self.plan.wire, Wire::Framed(_)) => {
+                    return Ok(Some(payload));
+                }
                 Some(Event::Payload(payload)) => {
                     reply.extend_from_slice(&payload);
-                    if reply.len() >= len || matches!(self.plan.wire, Wire::Framed(_)) {
+                    if reply.len() >= len {
+                        let more = reply.split_off(len);
+                        if !more.is_empty() {
+                            self.unsolicited(&more)?;
+                        }
                         return Ok(Some(reply));
                     }
                 }
@@ -112,22 +137,46 @@ impl Session<'_> {
         }
     }
 
+    /// Shows what came without being asked for, unless there is too much of
+    /// it.
+    fn unsolicited(&mut self, payload: &[u8]) -> Result<()> {
+        self.count_unsolicited(payload.len())?;
+        match payload.split_at_checked(SHOWN) {
+            None => tracing::warn!("unsolicited reply: {}", Escaped(payload)),
+            Some((beginning, _)) => tracing::warn!(
+                "unsolicited reply of {} bytes: {} [...]",
+                payload.len(),
+                Escaped(beginning)
+            ),
+        }
+        Ok(())
+    }
+
+    fn count_unsolicited(&mut self, bytes: usize) -> Result<()> {
+        self.flood
+            .count(bytes, Instant::now())
+            .with_context(|| format!("{} is not an echo server", self.plan.server.host))
+    }
+
     /// Waits for what happens next; `None` when a signal asked for an end.
     fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
         while !self.stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             let wait = self.liveness.wait(now).unwrap_or(TICK).min(TICK);
-            match self.inbox.recv_timeout(wait) {
-                Ok(Event::Payload(payload)) => {
+            match self.queue.pop(wait) {
+                Some(Event::Payload(payload)) => {
                     self.liveness.heard(Instant::now());
-                    // An empty one is the echo of a heartbeat.
                     if !payload.is_empty() {
                         return Ok(Some(Event::Payload(payload)));
                     }
+                    // The echo of a heartbeat.
+                    match self.pings.checked_sub(1) {
+                        Some(pings) => self.pings = pings,
+                        None => self.count_unsolicited(0)?,
+                    }
                 }
-                Ok(event) => return Ok(Some(event)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Some(event) => return Ok(Some(event)),
+                None => {}
             }
             self.beat()?;
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -145,6 +194,7 @@ impl Session<'_> {
             Vitality::Ask => {
                 let mut heartbeat = Writer::new(self.plan.wire);
                 heartbeat.add(&[])?;
+                self.pings += 1;
                 self.network.send(&mut heartbeat)
             }
             Vitality::Dead(silence) => bail!(

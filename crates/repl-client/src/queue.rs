@@ -1,0 +1,178 @@
+//! What both sides of a session report, in order, and a bounded amount of it.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Error;
+
+use crate::lines::Line;
+
+/// What a payload takes besides its bytes, in bytes: a slot in the queue and
+/// the allocator's share.
+const OVERHEAD: usize = mem::size_of::<Event>() + 16;
+
+/// What can happen in a session.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The user entered a line.
+    Line(Line),
+    /// The user is done.
+    EndOfInput,
+    /// The server sent a payload; of bare bytes, whatever came.
+    Payload(Vec<u8>),
+    /// One side is gone and why.
+    Lost(Error),
+}
+
+/// Events from the threads that read to the session.
+///
+/// Payloads wait to be taken only up to a limit; then the thread that has more
+/// waits, which stops it from reading, and at last the server from sending.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    max_bytes: usize,
+    joins_payloads: bool,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    /// Bytes of memory that payloads take.
+    bytes: usize,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Takes payloads as long as those that wait have less than `max_bytes`.
+    /// Bare bytes have no bounds to keep: with `joins_payloads` they become
+    /// one payload while they wait.
+    pub(crate) fn new(max_bytes: usize, joins_payloads: bool) -> Self {
+        Self {
+            max_bytes,
+            joins_payloads,
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Adds an event, a payload once there is room for it. Returns whether
+    /// anyone will take it.
+    pub(crate) fn push(&self, event: Event) -> bool {
+        let mut waiting = self.lock();
+        if let Event::Payload(payload) = event {
+            let is_full =
+                |waiting: &mut Waiting| waiting.bytes >= self.max_bytes && !waiting.is_closed;
+            waiting = self
+                .changed
+                .wait_while(waiting, is_full)
+                .unwrap_or_else(PoisonError::into_inner);
+            waiting.bytes += payload.len();
+            match waiting.events.back_mut() {
+                Some(Event::Payload(last)) if self.joins_payloads => last.extend(payload),
+                _ => {
+                    waiting.bytes += OVERHEAD;
+                    waiting.events.push_back(Event::Payload(payload));
+                }
+            }
+        } else {
+            waiting.events.push_back(event);
+        }
+        self.changed.notify_all();
+        !waiting.is_closed
+    }
+
+    /// Takes the next event; waits for it as long as `timeout`.
+    pub(crate) fn pop(&self, timeout: Duration) -> Option<Event> {
+        let is_empty = |waiting: &mut Waiting| waiting.events.is_empty();
+        let (mut waiting, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, is_empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        let event = waiting.events.pop_front()?;
+        if let Event::Payload(payload) = &event {
+            waiting.bytes -= payload.len() + OVERHEAD;
+            self.changed.notify_all();
+        }
+        Some(event)
+    }
+
+    /// Says that no more will be taken: nothing waits for room any more.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn payload(event: Option<Event>) -> Vec<u8> {
+        match event {
+            Some(Event::Payload(payload)) => payload,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn payloads_wait_for_room_and_nothing_else_does() {
+        let queue = Queue::new(100, false);
+        assert!(queue.push(Event::Payload(vec![1; 100])));
+        assert!(queue.push(Event::Line(Line::Whole(vec![2; 1000]))));
+        thread::scope(|scope| {
+            let pushing = scope.spawn(|| queue.push(Event::Payload(vec![3])));
+            assert_eq!(payload(queue.pop(SOON)), [1; 100]);
+            assert!(matches!(queue.pop(SOON), Some(Event::Line(_))));
+            assert_eq!(payload(queue.pop(SOON)), [3]);
+            assert!(matches!(pushing.join(), Ok(true)));
+        });
+        assert!(queue.pop(Duration::ZERO).is_none());
+        assert_eq!(queue.lock().bytes, 0);
+    }
+
+    #[test]
+    fn empty_payloads_take_room_as_well() {
+        let queue = Queue::new(1000, false);
+        let mut count = 0;
+        while queue.lock().bytes < 1000 {
+            assert!(queue.push(Event::Payload(Vec::new())));
+            count += 1;
+        }
+        assert!(count <= 1000 / OVERHEAD + 1, "{count}");
+    }
+
+    #[test]
+    fn bare_bytes_are_joined() {
+        let queue = Queue::new(1000, true);
+        for byte in 1..=3 {
+            assert!(queue.push(Event::Payload(vec![byte])));
+        }
+        assert_eq!(payload(queue.pop(SOON)), [1, 2, 3]);
+        assert_eq!(queue.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_closed_queue_holds_nobody_up() {
+        let queue = Queue::new(0, false);
+        thread::scope(|scope| {
+            let pushing = scope.spawn(|| queue.push(Event::Payload(vec![1])));
+            queue.close();
+            assert!(matches!(pushing.join(), Ok(false)));
+        });
+    }
+}
