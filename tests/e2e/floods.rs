@@ -77,6 +77,28 @@ fn a_line_that_never_ends_takes_no_memory() {
     }
 }
 
+/// A server that reads everything and answers nothing has not bought the time,
+/// nor the memory, to send for ever.
+#[test]
+#[cfg(target_os = "linux")]
+fn echo_client_does_not_feed_a_server_for_ever() {
+    let text = "x".repeat(1000);
+    for options in [&[][..], &["--raw"], &["--write-buffer", "64k"]] {
+        let host = fake_server(|mut stream| {
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        })
+        .to_string();
+        let args = ["-h", &host, "--no-wait", "-n", "1000000000", "-m", &text];
+        let _ = start(
+            "echo-client",
+            &[&args[..], &["--timeout", "500ms"], options].concat(),
+        )
+        .wait()
+        .expect_code(1)
+        .expect_stderr("waiting for a reply: nothing from ");
+    }
+}
+
 #[test]
 fn echo_client_takes_no_more_than_it_sent() {
     for (chunk, options) in floods() {
