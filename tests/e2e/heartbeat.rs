@@ -122,6 +122,28 @@ fn a_server_that_only_drips_is_dead() {
     .expect_stderr("1 heartbeat timeout");
 }
 
+/// Nor does one byte after the other make a reply in time.
+#[test]
+fn a_reply_that_drips_is_late() {
+    for mode in [&[][..], &["--raw"]] {
+        let host = slow_server(Duration::ZERO, |stream, bytes| {
+            for byte in bytes {
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let args = [&["-h", &host, "--timeout", "500ms"], mode].concat();
+        let _ = run("echo-client", &args)
+            .expect_code(1)
+            .expect_stderr("within 500ms");
+        let _ = run_with_input("repl-client", &args, b"hello world\n")
+            .expect_code(1)
+            .expect_stderr("within 500ms");
+    }
+}
+
 /// While the user thinks, the connection is kept and checked.
 #[test]
 fn an_idle_session_beats() {

@@ -174,9 +174,13 @@ impl Conversation<'_> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.waiting_since = Instant::now();
-        self.liveness.heard(self.waiting_since);
+        let now = Instant::now();
+        self.liveness.heard(now);
         check(&mut self.due, batch).with_context(|| format!("{host} is no echo server"))?;
+        // A part of a reply does not make the rest of it wait longer.
+        if self.plan.pace == Pace::NoWait || self.due.is_empty() {
+            self.waiting_since = now;
+        }
         if self.plan.pace == Pace::NoWait {
             let bytes = batch.raw().len();
             match self.plan.wire {
