@@ -164,9 +164,17 @@ fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
     let server = Server::start(&[]);
     let args = ["-h", &server.host(), "--max-frame", "5"];
     let _ = run_with_input("repl-client", &args, b"123456\n12345\nq\n")
-        .expect_code(0)
+        .expect_code(1)
         .expect_stdout("12345\n")
-        .expect_stderr("not sent: longer than the limit of 5 bytes (--max-frame)");
+        .expect_stderr("line 1 not sent: longer than the limit of 5 bytes (--max-frame)")
+        .expect_stderr("repl-client: 1 line was not sent\n");
+    // The checksum counts, too, and that is only known when the frame is made.
+    let args = [&args[..], &["--checksum"]].concat();
+    let _ = run_with_input("repl-client", &args, b"12345\n1\n22\n")
+        .expect_code(1)
+        .expect_stdout("1\n")
+        .expect_stderr("line 1 not sent: frame of 9 bytes exceeds the limit of 5")
+        .expect_stderr("repl-client: 2 lines were not sent\n");
 }
 
 #[test]
@@ -196,10 +204,11 @@ fn clients_say_when_a_server_is_no_echo_server() {
     let _ = run("echo-client", &["-h", &host])
         .expect_code(1)
         .expect_stderr("is no echo server: it returned");
-    let _ = run_with_input("repl-client", &["-h", &host], b"yes\nq\n")
-        .expect_code(0)
-        .expect_stdout("no\n")
-        .expect_stderr("the reply differs from what was sent");
+    let _ = run_with_input("repl-client", &["-h", &host], b"yes\nno\nyes\n")
+        .expect_code(1)
+        .expect_stdout("no\nno\nno\n")
+        .expect_stderr("the reply to line 3 differs from it")
+        .expect_stderr("repl-client: 2 replies differed from their lines\n");
 }
 
 #[test]

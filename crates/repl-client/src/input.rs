@@ -29,13 +29,15 @@ const RESTORE: Duration = Duration::from_secs(1);
 pub(crate) struct Input {
     /// One message for each line wanted; dropped, the thread ends.
     wanted: Sender<()>,
+    is_interactive: bool,
     /// The line editor's thread, which has to give the terminal back.
     editor: Option<JoinHandle<()>>,
 }
 
 /// Starts a thread that reads a line whenever one is wanted.
 pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
-    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let is_interactive = io::stdin().is_terminal();
+    let on_terminal = is_interactive && io::stdout().is_terminal();
     let (wanted, asked) = mpsc::channel();
     let queue = Arc::clone(queue);
     let thread = thread::Builder::new()
@@ -54,11 +56,17 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
         .context("cannot start a thread")?;
     Ok(Input {
         wanted,
+        is_interactive,
         editor: on_terminal.then_some(thread),
     })
 }
 
 impl Input {
+    /// Whether a person types the lines.
+    pub(crate) const fn is_interactive(&self) -> bool {
+        self.is_interactive
+    }
+
     /// Asks for the next line; it arrives as an event.
     pub(crate) fn want_line(&self) {
         // When the thread is gone, its last event said why.

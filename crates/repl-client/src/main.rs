@@ -19,6 +19,7 @@ mod lines;
 mod network;
 mod queue;
 mod session;
+mod tally;
 
 use args::{Args, Plan};
 use proto::Wire;

@@ -1,6 +1,7 @@
 //! The conversation between the user's lines and the server's replies.
 
 use std::{
+    fmt,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use crate::{
     lines::Line,
     network::Network,
     queue::{Event, Queue},
+    tally::Tally,
 };
 
 /// How often a waiting session looks whether a signal asked it to end.
@@ -41,8 +43,16 @@ pub(crate) fn run(
         liveness: Liveness::new(plan.heartbeat, now),
         pings: 0,
         flood: Flood::new(now),
+        tally: Tally::default(),
     };
-    let outcome = session.converse(&input);
+    let outcome = session.converse(&input).and_then(|()| {
+        if input.is_interactive() {
+            // The user has seen it, and gone on.
+            Ok(())
+        } else {
+            session.tally.conclude()
+        }
+    });
     queue.close();
     input.end();
     outcome
@@ -58,25 +68,36 @@ struct Session<'a> {
     pings: u64,
     /// What came without being asked for since the last line was sent.
     flood: Flood,
+    tally: Tally,
 }
 
 impl Session<'_> {
     fn converse(&mut self, input: &Input) -> Result<()> {
         loop {
             input.want_line();
-            match self.next_line()? {
-                None => return Ok(()),
-                Some(Line::TooLong) => {
+            let Some(line) = self.next_line()? else {
+                return Ok(());
+            };
+            self.tally.lines += 1;
+            match line {
+                Line::TooLong => {
                     let max = self.plan.max_line;
-                    tracing::error!("not sent: longer than the limit of {max} bytes (--max-frame)");
+                    self.refuse(format_args!(
+                        "longer than the limit of {max} bytes (--max-frame)"
+                    ));
                 }
-                Some(Line::Whole(line)) => match line.as_slice() {
+                Line::Whole(line) => match line.as_slice() {
                     b"" => {}
                     b"q" | b"Q" => return Ok(()),
                     line => self.send(line)?,
                 },
             }
         }
+    }
+
+    fn refuse(&mut self, why: impl fmt::Display) {
+        tracing::error!("line {} not sent: {why}", self.tally.lines);
+        self.tally.unsent += 1;
     }
 
     /// Waits for a line; `None` when the user is done.
@@ -95,7 +116,7 @@ impl Session<'_> {
     fn send(&mut self, line: &[u8]) -> Result<()> {
         let mut writer = Writer::new(self.plan.wire);
         if let Err(error) = writer.add(line) {
-            tracing::error!("not sent: {error}");
+            self.refuse(error);
             return Ok(());
         }
         self.network.send(&mut writer)?;
@@ -105,7 +126,8 @@ impl Session<'_> {
         };
         cli::print(Escaped(&reply))?;
         if reply != line {
-            tracing::warn!("the reply differs from what was sent");
+            tracing::warn!("the reply to line {} differs from it", self.tally.lines);
+            self.tally.wrong += 1;
         }
         Ok(())
     }
