@@ -58,6 +58,7 @@ mod peers;
 mod pids;
 
 mod printing;
+mod pty;
 #[cfg(target_os = "linux")]
 mod shortage;
 mod signals;

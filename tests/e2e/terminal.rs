@@ -1,113 +1,20 @@
 //! `repl-client` on a terminal.
 
 use std::{
-    fs::File,
-    io::{Read, Write},
-    process::{Child, Command},
-    sync::mpsc::{self, Receiver},
+    io::{self, Read, Write},
+    sync::{
+        Mutex,
+        mpsc::{self, Sender},
+    },
     thread,
-    time::Instant,
 };
 
-use e2e::{DEADLINE, Server, program};
-use rustix::termios::{LocalModes, tcgetattr};
-use rustix_openpty::openpty;
+use e2e::Server;
 
-/// A program on a pseudo-terminal.
-struct Terminal {
-    child: Child,
-    /// This side of the terminal: writes are typed, reads are the screen.
-    keys: File,
-    output: Receiver<Vec<u8>>,
-    screen: String,
-    /// Held open, so that the terminal outlives the program.
-    other_side: File,
-}
-
-impl Terminal {
-    fn start(command: &mut Command) -> Self {
-        let pty = openpty(None, None).unwrap();
-        let (keys, other_side) = (File::from(pty.controller), File::from(pty.user));
-        let stream = || other_side.try_clone().unwrap();
-        let child = command
-            .env("TERM", "xterm")
-            .stdin(stream())
-            .stdout(stream())
-            .stderr(stream())
-            .spawn()
-            .unwrap();
-        let (chunks, output) = mpsc::channel();
-        let mut source = keys.try_clone().unwrap();
-        thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(n) = source.read(&mut chunk) {
-                if chunks.send(chunk[..n].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            child,
-            keys,
-            output,
-            screen: String::new(),
-            other_side,
-        }
-    }
-
-    fn repl(host: &str) -> Self {
-        let mut terminal = Self::start(Command::new(program("repl-client")).args(["-h", host]));
-        terminal.wait_for(">>> ");
-        terminal
-    }
-
-    fn type_keys(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-    }
-
-    /// Waits until `text` was shown after what was waited for before.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(at) = self.screen.find(text) {
-                self.screen.drain(..at + text.len());
-                return;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.output.recv_timeout(left) {
-                Ok(chunk) => self.screen.push_str(&String::from_utf8_lossy(&chunk)),
-                Err(error) => panic!("{error}: no {text:?} in {:?}", self.screen),
-            }
-        }
-    }
-
-    /// Waits for the program's end; the terminal must be as it was before.
-    #[track_caller]
-    fn wait(mut self) -> Option<i32> {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                let modes = tcgetattr(&self.other_side).unwrap().local_modes;
-                assert!(modes.contains(LocalModes::ICANON), "left raw");
-                return status.code();
-            }
-            assert!(
-                Instant::now() < deadline,
-                "still running: {:?}",
-                self.screen
-            );
-            thread::sleep(std::time::Duration::from_millis(2));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::{
+    pty::Terminal,
+    wire::{fake_server, frame},
+};
 
 const ENTER: &str = "\r";
 const UP: &str = "\x1b[A";
@@ -120,7 +27,7 @@ fn lines_are_edited_and_remembered() {
     let server = Server::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     repl.type_keys("hllo");
-    repl.type_keys(&LEFT.repeat(3));
+    repl.type_keys(LEFT.repeat(3));
     repl.type_keys("e");
     repl.type_keys(ENTER);
     repl.wait_for("\nhello\r\n");
@@ -172,6 +79,103 @@ fn a_lost_server_ends_the_session_while_a_line_is_typed() {
     server.process().kill();
     repl.wait_for(&format!("repl-client: {host} closed the connection"));
     assert_eq!(repl.wait(), Some(1));
+}
+
+/// An echo server that also sends what it is given.
+fn chatty_server() -> (String, Sender<Vec<u8>>) {
+    let (news, to_send) = mpsc::channel::<Vec<u8>>();
+    let to_send = Mutex::new(to_send);
+    let addr = fake_server(move |stream| {
+        let to_send = to_send.lock().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| io::copy(&mut &stream, &mut &stream));
+            for bytes in to_send.iter() {
+                (&stream).write_all(&bytes).unwrap();
+            }
+        });
+    });
+    (addr.to_string(), news)
+}
+
+/// In the middle of a line, too, which is shown again below.
+#[test]
+fn an_unsolicited_reply_does_not_disturb_the_line() {
+    for term in ["xterm", "dumb"] {
+        let (host, news) = chatty_server();
+        let mut repl = Terminal::repl_on(term, &["-h", &host]);
+        repl.type_keys("half a li");
+        repl.wait_for("half a li");
+        news.send(frame(b"news\x1b[2J")).unwrap();
+        if term == "dumb" {
+            // What was typed is with the terminal, which shows nothing twice.
+            repl.wait_for("\r\nunsolicited reply: news\\x1b[2J\r\n>>> ");
+        } else {
+            // From the beginning of the line.
+            repl.wait_for("\r\x1b[Kunsolicited reply: news\\x1b[2J\r\n>>> half a li");
+        }
+        repl.type_keys("ne\r");
+        repl.wait_for("\nhalf a line\r\n");
+        repl.wait_for(">>> ");
+        news.send(frame(&vec![b'x'; 1 << 20])).unwrap();
+        repl.wait_for("unsolicited reply of 1048576 bytes: xxx");
+        repl.wait_for(">>> ");
+        repl.type_keys("q\r");
+        assert_eq!(repl.wait(), Some(0), "{term}");
+    }
+}
+
+#[test]
+fn a_flood_ends_the_session_while_a_line_is_typed() {
+    let addr = fake_server(|mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        while stream.write_all(&frame(b"x").repeat(1000)).is_ok() {}
+    });
+    for term in ["xterm", "dumb"] {
+        let mut repl = Terminal::repl_on(term, &["-h", &addr.to_string()]);
+        repl.type_keys("x\rhalf a li");
+        repl.wait_for("repl-client: ");
+        repl.wait_for(" is not an echo server: ");
+        assert_eq!(repl.wait(), Some(1));
+    }
+}
+
+/// Nor with a terminal that does not say what it can.
+#[test]
+fn a_terminal_without_an_editor_has_a_prompt() {
+    let server = Server::start(&[]);
+    for term in ["dumb", "emacs", ""] {
+        let mut repl = Terminal::repl_on(term, &["-h", &server.host()]);
+        repl.type_keys("hello\r");
+        // The terminal's own echo, then the reply; no sequence that it could
+        // not show.
+        let before = repl.wait_for(">>> ");
+        assert_eq!(before, "hello\r\nhello\r\n");
+        repl.type_keys(b"caf\xe9\r");
+        repl.wait_for("\ncaf\\xe9\r\n");
+        repl.wait_for(">>> ");
+        repl.type_keys(CTRL_D);
+        let before = repl.wait_for("\n");
+        assert_eq!(before, "\r");
+        assert_eq!(repl.wait(), Some(0), "{term}");
+    }
+}
+
+/// What the editor cannot hold costs the line, not the session.
+#[test]
+fn a_line_that_is_not_utf_8_is_refused() {
+    let server = Server::start(&[]);
+    let mut repl = Terminal::repl(&server.host());
+    // Latin-1; a byte that begins nothing; a character cut by the line's end.
+    for line in [&b"caf\xe9s\r"[..], b"\xff\r", b"\xe3\x81\r"] {
+        repl.type_keys(line);
+        repl.wait_for(" not sent: not UTF-8");
+        repl.wait_for(">>> ");
+    }
+    repl.type_keys("hello\r");
+    repl.wait_for("\nhello\r\n");
+    repl.wait_for(">>> ");
+    repl.type_keys(CTRL_D);
+    assert_eq!(repl.wait(), Some(0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! lines.
 
 use std::{
-    io::{self, BufReader, IsTerminal},
+    io::{self, BufReader, IsTerminal, Write},
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -11,17 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Error, Result};
-use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
-
+use anyhow::{Context, Result};
 use transport::stdio::Patient;
 
 use crate::{
+    editor::LineEditor,
     lines::{Line, Lines},
+    printer::Printer,
     queue::{Event, Queue},
 };
 
-const PROMPT: &str = ">>> ";
+pub(crate) const PROMPT: &str = ">>> ";
 
 /// How long the line editor may take to give the terminal back.
 const RESTORE: Duration = Duration::from_secs(1);
@@ -29,59 +29,123 @@ const RESTORE: Duration = Duration::from_secs(1);
 pub(crate) struct Input {
     /// One message for each line wanted; dropped, the thread ends.
     wanted: Sender<()>,
-    is_interactive: bool,
-    /// The line editor's thread, which has to give the terminal back.
-    editor: Option<JoinHandle<()>>,
+    source: Source,
+}
+
+/// Where lines come from.
+enum Source {
+    /// A terminal with a line editor, whose thread has to give it back.
+    Editor(JoinHandle<()>, Printer),
+    /// A terminal that only shows text, and whether the prompt is the last of
+    /// it.
+    Prompt(bool),
+    /// A terminal whose replies go elsewhere.
+    Terminal,
+    /// A pipe or a file.
+    Pipe,
 }
 
 /// Starts a thread that reads a line whenever one is wanted.
 pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
-    let is_interactive = io::stdin().is_terminal();
-    let on_terminal = is_interactive && io::stdout().is_terminal();
     let (wanted, asked) = mpsc::channel();
     let queue = Arc::clone(queue);
-    let thread = thread::Builder::new()
+    let is_terminal = io::stdin().is_terminal();
+    let is_shown = is_terminal && io::stdout().is_terminal();
+    let editor = if is_shown { LineEditor::new()? } else { None };
+    let source = if let Some((mut editor, printer)) = editor {
+        let thread = start_thread(asked, queue, move || editor.read())?;
+        Source::Editor(thread, printer)
+    } else {
+        let prompt = if is_shown { PROMPT } else { "" };
+        let mut lines = Lines::new(BufReader::new(Patient(io::stdin())), max_line);
+        start_thread(asked, queue, move || {
+            show(prompt).context("cannot write to stdout")?;
+            lines.next().context("cannot read from stdin")
+        })?;
+        match (is_shown, is_terminal) {
+            (true, _) => Source::Prompt(false),
+            (false, true) => Source::Terminal,
+            (false, false) => Source::Pipe,
+        }
+    };
+    Ok(Input { wanted, source })
+}
+
+fn start_thread(
+    asked: Receiver<()>,
+    queue: Arc<Queue>,
+    mut read: impl FnMut() -> Result<Option<Line>> + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    thread::Builder::new()
         .name("input".to_owned())
         .spawn(move || {
-            let outcome = if on_terminal {
-                edit_lines(&asked, &queue)
-            } else {
-                read_lines(&asked, &queue, max_line)
+            let last = loop {
+                if asked.recv().is_err() {
+                    return;
+                }
+                match read() {
+                    Ok(Some(line)) => queue.push(Event::Line(line)),
+                    Ok(None) => break Event::EndOfInput,
+                    Err(error) => break Event::Lost(error),
+                };
             };
-            queue.push(match outcome {
-                Ok(()) => Event::EndOfInput,
-                Err(error) => Event::Lost(error),
-            });
+            queue.push(last);
         })
-        .context("cannot start a thread")?;
-    Ok(Input {
-        wanted,
-        is_interactive,
-        editor: on_terminal.then_some(thread),
-    })
+        .context("cannot start a thread")
 }
 
 impl Input {
     /// Whether a person types the lines.
     pub(crate) const fn is_interactive(&self) -> bool {
-        self.is_interactive
+        !matches!(self.source, Source::Pipe)
     }
 
     /// Asks for the next line; it arrives as an event.
-    pub(crate) fn want_line(&self) {
+    pub(crate) fn want_line(&mut self) {
+        if let Source::Prompt(is_last) = &mut self.source {
+            *is_last = true;
+        }
         // When the thread is gone, its last event said why.
         let _ = self.wanted.send(());
+    }
+
+    /// Says that the line has arrived.
+    pub(crate) const fn has_line(&mut self) {
+        if let Source::Prompt(is_last) = &mut self.source {
+            *is_last = false;
+        }
+    }
+
+    /// Shows what does not belong to the conversation, and then the line again
+    /// that is being typed, as far as the terminal can.
+    pub(crate) fn show_aside(&mut self, line: &str) {
+        match &mut self.source {
+            Source::Editor(_, printer) => printer.print(line),
+            Source::Prompt(true) => {
+                // Nothing is left to do about a terminal that is gone.
+                let _ = show(&format!("\n{line}\n{PROMPT}"));
+            }
+            _ => tracing::warn!("{line}"),
+        }
     }
 
     /// Ends the input, a line that is being edited too, and leaves the
     /// terminal as it was.
     pub(crate) fn end(self) {
         drop(self.wanted);
-        let Some(editor) = self.editor else { return };
-        let deadline = Instant::now() + RESTORE;
-        while !editor.is_finished() && Instant::now() < deadline {
-            interrupt_editor();
-            thread::sleep(Duration::from_millis(5));
+        match self.source {
+            Source::Editor(thread, _) => {
+                let deadline = Instant::now() + RESTORE;
+                while !thread.is_finished() && Instant::now() < deadline {
+                    interrupt_editor();
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+            Source::Prompt(true) => {
+                // What comes next has a line of its own.
+                let _ = show("\n");
+            }
+            _ => {}
         }
     }
 }
@@ -98,45 +162,12 @@ fn interrupt_editor() {
 #[cfg(not(unix))]
 fn interrupt_editor() {}
 
-fn edit_lines(asked: &Receiver<()>, queue: &Queue) -> Result<()> {
-    let config = Config::builder().auto_add_history(true).build();
-    let mut editor: Editor<(), _> =
-        Editor::with_history(config.clone(), MemHistory::with_config(&config))?;
-    // With a printer the editor waits for signals as well as for keys.
-    let _printer = editor.create_external_printer()?;
-    while asked.recv().is_ok() {
-        let line = loop {
-            match editor.readline(PROMPT) {
-                // The window changed its size while a line was edited.
-                Err(ReadlineError::Signal(rustyline::error::Signal::Resize)) => {}
-                other => break other,
-            }
-        };
-        match line {
-            Ok(line) => {
-                if !queue.push(Event::Line(Line::Whole(line.into_bytes()))) {
-                    return Ok(());
-                }
-            }
-            Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
-                return Ok(());
-            }
-            Err(error) => return Err(Error::new(error).context("cannot read from the terminal")),
-        }
+/// Writes to the terminal, and not only when a line is full.
+fn show(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn read_lines(asked: &Receiver<()>, queue: &Queue, max_line: usize) -> Result<()> {
-    let stdin = BufReader::new(Patient(io::stdin().lock()));
-    let mut lines = Lines::new(stdin, max_line);
-    while asked.recv().is_ok() {
-        let Some(line) = lines.next().context("cannot read from stdin")? else {
-            return Ok(());
-        };
-        if !queue.push(Event::Line(line)) {
-            return Ok(());
-        }
-    }
-    Ok(())
+    let mut stdout = Patient(io::stdout().lock());
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }

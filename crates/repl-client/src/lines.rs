@@ -9,6 +9,8 @@ pub(crate) struct Lines<R> {
     max: usize,
     /// Whether the rest of a line that is too long is still to be skipped.
     is_skipping: bool,
+    /// Whether the input has ended. A terminal would go on after it.
+    has_ended: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) enum Line {
     Whole(Vec<u8>),
     /// One over the limit, which may never end.
     TooLong,
+    /// One that the line editor cannot hold, since it edits text.
+    NotUtf8,
 }
 
 impl<R: BufRead> Lines<R> {
@@ -25,20 +29,19 @@ impl<R: BufRead> Lines<R> {
             input,
             max,
             is_skipping: false,
+            has_ended: false,
         }
     }
 
     /// Reads the next line; `None` at the end of the input.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         let mut line = Vec::new();
-        loop {
+        while !self.has_ended {
             let chunk = match self.input.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other?,
             };
-            if chunk.is_empty() {
-                return Ok((!line.is_empty()).then(|| self.whole(line)));
-            }
+            self.has_ended = chunk.is_empty();
             let newline = chunk.iter().position(|&byte| byte == b'\n');
             let part = newline.map_or(chunk, |at| chunk.get(..at).unwrap_or_default());
             if !self.is_skipping {
@@ -56,6 +59,7 @@ impl<R: BufRead> Lines<R> {
                 return Ok(Some(Line::TooLong));
             }
         }
+        Ok((!line.is_empty()).then(|| self.whole(line)))
     }
 
     fn whole(&self, mut line: Vec<u8>) -> Line {

@@ -13,10 +13,12 @@ use signal_hook::{
 use transport::{cli, log};
 
 mod args;
+mod editor;
 mod flood;
 mod input;
 mod lines;
 mod network;
+mod printer;
 mod queue;
 mod session;
 mod tally;

@@ -38,6 +38,7 @@ pub(crate) fn run(
     let mut session = Session {
         plan,
         network,
+        input,
         queue,
         stop,
         liveness: Liveness::new(plan.heartbeat, now),
@@ -45,8 +46,8 @@ pub(crate) fn run(
         flood: Flood::new(now),
         tally: Tally::default(),
     };
-    let outcome = session.converse(&input).and_then(|()| {
-        if input.is_interactive() {
+    let outcome = session.converse().and_then(|()| {
+        if session.input.is_interactive() {
             // The user has seen it, and gone on.
             Ok(())
         } else {
@@ -54,13 +55,14 @@ pub(crate) fn run(
         }
     });
     queue.close();
-    input.end();
+    session.input.end();
     outcome
 }
 
 struct Session<'a> {
     plan: &'a Plan,
     network: &'a Network,
+    input: Input,
     queue: &'a Queue,
     stop: &'a AtomicBool,
     liveness: Liveness,
@@ -72,9 +74,9 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn converse(&mut self, input: &Input) -> Result<()> {
+    fn converse(&mut self) -> Result<()> {
         loop {
-            input.want_line();
+            self.input.want_line();
             let Some(line) = self.next_line()? else {
                 return Ok(());
             };
@@ -86,6 +88,7 @@ impl Session<'_> {
                         "longer than the limit of {max} bytes (--max-frame)"
                     ));
                 }
+                Line::NotUtf8 => self.refuse("not UTF-8; lines from a pipe may be any bytes"),
                 Line::Whole(line) => match line.as_slice() {
                     b"" => {}
                     b"q" | b"Q" => return Ok(()),
@@ -104,7 +107,10 @@ impl Session<'_> {
     fn next_line(&mut self) -> Result<Option<Line>> {
         loop {
             match self.next_event(None)? {
-                Some(Event::Line(line)) => return Ok(Some(line)),
+                Some(Event::Line(line)) => {
+                    self.input.has_line();
+                    return Ok(Some(line));
+                }
                 Some(Event::Payload(payload)) => self.unsolicited(&payload)?,
                 Some(Event::Lost(error)) => return Err(error),
                 Some(Event::EndOfInput) | None => return Ok(None),
@@ -163,14 +169,15 @@ impl Session<'_> {
     /// it.
     fn unsolicited(&mut self, payload: &[u8]) -> Result<()> {
         self.count_unsolicited(payload.len())?;
-        match payload.split_at_checked(SHOWN) {
-            None => tracing::warn!("unsolicited reply: {}", Escaped(payload)),
-            Some((beginning, _)) => tracing::warn!(
+        let line = match payload.split_at_checked(SHOWN) {
+            None => format!("unsolicited reply: {}", Escaped(payload)),
+            Some((beginning, _)) => format!(
                 "unsolicited reply of {} bytes: {} [...]",
                 payload.len(),
                 Escaped(beginning)
             ),
-        }
+        };
+        self.input.show_aside(&line);
         Ok(())
     }
 

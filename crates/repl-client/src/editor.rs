@@ -1,0 +1,54 @@
+//! The line editor of a terminal.
+
+use std::io;
+
+use anyhow::{Result, anyhow, bail};
+use rustyline::{
+    Config, Editor,
+    error::{ReadlineError, Signal},
+    history::MemHistory,
+};
+
+use crate::{input::PROMPT, lines::Line, printer::Printer};
+
+pub(crate) struct LineEditor(Editor<(), MemHistory>);
+
+impl LineEditor {
+    /// With what prints above its line; `None` for a terminal that cannot move
+    /// its cursor, or does not say that it can.
+    pub(crate) fn new() -> Result<Option<(Self, Printer)>> {
+        if cfg!(unix) && std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
+            return Ok(None);
+        }
+        let config = Config::builder().auto_add_history(true).build();
+        let history = MemHistory::with_config(&config);
+        let mut editor = Editor::with_history(config, history)
+            .map_err(|error| anyhow!("cannot set up the terminal: {error}"))?;
+        // There is none for a terminal on the library's list of those that can
+        // do nothing. As long as there is one, the editor waits for signals as
+        // well as for keys.
+        let Ok(printer) = editor.create_external_printer() else {
+            return Ok(None);
+        };
+        Ok(Some((Self(editor), Printer::start(printer)?)))
+    }
+
+    /// Reads one line; `None` when the user wants no more.
+    pub(crate) fn read(&mut self) -> Result<Option<Line>> {
+        loop {
+            return match self.0.readline(PROMPT) {
+                Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),
+                // The window changed its size while a line was edited.
+                Err(ReadlineError::Signal(Signal::Resize)) => continue,
+                Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
+                    Ok(None)
+                }
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    Ok(Some(Line::NotUtf8))
+                }
+                // It names its source itself.
+                Err(error) => bail!("cannot read from the terminal: {error}"),
+            };
+        }
+    }
+}

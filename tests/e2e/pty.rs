@@ -1,0 +1,127 @@
+//! A program on a pseudo-terminal.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    mem,
+    process::{Child, Command},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Instant,
+};
+
+use e2e::{DEADLINE, program};
+use rustix::termios::{LocalModes, tcgetattr};
+use rustix_openpty::openpty;
+
+/// A program on a pseudo-terminal.
+pub(crate) struct Terminal {
+    child: Child,
+    /// This side of the terminal: writes are typed, reads are the screen.
+    keys: File,
+    output: Receiver<Vec<u8>>,
+    screen: String,
+    /// Held open, so that the terminal outlives the program.
+    other_side: File,
+}
+
+impl Terminal {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let pty = openpty(None, None).unwrap();
+        let (keys, other_side) = (File::from(pty.controller), File::from(pty.user));
+        let stream = || other_side.try_clone().unwrap();
+        let child = command
+            .env_remove("RUST_LOG")
+            .stdin(stream())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn()
+            .unwrap();
+        let (chunks, output) = mpsc::channel();
+        let mut source = keys.try_clone().unwrap();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(n) = source.read(&mut chunk) {
+                if chunks.send(chunk[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            keys,
+            output,
+            screen: String::new(),
+            other_side,
+        }
+    }
+
+    /// A `repl-client` that waits for a line.
+    pub(crate) fn repl(host: &str) -> Self {
+        Self::repl_on("xterm", &["-h", host])
+    }
+
+    /// The same on a terminal of some kind; of none that is said, if `term` is
+    /// empty.
+    pub(crate) fn repl_on(term: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(program("repl-client"));
+        if term.is_empty() {
+            command.env_remove("TERM");
+        } else {
+            command.env("TERM", term);
+        }
+        let mut terminal = Self::start(command.args(args));
+        terminal.wait_for(">>> ");
+        terminal
+    }
+
+    pub(crate) fn type_keys(&mut self, keys: impl AsRef<[u8]>) {
+        self.keys.write_all(keys.as_ref()).unwrap();
+    }
+
+    /// Waits until `text` was shown after what was waited for before, and
+    /// returns what came in front of it.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(at) = self.screen.find(text) {
+                let rest = self.screen.split_off(at + text.len());
+                let mut before = mem::replace(&mut self.screen, rest);
+                before.truncate(at);
+                return before;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(chunk) => self.screen.push_str(&String::from_utf8_lossy(&chunk)),
+                Err(error) => panic!("{error}: no {text:?} in {:?}", self.screen),
+            }
+        }
+    }
+
+    /// Waits for the program's end; the terminal must be as it was before.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let modes = tcgetattr(&self.other_side).unwrap().local_modes;
+                assert!(modes.contains(LocalModes::ICANON), "left raw");
+                return status.code();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still running: {:?}",
+                self.screen
+            );
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
