@@ -28,6 +28,7 @@ mod floods;
 mod footprint;
 #[cfg(target_os = "linux")]
 mod garbage;
+mod goodbyes;
 mod handshakes;
 mod heartbeat;
 #[cfg(target_os = "linux")]

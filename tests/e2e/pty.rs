@@ -99,6 +99,16 @@ impl Terminal {
         }
     }
 
+    /// Sends it a signal by its name.
+    #[track_caller]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
     /// Waits for the program's end; the terminal must be as it was before.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Option<i32> {

@@ -64,6 +64,21 @@ fn ctrl_c_and_ctrl_d_end_the_session() {
     }
 }
 
+/// SIGINT as Ctrl-C; others are no way for a user to say that all is done.
+#[test]
+fn a_signal_ends_the_session_and_the_terminal_is_as_before() {
+    let server = Server::start(&[]);
+    for term in ["xterm", "dumb"] {
+        for (signal, code) in [("INT", 0), ("TERM", 143), ("HUP", 129)] {
+            let mut repl = Terminal::repl_on(term, &["-h", &server.host()]);
+            repl.type_keys("half a li");
+            repl.wait_for("half a li");
+            repl.signal(signal);
+            assert_eq!(repl.wait(), Some(code), "{term} {signal}");
+        }
+    }
+}
+
 #[test]
 fn a_lost_server_ends_the_session_while_a_line_is_typed() {
     let mut server = Server::start(&[]);

@@ -9,9 +9,17 @@ use rustyline::{
     history::MemHistory,
 };
 
-use crate::{input::PROMPT, lines::Line, printer::Printer};
+use signal_hook::consts::SIGINT;
+use transport::signals;
 
-pub(crate) struct LineEditor(Editor<(), MemHistory>);
+use crate::{input::PROMPT, lines::Line, printer::Printer, queue::Queue};
+
+pub(crate) struct LineEditor {
+    editor: Editor<(), MemHistory>,
+    /// Whether SIGINT is to have no effect. The editor handles it all the same,
+    /// and tells it from no key.
+    ignores_interrupts: bool,
+}
 
 impl LineEditor {
     /// With what prints above its line; `None` for a terminal that cannot move
@@ -30,16 +38,26 @@ impl LineEditor {
         let Ok(printer) = editor.create_external_printer() else {
             return Ok(None);
         };
-        Ok(Some((Self(editor), Printer::start(printer)?)))
+        let editor = Self {
+            editor,
+            ignores_interrupts: signals::is_ignored(SIGINT),
+        };
+        Ok(Some((editor, Printer::start(printer)?)))
     }
 
-    /// Reads one line; `None` when the user wants no more.
-    pub(crate) fn read(&mut self) -> Result<Option<Line>> {
+    /// Reads one line for `queue`; `None` when the user, or the session, wants
+    /// no more.
+    pub(crate) fn read(&mut self, queue: &Queue) -> Result<Option<Line>> {
         loop {
-            return match self.0.readline(PROMPT) {
+            return match self.editor.readline(PROMPT) {
                 Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),
                 // The window changed its size while a line was edited.
                 Err(ReadlineError::Signal(Signal::Resize)) => continue,
+                Err(ReadlineError::Interrupted)
+                    if self.ignores_interrupts && !queue.is_closed() =>
+                {
+                    continue;
+                }
                 Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
                     Ok(None)
                 }

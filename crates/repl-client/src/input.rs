@@ -19,6 +19,7 @@ use crate::{
     lines::{Line, Lines},
     printer::Printer,
     queue::{Event, Queue},
+    stop::Stop,
 };
 
 pub(crate) const PROMPT: &str = ">>> ";
@@ -53,7 +54,8 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
     let is_shown = is_terminal && io::stdout().is_terminal();
     let editor = if is_shown { LineEditor::new()? } else { None };
     let source = if let Some((mut editor, printer)) = editor {
-        let thread = start_thread(asked, queue, move || editor.read())?;
+        let ending = Arc::clone(&queue);
+        let thread = start_thread(asked, queue, move || editor.read(&ending))?;
         Source::Editor(thread, printer)
     } else {
         let prompt = if is_shown { PROMPT } else { "" };
@@ -131,13 +133,13 @@ impl Input {
 
     /// Ends the input, a line that is being edited too, and leaves the
     /// terminal as it was.
-    pub(crate) fn end(self) {
+    pub(crate) fn end(self, stop: &Stop) {
         drop(self.wanted);
         match self.source {
             Source::Editor(thread, _) => {
                 let deadline = Instant::now() + RESTORE;
                 while !thread.is_finished() && Instant::now() < deadline {
-                    interrupt_editor();
+                    stop.interrupt_editor();
                     thread::sleep(Duration::from_millis(5));
                 }
             }
@@ -149,18 +151,6 @@ impl Input {
         }
     }
 }
-
-/// Makes the line editor return, by the signal that it handles itself while a
-/// line is edited. At other times the program's own handler takes it.
-#[cfg(unix)]
-fn interrupt_editor() {
-    // It cannot fail for a signal that is handled.
-    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGINT);
-}
-
-/// Elsewhere the editor cannot be interrupted; the program ends without it.
-#[cfg(not(unix))]
-fn interrupt_editor() {}
 
 /// Writes to the terminal, and not only when a line is full.
 fn show(text: &str) -> io::Result<()> {

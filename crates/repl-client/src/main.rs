@@ -2,15 +2,12 @@
 
 use std::{
     process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, atomic::Ordering},
 };
 
-use anyhow::{Context, Result};
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
-use transport::{cli, log};
+use anyhow::Result;
+use proto::Wire;
+use transport::{cli, log, signals};
 
 mod args;
 mod editor;
@@ -21,11 +18,12 @@ mod network;
 mod printer;
 mod queue;
 mod session;
+mod stop;
 mod tally;
 
 use args::{Args, Plan};
-use proto::Wire;
 use queue::Queue;
+use stop::{Ended, Stop};
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -33,19 +31,25 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     log::to_stderr(args.client.common.verbose, &["rustyline"]);
-    cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
+    let outcome = args.try_into().and_then(|plan| run(&plan));
+    let ended = outcome
+        .as_ref()
+        .err()
+        .and_then(|error| error.downcast_ref());
+    let ended = ended.map(Ended::exit_code);
+    let code = cli::exit_code(outcome);
+    ended.unwrap_or(code)
 }
 
 fn run(plan: &Plan) -> Result<()> {
+    let ends_at_once = signals::end_as_pid_1()?;
     let stream = plan.server.dial()?;
     tracing::info!("connection established to tcp://{}", plan.server.host);
 
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
-    }
+    let stop = Stop::on_signals()?;
+    ends_at_once.store(false, Ordering::Relaxed);
     let queue = Arc::new(Queue::new(plan.max_line, plan.wire == Wire::Raw));
     let network = network::start(plan, stream, &queue)?;
     let input = input::start(plan.max_line, &queue)?;
-    session::run(plan, &network, input, &queue, &stop)
+    session::run(plan, network, input, &queue, &stop)
 }

@@ -1,7 +1,7 @@
 //! The server's side of a session: writes at once, reads all the time, so
 //! that a lost server is noticed while nobody types.
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use proto::{Reader, Received, Writer};
@@ -12,6 +12,7 @@ use crate::{
     queue::{Event, Queue},
 };
 
+/// The connection; dropped, it says that no more will come.
 pub(crate) struct Network(Arc<Stream>);
 
 /// Starts reading; what comes goes to `queue`, at last why nothing will.
@@ -54,5 +55,12 @@ impl Network {
         writer
             .write_to(&mut &*self.0)
             .context("sending: lost the server")
+    }
+}
+
+impl Drop for Network {
+    /// The stream itself is not dropped as long as the thread reads it.
+    fn drop(&mut self) {
+        self.0.linger(0, Duration::ZERO);
     }
 }

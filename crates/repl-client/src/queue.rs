@@ -108,6 +108,11 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Whether no more will be taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)

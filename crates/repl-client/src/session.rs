@@ -2,12 +2,12 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use proto::{Escaped, Wire, Writer};
+use signal_hook::consts::SIGINT;
 use transport::{Liveness, Vitality, cli};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     lines::Line,
     network::Network,
     queue::{Event, Queue},
+    stop::{Ended, Stop},
     tally::Tally,
 };
 
@@ -29,10 +30,10 @@ const SHOWN: usize = 1000;
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(
     plan: &Plan,
-    network: &Network,
+    network: Network,
     input: Input,
     queue: &Queue,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<()> {
     let now = Instant::now();
     let mut session = Session {
@@ -54,17 +55,19 @@ pub(crate) fn run(
             session.tally.conclude()
         }
     });
+    let Session { network, input, .. } = session;
+    drop(network);
     queue.close();
-    session.input.end();
+    input.end(stop);
     outcome
 }
 
 struct Session<'a> {
     plan: &'a Plan,
-    network: &'a Network,
+    network: Network,
     input: Input,
     queue: &'a Queue,
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
     liveness: Liveness,
     /// Heartbeats whose echo is still to come.
     pings: u64,
@@ -187,9 +190,9 @@ impl Session<'_> {
             .with_context(|| format!("{} is not an echo server", self.plan.server.host))
     }
 
-    /// Waits for what happens next; `None` when a signal asked for an end.
+    /// Waits for what happens next; `None` when Ctrl-C asked for an end.
     fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
-        while !self.stop.load(Ordering::Relaxed) {
+        while self.stop.signal().is_none() {
             let now = Instant::now();
             let wait = self.liveness.wait(now).unwrap_or(TICK).min(TICK);
             match self.queue.pop(wait) {
@@ -213,7 +216,12 @@ impl Session<'_> {
                 bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
             }
         }
-        Ok(None)
+        match self.stop.signal() {
+            Some(signal) if signal != SIGINT || !self.input.is_interactive() => {
+                Err(Ended(signal).into())
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Sends a heartbeat if it is time for one, or gives the server up.

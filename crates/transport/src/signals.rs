@@ -15,21 +15,24 @@ use signal_hook::{
 /// container: for PID 1 the system drops signals without a handler
 /// (`pid_namespaces(7)`).
 ///
+/// For a program that comes to handle them after all: they no longer end it
+/// once what is returned is false.
+///
 /// # Errors
 ///
 /// When the system takes no handler.
-pub fn end_as_pid_1() -> Result<()> {
+pub fn end_as_pid_1() -> Result<Arc<AtomicBool>> {
+    let ends = Arc::new(AtomicBool::new(true));
     if std::process::id() != 1 {
-        return Ok(());
+        return Ok(ends);
     }
     for signal in [SIGINT, SIGTERM] {
         if !is_ignored(signal) {
-            let always = Arc::new(AtomicBool::new(true));
-            flag::register_conditional_shutdown(signal, 128 + signal, always)
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&ends))
                 .context("cannot handle signals")?;
         }
     }
-    Ok(())
+    Ok(ends)
 }
 
 /// Whether a signal is ignored, which a program inherits: `nohup` and the
