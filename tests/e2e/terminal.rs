@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    process::Command,
     sync::{
         Mutex,
         mpsc::{self, Sender},
@@ -9,7 +10,7 @@ use std::{
     thread,
 };
 
-use e2e::Server;
+use e2e::{Server, program};
 
 use crate::{
     pty::Terminal,
@@ -172,6 +173,31 @@ fn a_terminal_without_an_editor_has_a_prompt() {
         let before = repl.wait_for("\n");
         assert_eq!(before, "\r");
         assert_eq!(repl.wait(), Some(0), "{term}");
+    }
+}
+
+#[test]
+fn colors_are_left_out_where_they_are_not_wanted() {
+    let server = Server::start(&[]);
+    for (term, no_color, has_color) in [
+        ("xterm", "", true),
+        ("xterm", "1", false),
+        ("dumb", "", false),
+    ] {
+        let mut command = Command::new(program("repl-client"));
+        for (name, value) in [("TERM", term), ("NO_COLOR", no_color)] {
+            command.env(name, value);
+        }
+        for name in ["CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(name);
+        }
+        let mut repl = Terminal::start(command.args(["-h", &server.host()]));
+        let line = repl.wait_for("connection established");
+        assert_eq!(
+            line.contains('\x1b'),
+            has_color,
+            "{term} {no_color}: {line}"
+        );
     }
 }
 

@@ -1,12 +1,13 @@
 //! Logs on stderr: written by whoever logs, or by a thread of their own.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -81,7 +82,7 @@ fn init(
         .unwrap_or_else(by_option);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(has_colours())
+        .with_ansi(has_color())
         .with_target(false)
         // Its report of a failed write would be another write to stderr,
         // and that one panics.
@@ -92,12 +93,10 @@ fn init(
         .init();
 }
 
-/// Whether stderr is a terminal that shows colours to a user who wants them
-/// (`NO_COLOR`, by any value that is not empty).
-fn has_colours() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+/// Whether stderr is a terminal with colors, and they are wanted: `NO_COLOR` and
+/// `CLICOLOR` say so, and `TERM`.
+fn has_color() -> bool {
+    !matches!(AutoStream::choice(&io::stderr()), ColorChoice::Never)
 }
 
 /// A log that a thread writes. Dropped, it waits for the last lines, half a
