@@ -7,12 +7,15 @@ use std::{
     process::{Child, Command},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use e2e::{DEADLINE, program};
-use rustix::termios::{LocalModes, tcgetattr};
-use rustix_openpty::openpty;
+use rustix::{
+    io::{ioctl_fionbio, ioctl_fionread},
+    termios::{LocalModes, tcgetattr},
+};
+use rustix_openpty::{Pty, openpty};
 
 /// A program on a pseudo-terminal.
 pub(crate) struct Terminal {
@@ -27,7 +30,17 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_on(openpty(None, None).unwrap(), command)
+    }
+
+    /// The same on a terminal that others, who share it, set to non-blocking.
+    pub(crate) fn start_non_blocking(command: &mut Command) -> Self {
         let pty = openpty(None, None).unwrap();
+        ioctl_fionbio(&pty.user, true).unwrap();
+        Self::start_on(pty, command)
+    }
+
+    fn start_on(pty: Pty, command: &mut Command) -> Self {
         let (keys, other_side) = (File::from(pty.controller), File::from(pty.user));
         let stream = || other_side.try_clone().unwrap();
         let child = command
@@ -79,6 +92,21 @@ impl Terminal {
         self.keys.write_all(keys.as_ref()).unwrap();
     }
 
+    /// Waits until the program has read all that was typed.
+    #[track_caller]
+    pub(crate) fn wait_until_read(&self) {
+        let start = Instant::now();
+        while ioctl_fionread(&self.other_side).unwrap() > 0 {
+            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The terminal as the program and others have it.
+    pub(crate) const fn shared(&self) -> &File {
+        &self.other_side
+    }
+
     /// Waits until `text` was shown after what was waited for before, and
     /// returns what came in front of it.
     #[track_caller]
@@ -124,7 +152,7 @@ impl Terminal {
                 "still running: {:?}",
                 self.screen
             );
-            thread::sleep(std::time::Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
         }
     }
 }

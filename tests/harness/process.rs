@@ -119,25 +119,33 @@ impl Process {
     /// piped.
     #[must_use]
     pub fn start_with_stdout(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
-        Self::start_with(command, stdout, Stdio::piped())
+        Self::start_with(command, Stdio::piped(), stdout, Stdio::piped())
+    }
+
+    /// Starts a command whose stdin is `stdin` and whose other streams are
+    /// piped.
+    #[must_use]
+    pub fn start_with_stdin(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
+        Self::start_with(command, stdin, Stdio::piped(), Stdio::piped())
     }
 
     /// Starts a command whose stderr is `stderr` and whose other streams are
     /// piped.
     #[must_use]
     pub fn start_with_stderr(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
-        Self::start_with(command, Stdio::piped(), stderr)
+        Self::start_with(command, Stdio::piped(), Stdio::piped(), stderr)
     }
 
     fn start_with(
         command: &mut Command,
+        stdin: impl Into<Stdio>,
         stdout: impl Into<Stdio>,
         stderr: impl Into<Stdio>,
     ) -> Self {
         heed_interrupts();
         command
             .env_remove("RUST_LOG")
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(stdout)
             .stderr(stderr);
         let mut child = command

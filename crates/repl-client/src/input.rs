@@ -20,6 +20,7 @@ use crate::{
     printer::Printer,
     queue::{Event, Queue},
     stop::Stop,
+    terminal,
 };
 
 pub(crate) const PROMPT: &str = ">>> ";
@@ -52,7 +53,11 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
     let queue = Arc::clone(queue);
     let is_terminal = io::stdin().is_terminal();
     let is_shown = is_terminal && io::stdout().is_terminal();
-    let editor = if is_shown { LineEditor::new()? } else { None };
+    let editor = if is_shown && terminal::make_blocking() {
+        LineEditor::new()?
+    } else {
+        None
+    };
     let source = if let Some((mut editor, printer)) = editor {
         let ending = Arc::clone(&queue);
         let thread = start_thread(asked, queue, move || editor.read(&ending))?;

@@ -20,6 +20,7 @@ mod queue;
 mod session;
 mod stop;
 mod tally;
+mod terminal;
 
 use args::{Args, Plan};
 use queue::Queue;

@@ -1,0 +1,41 @@
+//! The terminal, apart from what others do with it.
+
+use std::io;
+
+/// Makes reads and writes of the terminal block, as the line editor needs it,
+/// or says that it cannot.
+///
+/// They do unless a program that shares the terminal set it to non-blocking:
+/// that goes for the open file description, of which this program then opens
+/// one of its own.
+#[cfg(unix)]
+pub(crate) fn make_blocking() -> bool {
+    use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+
+    let stdin = blocking(io::stdin()).and_then(|own| own.map_or(Ok(()), dup2_stdin));
+    let stdout = blocking(io::stdout()).and_then(|own| own.map_or(Ok(()), dup2_stdout));
+    // The log may go elsewhere; it can do without.
+    let _ = blocking(io::stderr()).and_then(|own| own.map_or(Ok(()), dup2_stderr));
+    stdin.is_ok() && stdout.is_ok()
+}
+
+/// A description of its own for a terminal that does not block.
+#[cfg(unix)]
+fn blocking(stream: impl std::os::fd::AsFd) -> rustix::io::Result<Option<std::os::fd::OwnedFd>> {
+    use rustix::{
+        fs::{Mode, OFlags, fcntl_getfl, open},
+        termios::ttyname,
+    };
+
+    if !fcntl_getfl(&stream)?.contains(OFlags::NONBLOCK) {
+        return Ok(None);
+    }
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    open(ttyname(&stream, Vec::new())?, flags, Mode::empty()).map(Some)
+}
+
+/// Elsewhere consoles always block.
+#[cfg(not(unix))]
+pub(crate) const fn make_blocking() -> bool {
+    true
+}
