@@ -11,6 +11,7 @@ use std::{
 };
 
 use e2e::{Server, program};
+use rustix::termios::{Action, tcflow};
 
 use crate::{
     pty::Terminal,
@@ -78,6 +79,22 @@ fn a_signal_ends_the_session_and_the_terminal_is_as_before() {
             assert_eq!(repl.wait(), Some(code), "{term} {signal}");
         }
     }
+}
+
+/// As after Ctrl-S. The last words go elsewhere: they would wait, too.
+#[test]
+fn a_terminal_that_shows_nothing_is_as_before() {
+    let server = Server::start(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]);
+    command.arg(program("repl-client")).env("TERM", "xterm");
+    let mut repl = Terminal::start(command.args(["-h", &server.host()]));
+    repl.wait_for(">>> ");
+    tcflow(repl.shared(), Action::OOff).unwrap();
+    repl.type_keys("x");
+    repl.wait_until_read();
+    repl.signal("TERM");
+    assert_eq!(repl.wait(), Some(143));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::{
     printer::Printer,
     queue::{Event, Queue},
     stop::Stop,
-    terminal,
+    terminal::{self, Modes},
 };
 
 pub(crate) const PROMPT: &str = ">>> ";
@@ -37,7 +37,11 @@ pub(crate) struct Input {
 /// Where lines come from.
 enum Source {
     /// A terminal with a line editor, whose thread has to give it back.
-    Editor(JoinHandle<()>, Printer),
+    Editor {
+        thread: JoinHandle<()>,
+        printer: Printer,
+        before: Modes,
+    },
     /// A terminal that only shows text, and whether the prompt is the last of
     /// it.
     Prompt(bool),
@@ -60,8 +64,13 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
     };
     let source = if let Some((mut editor, printer)) = editor {
         let ending = Arc::clone(&queue);
+        let before = Modes::now();
         let thread = start_thread(asked, queue, move || editor.read(&ending))?;
-        Source::Editor(thread, printer)
+        Source::Editor {
+            thread,
+            printer,
+            before,
+        }
     } else {
         let prompt = if is_shown { PROMPT } else { "" };
         let mut lines = Lines::new(BufReader::new(Patient(io::stdin())), max_line);
@@ -127,7 +136,7 @@ impl Input {
     /// that is being typed, as far as the terminal can.
     pub(crate) fn show_aside(&mut self, line: &str) {
         match &mut self.source {
-            Source::Editor(_, printer) => printer.print(line),
+            Source::Editor { printer, .. } => printer.print(line),
             Source::Prompt(true) => {
                 // Nothing is left to do about a terminal that is gone.
                 let _ = show(&format!("\n{line}\n{PROMPT}"));
@@ -141,11 +150,15 @@ impl Input {
     pub(crate) fn end(self, stop: &Stop) {
         drop(self.wanted);
         match self.source {
-            Source::Editor(thread, _) => {
+            Source::Editor { thread, before, .. } => {
                 let deadline = Instant::now() + RESTORE;
                 while !thread.is_finished() && Instant::now() < deadline {
                     stop.interrupt_editor();
                     thread::sleep(Duration::from_millis(5));
+                }
+                // It cannot while the terminal takes no output.
+                if !thread.is_finished() {
+                    before.restore();
                 }
             }
             Source::Prompt(true) => {

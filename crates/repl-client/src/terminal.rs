@@ -39,3 +39,36 @@ fn blocking(stream: impl std::os::fd::AsFd) -> rustix::io::Result<Option<std::os
 pub(crate) const fn make_blocking() -> bool {
     true
 }
+
+/// What the terminal does with keys by itself, such as to show them.
+#[cfg(unix)]
+pub(crate) struct Modes(Option<rustix::termios::Termios>);
+
+#[cfg(not(unix))]
+pub(crate) struct Modes;
+
+#[cfg(unix)]
+impl Modes {
+    pub(crate) fn now() -> Self {
+        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+    }
+
+    /// Sets them without waiting for what is still to be shown.
+    pub(crate) fn restore(&self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+
+        if let Some(modes) = &self.0 {
+            // Nothing is left to do about a terminal that is gone.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Modes {
+    pub(crate) const fn now() -> Self {
+        Self
+    }
+
+    pub(crate) const fn restore(&self) {}
+}
