@@ -254,6 +254,53 @@ fn clients_do_not_wait_for_ever() {
 }
 
 #[test]
+fn a_server_that_reads_nothing_is_given_up() {
+    let addr = fake_server(|stream| {
+        // Until the client is gone.
+        let mut buf = [0];
+        while matches!(stream.peek(&mut buf), Ok(n) if n > 0) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    });
+    let host = addr.to_string();
+    for mode in MODES {
+        let args = [&["-h", &host, "--timeout", "300ms"], mode].concat();
+        // More than the sockets hold.
+        let input = "x".repeat(8 << 20) + "\n";
+        let _ = run_with_input("repl-client", &args, input.as_bytes())
+            .expect_code(1)
+            .expect_stderr(&format!("sending: {host} took nothing within 300ms"));
+        let text = "x".repeat(100_000);
+        let echo = [&args[..], &["--no-wait", "-n", "1000", "-m", &text]].concat();
+        let _ = run("echo-client", &echo)
+            .expect_code(1)
+            .expect_stderr("within 300ms");
+    }
+}
+
+/// As many bare bytes as were sent are the reply, in front of whatever came
+/// with them.
+#[test]
+fn a_bare_reply_is_as_long_as_its_line() {
+    let addr = fake_server(|mut stream| {
+        let mut buf = [0; 1024];
+        while let Ok(n) = stream.read(&mut buf)
+            && n > 0
+        {
+            let twice = buf[..n].repeat(2);
+            if stream.write_all(&twice).is_err() {
+                return;
+            }
+        }
+    });
+    let args = ["-h", &addr.to_string(), "--raw"];
+    let _ = run_with_input("repl-client", &args, b"hello\n")
+        .expect_code(0)
+        .expect_stdout("hello\n")
+        .expect_stderr("unsolicited reply: hello");
+}
+
+#[test]
 fn without_a_server_each_client_says_so() {
     // Bound and not listening: nothing else can take the port meanwhile.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();

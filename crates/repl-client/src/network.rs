@@ -13,13 +13,21 @@ use crate::{
 };
 
 /// The connection; dropped, it says that no more will come.
-pub(crate) struct Network(Arc<Stream>);
+pub(crate) struct Network {
+    stream: Arc<Stream>,
+    host: String,
+    timeout: Duration,
+}
 
 /// Starts reading; what comes goes to `queue`, at last why nothing will.
 pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<Network> {
     stream.set_write_timeout(Some(plan.timeout))?;
     let stream = Arc::new(stream);
-    let network = Network(Arc::clone(&stream));
+    let network = Network {
+        stream: Arc::clone(&stream),
+        host: plan.server.host.clone(),
+        timeout: plan.timeout,
+    };
     let mut reader = Reader::new(plan.wire, plan.read_buffer);
     let host = plan.server.host.clone();
     let queue = Arc::clone(queue);
@@ -52,15 +60,24 @@ pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<N
 impl Network {
     /// Sends what was collected, in one write.
     pub(crate) fn send(&self, writer: &mut Writer) -> Result<()> {
-        writer
-            .write_to(&mut &*self.0)
-            .context("sending: lost the server")
+        let Self {
+            stream,
+            host,
+            timeout,
+        } = self;
+        writer.write_to(&mut &**stream).map_err(|error| {
+            if transport::is_timeout(&error) {
+                anyhow!("sending: {host} took nothing within {timeout:?}")
+            } else {
+                anyhow::Error::new(error).context(format!("sending: lost {host}"))
+            }
+        })
     }
 }
 
 impl Drop for Network {
     /// The stream itself is not dropped as long as the thread reads it.
     fn drop(&mut self) {
-        self.0.linger(0, Duration::ZERO);
+        self.stream.linger(0, Duration::ZERO);
     }
 }

@@ -130,34 +130,36 @@ impl Session<'_> {
         }
         self.network.send(&mut writer)?;
         self.flood = Flood::new(Instant::now());
-        let Some(reply) = self.reply(line.len())? else {
+        let Some(mut reply) = self.reply(line.len())? else {
             return Ok(());
+        };
+        let more = match self.plan.wire {
+            Wire::Framed(_) => Vec::new(),
+            // Of bare bytes, more may have come with it.
+            Wire::Raw => reply.split_off(line.len().min(reply.len())),
         };
         cli::print(Escaped(&reply))?;
         if reply != line {
             tracing::warn!("the reply to line {} differs from it", self.tally.lines);
             self.tally.wrong += 1;
         }
+        if !more.is_empty() {
+            self.unsolicited(&more)?;
+        }
         Ok(())
     }
 
-    /// Waits for a whole reply: a frame, or as many bare bytes as were sent.
-    /// `None` when the user does not want to wait.
+    /// Waits for a whole reply: a frame, or at least as many bare bytes as were
+    /// sent. `None` when the user does not want to wait.
     fn reply(&mut self, len: usize) -> Result<Option<Vec<u8>>> {
-        let deadline = Instant::now() + self.plan.timeout;
+        // Later than an instant can be is never.
+        let deadline = Instant::now().checked_add(self.plan.timeout);
         let mut reply = Vec::new();
         loop {
-            match self.next_event(Some(deadline))? {
-                Some(Event::Payload(payload)) if matches!(self.plan.wire, Wire::Framed(_)) => {
-                    return Ok(Some(payload));
-                }
+            match self.next_event(deadline)? {
                 Some(Event::Payload(payload)) => {
                     reply.extend_from_slice(&payload);
-                    if reply.len() >= len {
-                        let more = reply.split_off(len);
-                        if !more.is_empty() {
-                            self.unsolicited(&more)?;
-                        }
+                    if reply.len() >= len || matches!(self.plan.wire, Wire::Framed(_)) {
                         return Ok(Some(reply));
                     }
                 }

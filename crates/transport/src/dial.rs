@@ -66,7 +66,8 @@ impl Dialer {
     }
 
     fn dial_addr(&self, addr: &SocketAddr) -> io::Result<Stream> {
-        let deadline = Instant::now() + self.timeout;
+        // Later than an instant can be is never.
+        let deadline = Instant::now().checked_add(self.timeout);
         let socket = Socket::new(
             Domain::for_address(*addr),
             Type::STREAM,
@@ -84,7 +85,7 @@ impl Dialer {
         self.socket.set_connected(&stream)?;
         tracing::debug!("{}", buffer_sizes(&stream)?);
         let stream = self.tls.over(stream, &self.host)?;
-        stream.handshake(Some(deadline))?;
+        stream.handshake(deadline)?;
         Ok(stream)
     }
 }
