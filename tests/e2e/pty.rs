@@ -13,6 +13,7 @@ use std::{
 use e2e::{DEADLINE, program};
 use rustix::{
     io::{ioctl_fionbio, ioctl_fionread},
+    process::{Pid, WaitId, WaitIdOptions, waitid},
     termios::{LocalModes, tcgetattr},
 };
 use rustix_openpty::{Pty, openpty};
@@ -102,6 +103,25 @@ impl Terminal {
         }
     }
 
+    /// Waits until the program is stopped; the terminal must be as it was before.
+    #[track_caller]
+    pub(crate) fn wait_until_stopped(&self) {
+        let id = Pid::from_raw(self.child.id().cast_signed());
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let start = Instant::now();
+        while waitid(WaitId::Pid(id.unwrap()), options).unwrap().is_none() {
+            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.assert_as_before();
+    }
+
+    #[track_caller]
+    fn assert_as_before(&self) {
+        let modes = tcgetattr(&self.other_side).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON), "left raw");
+    }
+
     /// The terminal as the program and others have it.
     pub(crate) const fn shared(&self) -> &File {
         &self.other_side
@@ -143,8 +163,7 @@ impl Terminal {
         let deadline = Instant::now() + DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let modes = tcgetattr(&self.other_side).unwrap().local_modes;
-                assert!(modes.contains(LocalModes::ICANON), "left raw");
+                self.assert_as_before();
                 return status.code();
             }
             assert!(

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    os::unix::process::CommandExt,
     process::Command,
     sync::{
         Mutex,
@@ -23,6 +24,7 @@ const UP: &str = "\x1b[A";
 const LEFT: &str = "\x1b[D";
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
+const CTRL_Z: &str = "\x1a";
 
 #[test]
 fn lines_are_edited_and_remembered() {
@@ -79,6 +81,30 @@ fn a_signal_ends_the_session_and_the_terminal_is_as_before() {
             assert_eq!(repl.wait(), Some(code), "{term} {signal}");
         }
     }
+}
+
+/// Its other threads do not handle the signal, or the editor would not know.
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_the_line_is_there_again() {
+    let server = Server::start(&[]);
+    let mut command = Command::new(program("repl-client"));
+    command.args(["-h", &server.host()]).env("TERM", "xterm");
+    // The signal goes to the group, which is that of these tests, too.
+    let mut repl = Terminal::start(command.process_group(0));
+    repl.wait_for(">>> ");
+    repl.type_keys("half");
+    repl.wait_for("half");
+    for _ in 0..20 {
+        repl.type_keys(CTRL_Z);
+        repl.wait_until_stopped();
+        repl.signal("CONT");
+        repl.wait_for(">>> half");
+    }
+    repl.type_keys(" a line\r");
+    repl.wait_for("\nhalf a line\r\n");
+    repl.wait_for(">>> ");
+    repl.type_keys(CTRL_D);
+    assert_eq!(repl.wait(), Some(0));
 }
 
 /// As after Ctrl-S. The last words go elsewhere: they would wait, too.

@@ -12,7 +12,7 @@ use rustyline::{
 use signal_hook::consts::SIGINT;
 use transport::signals;
 
-use crate::{input::PROMPT, lines::Line, printer::Printer, queue::Queue};
+use crate::{input::PROMPT, lines::Line, printer::Printer, queue::Queue, terminal};
 
 pub(crate) struct LineEditor {
     editor: Editor<(), MemHistory>,
@@ -38,6 +38,7 @@ impl LineEditor {
         let Ok(printer) = editor.create_external_printer() else {
             return Ok(None);
         };
+        terminal::leave_stopping_to_the_editor();
         let editor = Self {
             editor,
             ignores_interrupts: signals::is_ignored(SIGINT),
@@ -48,6 +49,7 @@ impl LineEditor {
     /// Reads one line for `queue`; `None` when the user, or the session, wants
     /// no more.
     pub(crate) fn read(&mut self, queue: &Queue) -> Result<Option<Line>> {
+        terminal::take_over_stopping();
         loop {
             return match self.editor.readline(PROMPT) {
                 Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),

@@ -50,7 +50,8 @@ fn run(plan: &Plan) -> Result<()> {
     let stop = Stop::on_signals()?;
     ends_at_once.store(false, Ordering::Relaxed);
     let queue = Arc::new(Queue::new(plan.max_line, plan.wire == Wire::Raw));
-    let network = network::start(plan, stream, &queue)?;
+    // First: other threads leave some signals to the one of the input.
     let input = input::start(plan.max_line, &queue)?;
+    let network = network::start(plan, stream, &queue)?;
     session::run(plan, network, input, &queue, &stop)
 }

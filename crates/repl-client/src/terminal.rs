@@ -72,3 +72,32 @@ impl Modes {
 
     pub(crate) const fn restore(&self) {}
 }
+
+/// Keeps SIGTSTP, by which Ctrl-Z stops a program, away from this thread and
+/// those that it starts.
+///
+/// The line editor gives the terminal back, sends the signal to all, and takes
+/// the terminal again once the program goes on. If another thread could handle
+/// the signal, the editor would not wait for it: the program would stop with
+/// the terminal taken.
+#[cfg(unix)]
+pub(crate) fn leave_stopping_to_the_editor() {
+    let _ = stopping().thread_block();
+}
+
+/// The editor's part of it.
+#[cfg(unix)]
+pub(crate) fn take_over_stopping() {
+    let _ = stopping().thread_unblock();
+}
+
+#[cfg(unix)]
+fn stopping() -> nix::sys::signal::SigSet {
+    nix::sys::signal::Signal::SIGTSTP.into()
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn leave_stopping_to_the_editor() {}
+
+#[cfg(not(unix))]
+pub(crate) const fn take_over_stopping() {}
