@@ -131,14 +131,15 @@ fn a_reply_that_drips_is_late() {
                 if stream.write_all(&[*byte]).is_err() {
                     return;
                 }
-                thread::sleep(Duration::from_millis(200));
+                thread::sleep(Duration::from_millis(20));
             }
         });
         let args = [&["-h", &host, "--timeout", "500ms"], mode].concat();
-        let _ = run("echo-client", &args)
+        let text = "x".repeat(200);
+        let _ = run("echo-client", &[&args[..], &["-m", &text]].concat())
             .expect_code(1)
             .expect_stderr("within 500ms");
-        let _ = run_with_input("repl-client", &args, b"hello world\n")
+        let _ = run_with_input("repl-client", &args, text.as_bytes())
             .expect_code(1)
             .expect_stderr("within 500ms");
     }

@@ -25,7 +25,7 @@ impl LineEditor {
     /// With what prints above its line; `None` for a terminal that cannot move
     /// its cursor, or does not say that it can.
     pub(crate) fn new() -> Result<Option<(Self, Printer)>> {
-        if cfg!(unix) && std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
+        if !terminal::has_cursor() {
             return Ok(None);
         }
         let config = Config::builder().auto_add_history(true).build();

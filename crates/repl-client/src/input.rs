@@ -72,10 +72,8 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
             before,
         }
     } else {
-        let prompt = if is_shown { PROMPT } else { "" };
         let mut lines = Lines::new(BufReader::new(Patient(io::stdin())), max_line);
         start_thread(asked, queue, move || {
-            show(prompt).context("cannot write to stdout")?;
             lines.next().context("cannot read from stdin")
         })?;
         match (is_shown, is_terminal) {
@@ -117,12 +115,14 @@ impl Input {
     }
 
     /// Asks for the next line; it arrives as an event.
-    pub(crate) fn want_line(&mut self) {
+    pub(crate) fn want_line(&mut self) -> Result<()> {
         if let Source::Prompt(is_last) = &mut self.source {
+            show(PROMPT).context("cannot write to stdout")?;
             *is_last = true;
         }
         // When the thread is gone, its last event said why.
         let _ = self.wanted.send(());
+        Ok(())
     }
 
     /// Says that the line has arrived.
@@ -172,9 +172,6 @@ impl Input {
 
 /// Writes to the terminal, and not only when a line is full.
 fn show(text: &str) -> io::Result<()> {
-    if text.is_empty() {
-        return Ok(());
-    }
     let mut stdout = Patient(io::stdout().lock());
     stdout.write_all(text.as_bytes())?;
     stdout.flush()

@@ -20,6 +20,7 @@ mod queue;
 mod session;
 mod stop;
 mod tally;
+#[cfg_attr(not(unix), path = "terminal/elsewhere.rs")]
 mod terminal;
 
 use args::{Args, Plan};

@@ -79,7 +79,7 @@ struct Session<'a> {
 impl Session<'_> {
     fn converse(&mut self) -> Result<()> {
         loop {
-            self.input.want_line();
+            self.input.want_line()?;
             let Some(line) = self.next_line()? else {
                 return Ok(());
             };
@@ -162,6 +162,7 @@ impl Session<'_> {
                     if reply.len() >= len || matches!(self.plan.wire, Wire::Framed(_)) {
                         return Ok(Some(reply));
                     }
+                    self.check(deadline)?;
                 }
                 Some(Event::Lost(error)) => return Err(error),
                 Some(Event::Line(_) | Event::EndOfInput) => {}
@@ -213,10 +214,7 @@ impl Session<'_> {
                 None => {}
             }
             self.beat()?;
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
-                bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
-            }
+            self.check(deadline)?;
         }
         match self.stop.signal() {
             Some(signal) if signal != SIGINT || !self.input.is_interactive() => {
@@ -224,6 +222,15 @@ impl Session<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Fails once the reply is late.
+    fn check(&self, deadline: Option<Instant>) -> Result<()> {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
+            bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
+        }
+        Ok(())
     }
 
     /// Sends a heartbeat if it is time for one, or gives the server up.

@@ -1,0 +1,24 @@
+//! Consoles of other systems: they block, say what they can, and stop nothing.
+
+pub(crate) const fn make_blocking() -> bool {
+    true
+}
+
+pub(crate) const fn has_cursor() -> bool {
+    true
+}
+
+/// The line editor restores them.
+pub(crate) struct Modes;
+
+impl Modes {
+    pub(crate) const fn now() -> Self {
+        Self
+    }
+
+    pub(crate) const fn restore(&self) {}
+}
+
+pub(crate) const fn leave_stopping_to_the_editor() {}
+
+pub(crate) const fn take_over_stopping() {}
