@@ -68,7 +68,8 @@ impl Stop {
     /// Elsewhere the editor cannot be interrupted; the program ends without
     /// it.
     #[cfg(not(unix))]
-    pub(crate) fn interrupt_editor(&self) {}
+    #[allow(clippy::unused_self)] // The other one uses it.
+    pub(crate) const fn interrupt_editor(&self) {}
 }
 
 /// A session that a signal has ended before it was done.

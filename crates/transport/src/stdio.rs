@@ -82,6 +82,7 @@ pub trait Descriptor {}
 impl<S> Descriptor for S {}
 
 #[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // The other one can fail.
 fn wait(_: &impl Descriptor, _: For) -> io::Result<()> {
     std::thread::sleep(std::time::Duration::from_millis(1));
     Ok(())

@@ -16,6 +16,7 @@ impl Modes {
         Self
     }
 
+    #[allow(clippy::unused_self)] // The other one restores them.
     pub(crate) const fn restore(&self) {}
 }
 
