@@ -116,6 +116,8 @@ fn a_terminal_that_shows_nothing_is_as_before() {
     command.arg(program("repl-client")).env("TERM", "xterm");
     let mut repl = Terminal::start(command.args(["-h", &server.host()]));
     repl.wait_for(">>> ");
+    // All of it is shown (the end of a synchronized update), and a key read.
+    repl.wait_for("\x1b[?2026l");
     tcflow(repl.shared(), Action::OOff).unwrap();
     repl.type_keys("x");
     repl.wait_until_read();

@@ -46,10 +46,10 @@ fn main() -> ExitCode {
 fn run(plan: &Plan) -> Result<()> {
     let ends_at_once = signals::end_as_pid_1()?;
     let stream = plan.server.dial()?;
-    tracing::info!("connection established to tcp://{}", plan.server.host);
-
     let stop = Stop::on_signals()?;
     ends_at_once.store(false, Ordering::Relaxed);
+    tracing::info!("connection established to tcp://{}", plan.server.host);
+
     let queue = Arc::new(Queue::new(plan.max_line, plan.wire == Wire::Raw));
     // First: other threads leave some signals to the one of the input.
     let input = input::start(plan.max_line, &queue)?;
