@@ -1,10 +1,15 @@
 //! Authorities and certificates made for a test, in files of its own.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     date_time_ymd,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tempfile::TempDir;
 
@@ -36,6 +41,33 @@ impl Authority {
     /// Its certificate.
     pub(crate) fn file(&self) -> String {
         text(&self.dir.path().join("ca.pem"))
+    }
+
+    /// What a client of rustls needs to trust it.
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_file(self.file()).unwrap();
+        roots.add(ca).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+
+    /// A server of rustls with a certificate for this machine.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        let files = self.issue();
+        let chain = CertificateDer::pem_file_iter(&files.cert).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        Arc::new(config)
     }
 
     /// A certificate for this machine.

@@ -3,21 +3,17 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    sync::Arc,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use e2e::{DEADLINE, Server};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, Stream,
-    crypto::ring::default_provider,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use e2e::{DEADLINE, Process, Server};
+use rustls::{ClientConnection, Stream};
 
 use crate::{
     certificates::Authority,
-    wire::{connect, frame, read_to_end},
+    wire::{connect, fake_server, frame, read_to_end},
 };
 
 /// The alert that ends a direction (RFC 8446, section 6.1), unencrypted.
@@ -36,15 +32,8 @@ impl Setup {
     }
 
     fn session(&self) -> ClientConnection {
-        let mut roots = RootCertStore::empty();
-        let ca = CertificateDer::from_pem_file(self.authority.file()).unwrap();
-        roots.add(ca).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap()
+        let config = self.authority.client_config();
+        ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap()
     }
 
     fn connect(&self) -> TcpStream {
@@ -179,6 +168,79 @@ fn half_close_over_tls() {
             .unwrap();
         assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
     }
+}
+
+/// The end of the handshake, frames and the close in one read: the frames are
+/// served, then the end is clean.
+#[test]
+fn a_last_flight_with_everything_is_served() {
+    let setup = Setup::new(&[]);
+    let (mut session, mut socket) = (setup.session(), setup.connect());
+    while session.is_handshaking() {
+        session.write_tls(&mut socket).unwrap();
+        session.read_tls(&mut socket).unwrap();
+        session.process_new_packets().unwrap();
+    }
+    let frames = [frame(b"hello"), frame(b""), frame(&[b'x'; 300])].concat();
+    session.writer().write_all(&frames).unwrap();
+    session.send_close_notify();
+    let mut flight = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut flight).unwrap();
+    }
+    socket.write_all(&flight).unwrap();
+    let mut back = Vec::new();
+    Stream::new(&mut session, &mut socket)
+        .read_to_end(&mut back)
+        .unwrap();
+    assert_eq!(back, frames);
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_stderr("1 connections, 3 frames")
+        .expect_stderr("closed: 1 clean");
+}
+
+/// OpenSSL's client with something piped into it sends all it has and its
+/// close right behind the handshake. Here it all arrives at once.
+#[test]
+fn what_is_piped_into_openssl_is_served() {
+    let mut setup = Setup::new(&["--raw", "-v"]);
+    let addr = setup.server.addr();
+    let held_back = fake_server(move |client| {
+        let server = connect(addr);
+        thread::scope(|scope| {
+            scope.spawn(|| io::copy(&mut &server, &mut &client));
+            let mut hello = [0; 4096];
+            let n = (&client).read(&mut hello).unwrap();
+            (&server).write_all(&hello[..n]).unwrap();
+            let mut rest = Vec::new();
+            (&client).read_to_end(&mut rest).unwrap();
+            let _ = (&server).write_all(&rest);
+            let _ = server.shutdown(Shutdown::Write);
+        });
+    });
+    let mut client = Process::start(
+        Command::new("openssl")
+            .args(["s_client", "-connect", &held_back.to_string(), "-tls1_3"])
+            .args(["-CAfile", &setup.authority.file()]),
+    );
+    client.stdin().write_all(b"hello\n").unwrap();
+    let _ = client.wait().expect_code(0);
+    let _ = setup
+        .server
+        .process()
+        .wait_for_stderr("read message: hello");
+    let _ = setup
+        .server
+        .process()
+        .wait_for_stderr("connection closed by");
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_stderr("closed: 1 clean");
 }
 
 /// An end without a word is clean between frames, and a cut inside one.

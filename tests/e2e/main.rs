@@ -60,6 +60,7 @@ mod pids;
 
 mod printing;
 mod pty;
+mod records;
 #[cfg(target_os = "linux")]
 mod shortage;
 mod signals;

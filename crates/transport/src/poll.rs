@@ -4,35 +4,52 @@ use std::{io, net::TcpStream, time::Duration};
 
 use crate::Ready;
 
+/// What a socket is ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Bytes, the end, or an error.
+    pub(crate) can_read: bool,
+    pub(crate) can_write: bool,
+}
+
+impl From<Found> for Ready {
+    fn from(found: Found) -> Self {
+        match found {
+            Found { can_read: true, .. } => Self::Read,
+            Found {
+                can_write: true, ..
+            } => Self::Write,
+            _ => Self::Neither,
+        }
+    }
+}
+
 /// Waits until `socket` can be read, or written if `for_room`, for at most
 /// `timeout`.
 #[cfg(unix)]
-pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Ready> {
+pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let mut interest = PollFlags::IN;
     interest.set(PollFlags::OUT, for_room);
     let mut fds = [PollFd::new(socket, interest)];
     let timeout = Timespec::try_from(timeout).ok();
-    match poll(&mut fds, timeout.as_ref()) {
-        Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Ready::Neither),
-        Ok(_) => {}
+    let events = match poll(&mut fds, timeout.as_ref()) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => PollFlags::empty(),
+        Ok(_) => fds.first().map_or(PollFlags::empty(), PollFd::revents),
         Err(error) => return Err(error.into()),
-    }
-    let [fd] = fds;
-    let events = fd.revents();
-    // An error is found by reading.
-    Ok(if events == PollFlags::OUT {
-        Ready::Write
-    } else {
-        Ready::Read
+    };
+    Ok(Found {
+        // An error is found by reading.
+        can_read: !(events - PollFlags::OUT).is_empty(),
+        can_write: events.contains(PollFlags::OUT),
     })
 }
 
 /// Elsewhere the socket is asked, and asked again every millisecond; whether
 /// there is room is found by trying.
 #[cfg(not(unix))]
-pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Ready> {
+pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
     const PAUSE: Duration = Duration::from_millis(1);
 
     let deadline = std::time::Instant::now() + timeout;
@@ -42,14 +59,25 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
         socket.set_nonblocking(false)?;
         match peeked {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Ok(Ready::Read),
+            _ => {
+                return Ok(Found {
+                    can_read: true,
+                    can_write: for_room,
+                });
+            }
         }
         if std::time::Instant::now() >= deadline {
-            return Ok(Ready::Neither);
+            return Ok(Found {
+                can_read: false,
+                can_write: false,
+            });
         }
         std::thread::sleep(PAUSE.min(timeout));
         if for_room {
-            return Ok(Ready::Write);
+            return Ok(Found {
+                can_read: false,
+                can_write: true,
+            });
         }
     }
 }
@@ -70,15 +98,16 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
         let short = Duration::from_millis(1);
-        assert_eq!(wait(&stream, false, short).unwrap(), Ready::Neither);
-        assert_eq!(wait(&stream, true, SOON).unwrap(), Ready::Write);
+        let wait = |for_room, timeout| Ready::from(wait(&stream, for_room, timeout).unwrap());
+        assert_eq!(wait(false, short), Ready::Neither);
+        assert_eq!(wait(true, SOON), Ready::Write);
 
         let chunk = vec![0; 1 << 20];
         while write_now(&stream, &chunk).is_ok() {}
         #[cfg(unix)]
-        assert_eq!(wait(&stream, true, short).unwrap(), Ready::Neither);
+        assert_eq!(wait(true, short), Ready::Neither);
 
         peer.write_all(b"x").unwrap();
-        assert_eq!(wait(&stream, true, SOON).unwrap(), Ready::Read);
+        assert_eq!(wait(true, SOON), Ready::Read);
     }
 }

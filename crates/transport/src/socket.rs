@@ -1,5 +1,7 @@
 //! What std cannot say about a connected socket.
 
+#[cfg(feature = "tls")]
+use std::io::{Read, Write};
 use std::{io, net::TcpStream};
 
 use socket2::SockRef;
@@ -64,23 +66,73 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// See [`Stream::write_now`](crate::Stream::write_now).
-pub(crate) fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    #[cfg(unix)]
-    {
-        // std ignores SIGPIPE at start, so a closed peer is an error here too.
-        socket2::SockRef::from(stream).send_with_flags(bytes, libc::MSG_DONTWAIT)
-    }
-    #[cfg(not(unix))]
-    {
-        use std::io::Write;
+/// Whether a system call may wait.
+#[cfg(feature = "tls")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Wait,
+    Now,
+}
 
-        let mut stream = stream;
-        stream.set_nonblocking(true)?;
-        let written = stream.write(bytes);
-        stream.set_nonblocking(false)?;
-        written
+/// Reads once, and waits for something only if it may.
+#[cfg(feature = "tls")]
+pub(crate) fn read(
+    mut socket: &TcpStream,
+    buf: &mut [u8],
+    patience: Patience,
+) -> io::Result<usize> {
+    match patience {
+        Patience::Wait => socket.read(buf),
+        Patience::Now => read_now(socket, buf),
     }
+}
+
+/// Writes once, and waits for room only if it may.
+#[cfg(feature = "tls")]
+pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8], patience: Patience) -> io::Result<usize> {
+    match patience {
+        Patience::Wait => socket.write(bytes),
+        Patience::Now => write_now(socket, bytes),
+    }
+}
+
+#[cfg(all(unix, feature = "tls"))]
+fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    let (_, n) = rustix::net::recv(socket, buf, rustix::net::RecvFlags::DONTWAIT)?;
+    Ok(n)
+}
+
+/// See [`Stream::write_now`](crate::Stream::write_now).
+#[cfg(unix)]
+pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    // std ignores SIGPIPE at start, so a closed peer is an error here too.
+    Ok(rustix::net::send(
+        socket,
+        bytes,
+        rustix::net::SendFlags::DONTWAIT,
+    )?)
+}
+
+#[cfg(all(not(unix), feature = "tls"))]
+fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    without_waiting(socket, |mut socket| socket.read(buf))
+}
+
+/// See [`Stream::write_now`](crate::Stream::write_now).
+#[cfg(not(unix))]
+pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    without_waiting(socket, |mut socket| socket.write(bytes))
+}
+
+#[cfg(not(unix))]
+fn without_waiting(
+    socket: &TcpStream,
+    call: impl FnOnce(&TcpStream) -> io::Result<usize>,
+) -> io::Result<usize> {
+    socket.set_nonblocking(true)?;
+    let outcome = call(socket);
+    socket.set_nonblocking(false)?;
+    outcome
 }
 
 #[cfg(test)]

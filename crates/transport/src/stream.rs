@@ -78,16 +78,39 @@ impl Stream {
     /// Waits until there is something to read, or room to write when that is
     /// wanted too.
     ///
+    /// Over TLS, what arrives is taken in and decrypted here: a record that
+    /// carries nothing to read, such as a session ticket or new keys, or a part
+    /// of a record, is not something to read.
+    ///
     /// # Errors
     ///
     /// What the system says.
     pub fn wait(&self, for_room: bool, timeout: Duration) -> io::Result<Ready> {
-        if let Self::Tls(stream) = self
-            && stream.has_received()
-        {
+        let stream = match self {
+            Self::Plain(socket) => return Ok(poll::wait(socket, for_room, timeout)?.into()),
+            Self::Tls(stream) => stream,
+        };
+        if stream.has_received() {
             return Ok(Ready::Read);
         }
-        poll::wait(self.socket(), for_room, timeout)
+        // Later than an instant can be is never.
+        let deadline = Instant::now().checked_add(timeout);
+        let mut left = timeout;
+        loop {
+            let found = poll::wait(stream.socket(), for_room, left)?;
+            if found.can_read && stream.take_in() {
+                return Ok(Ready::Read);
+            }
+            if found.can_write {
+                return Ok(Ready::Write);
+            }
+            if let Some(deadline) = deadline {
+                left = deadline.saturating_duration_since(Instant::now());
+            }
+            if !found.can_read || left.is_zero() {
+                return Ok(Ready::Neither);
+            }
+        }
     }
 
     /// Sets how long a read may wait; `None` for ever.
@@ -117,6 +140,26 @@ impl Stream {
         }
     }
 
+    /// Bytes that buffers here hold at the moment, beside what the system
+    /// holds. It changes by reading and writing only; bare TCP has none.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(stream) => stream.buffered(),
+        }
+    }
+
+    /// Most bytes that buffers here hold at any time, the next read or write
+    /// included, once the handshake is made.
+    #[must_use]
+    pub const fn max_buffered(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(_) => TlsStream::MAX_BUFFERED,
+        }
+    }
+
     /// Shuts the socket down at once; blocked reads and writes wake up.
     ///
     /// # Errors
@@ -140,7 +183,7 @@ impl Stream {
         let arrived = u64::MAX;
         match self {
             Self::Plain(_) => Ok(arrived),
-            Self::Tls(_) => Ok(arrived.saturating_add(TlsStream::MAX_UNREAD)),
+            Self::Tls(stream) => Ok(arrived.saturating_add(stream.unread() as u64)),
         }
     }
 
@@ -152,7 +195,7 @@ impl Stream {
         // Later than an instant can be is never.
         let deadline = Instant::now().checked_add(timeout);
         if let Self::Tls(stream) = self {
-            stream.say_goodbye();
+            stream.send_close_notify();
         }
         let mut socket = self.socket();
         if socket.shutdown(Shutdown::Write).is_err() {

@@ -5,7 +5,9 @@ use std::{io, net::TcpStream, path::PathBuf, sync::Arc};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, client::Resumption, pki_types::ServerName,
+    ClientConfig, RootCertStore,
+    client::{Resumption, UnbufferedClientConnection},
+    pki_types::ServerName,
 };
 
 use super::{Fingerprint, TlsStream, pem, provider, trust::Trust, words};
@@ -111,9 +113,9 @@ impl Client {
             Some(name) => name.clone(),
             None => name_in(host)?,
         };
-        let connection = ClientConnection::new(Arc::clone(&self.config), name)
+        let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| words::io_error(&error))?;
-        Ok(TlsStream::new(socket, connection.into()))
+        Ok(TlsStream::new(socket, connection))
     }
 }
 

@@ -5,14 +5,23 @@
 //! | `client` | whom a client trusts, and who it is |
 //! | `server` | who a server is, and whom it lets in |
 //! | `trust` | the check of a server's certificate |
-//! | `stream` | a connection: handshake, records in and out |
+//! | `stream` | a connection: handshake, reading, writing, waiting |
+//! | `incoming` | what came from the socket, up to its plaintext |
+//! | `outgoing` | ciphertext on its way to the socket |
+//! | `session` | TLS in memory: records in, records out |
 //! | `words` | what went wrong, in one line |
 //! | `pem` | certificates and keys in files |
 
 mod client;
+mod incoming;
+mod outgoing;
 mod pem;
 mod server;
+mod session;
 mod stream;
+#[cfg(all(test, unix))]
+#[allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+mod tests;
 mod trust;
 mod words;
 

@@ -63,7 +63,19 @@ impl TlsStream {
         match self.0 {}
     }
 
-    pub(crate) const MAX_UNREAD: u64 = 0;
+    pub(crate) const MAX_BUFFERED: usize = 0;
+
+    pub(crate) const fn buffered(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) const fn unread(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) const fn take_in(&self) -> bool {
+        match self.0 {}
+    }
 
     pub(crate) const fn handshake(&self, _: Option<Instant>) -> io::Result<()> {
         match self.0 {}
@@ -85,7 +97,7 @@ impl TlsStream {
         match self.0 {}
     }
 
-    pub(crate) const fn say_goodbye(&self) {
+    pub(crate) const fn send_close_notify(&self) {
         match self.0 {}
     }
 }

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair};
 use rustls::{
-    ServerConfig, ServerConnection,
+    ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
-    server::{NoServerSessionStorage, WebPkiClientVerifier},
+    server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier},
 };
 
 use super::{Fingerprint, TlsStream, pem, provider, words};
@@ -102,9 +102,9 @@ impl Server {
 
     /// Starts TLS on an accepted socket; the handshake is still to come.
     pub(crate) fn over(&self, socket: TcpStream) -> io::Result<TlsStream> {
-        let connection =
-            ServerConnection::new(Arc::clone(&self.0)).map_err(|error| words::io_error(&error))?;
-        Ok(TlsStream::new(socket, connection.into()))
+        let connection = UnbufferedServerConnection::new(Arc::clone(&self.0))
+            .map_err(|error| words::io_error(&error))?;
+        Ok(TlsStream::new(socket, connection))
     }
 }
 

@@ -1,26 +1,24 @@
 //! A connection: handshake, records in and out.
 
 use std::{
-    fmt,
-    io::{self, Read, Write},
+    fmt, io,
     net::TcpStream,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use rustls::{Connection, Error};
+use super::{
+    incoming::{Ending, HANDSHAKE_BUFFER, Incoming, MAX_CIPHERTEXT},
+    outgoing::Outgoing,
+    session::{MAX_OVERHEAD, MAX_PLAINTEXT, Session},
+    words,
+};
+use crate::socket::{Patience, is_timeout};
 
-use super::words;
-use crate::socket::{is_timeout, write_now};
-
-/// Most plaintext in one record, in bytes (RFC 8446, section 5.1).
-const MAX_PLAINTEXT: usize = 1 << 14;
-
-/// The largest record, in bytes: header, plaintext, and what encryption may
-/// add to it (RFC 8446, section 5.2).
-const MAX_RECORD: usize = 5 + MAX_PLAINTEXT + 256;
-
-/// Most plaintext that one write takes: four records, in one system call.
+/// Maximum plaintext that one write takes: four records, in one system call.
 const MAX_WRITE: usize = 4 * MAX_PLAINTEXT;
 
 /// The type of records that open a handshake (RFC 8446, section 5.1), and of
@@ -37,45 +35,19 @@ pub struct TlsStream {
     socket: TcpStream,
     incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
-    session: Mutex<Connection>,
-}
-
-/// What came from the socket.
-#[derive(Default)]
-struct Incoming {
-    /// Ciphertext; none is kept between bursts beyond one record.
-    buf: Vec<u8>,
-    /// The part of it that is not decrypted yet.
-    start: usize,
-    end: usize,
-    /// Why the session cannot go on, once all that came before was read.
-    failure: Option<Error>,
-}
-
-/// What goes to the socket.
-#[derive(Default)]
-struct Outgoing {
-    ciphertext: Vec<u8>,
-    /// How much of it the socket has.
-    sent: usize,
-    /// Plaintext in it that no write has been told of.
-    owed: usize,
-}
-
-/// Whether a write may wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    Wait,
-    Now,
+    session: Mutex<Session>,
+    /// What the buffers of `incoming` and `outgoing` hold.
+    held: [AtomicUsize; 2],
 }
 
 impl TlsStream {
-    pub(crate) fn new(socket: TcpStream, session: Connection) -> Self {
+    pub(super) fn new(socket: TcpStream, session: impl Into<Session>) -> Self {
         Self {
             socket,
             incoming: Mutex::default(),
             outgoing: Mutex::default(),
-            session: Mutex::new(session),
+            session: Mutex::new(session.into()),
+            held: Default::default(),
         }
     }
 
@@ -85,7 +57,7 @@ impl TlsStream {
 
     /// See [`Stream::handshake`](crate::Stream::handshake).
     pub(crate) fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let outcome = self.shake_hands(deadline);
+        let outcome = self.complete_handshake(deadline);
         if outcome.is_err() {
             // The alert that says why, as far as there is one.
             let _ = self.flush(Patience::Now);
@@ -94,31 +66,36 @@ impl TlsStream {
             self.socket.set_read_timeout(None)?;
             self.socket.set_write_timeout(None)?;
         }
+        self.shrink();
         outcome
     }
 
-    fn shake_hands(&self, deadline: Option<Instant>) -> io::Result<()> {
+    fn complete_handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
         let mut incoming = lock(&self.incoming);
         let mut is_first = true;
         loop {
+            let is_done = {
+                let mut session = lock(&self.session);
+                incoming.shake_hands(&mut session);
+                !session.is_handshaking()
+            };
+            match incoming.ending() {
+                Some(Ending::Failed(error)) => return Err(words::io_error(error)),
+                Some(Ending::Closed) if !is_done => return Err(closed_in_handshake()),
+                _ => {}
+            }
             self.limit(deadline)?;
-            self.flush(Patience::Wait)?;
-            if !lock(&self.session).is_handshaking() {
+            self.flush(Patience::Wait).map_err(in_handshake)?;
+            if is_done {
                 return Ok(());
             }
             self.limit(deadline)?;
-            if incoming.fill(&self.socket).map_err(in_handshake)? == 0 {
-                return Err(closed_in_handshake());
-            }
-            if std::mem::take(&mut is_first) {
-                incoming.check_first_byte()?;
-            }
-            let has_closed = incoming.decrypt(&mut lock(&self.session), usize::MAX);
-            if let Some(error) = &incoming.failure {
-                return Err(words::io_error(error));
-            }
-            if has_closed {
-                return Err(closed_in_handshake());
+            incoming
+                .fill(&self.socket, HANDSHAKE_BUFFER, Patience::Wait)
+                .map_err(in_handshake)?;
+            self.note_incoming(&incoming);
+            if std::mem::take(&mut is_first) && incoming.ending().is_none() {
+                check_first_byte(incoming.first_byte())?;
             }
         }
     }
@@ -143,196 +120,191 @@ impl TlsStream {
             return Ok(0);
         }
         let mut incoming = lock(&self.incoming);
+        let mut waiting_since = None;
         loop {
-            let plaintext = {
-                let mut session = lock(&self.session);
-                incoming.decrypt(&mut session, buf.len());
-                session.reader().read(buf)
-            };
-            match plaintext {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The socket ended without a word. Whether that was in the
-                // middle of something is for the reader to say.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                other => return other,
+            if incoming.has_input() {
+                let n = self.with_session(|session| incoming.read(session, buf));
+                self.note_incoming(&incoming);
+                if n > 0 {
+                    return Ok(n);
+                }
+                self.check_timeout(&mut waiting_since)?;
             }
-            // An answer to what came, such as an alert or new keys. If another
-            // thread is writing, its next write takes it along.
-            if lock(&self.session).wants_write()
-                && let Ok(mut outgoing) = self.outgoing.try_lock()
-            {
-                outgoing.encrypted(&mut lock(&self.session))?;
-                let _ = outgoing.send(&self.socket, Patience::Now);
+            match incoming.ending() {
+                // The socket may have ended without a word. Whether that was in
+                // the middle of something is for the reader to say.
+                Some(Ending::Closed) => return Ok(0),
+                Some(Ending::Failed(error)) => return Err(words::io_error(error)),
+                None => {}
             }
-            if let Some(error) = &incoming.failure {
-                return Err(words::io_error(error));
+            if let Some(error) = incoming.take_lost() {
+                return Err(error);
             }
-            if incoming.fill(&self.socket)? == 0 {
-                // So that the session knows of the end.
-                lock(&self.session).read_tls(&mut io::empty())?;
-            }
+            incoming.fill(&self.socket, buf.len(), Patience::Wait)?;
+            self.note_incoming(&incoming);
         }
     }
 
-    /// Most bytes that reads return without asking the socket: a record in
-    /// here, and one or a few in the session.
-    pub(crate) const MAX_UNREAD: u64 = (MAX_RECORD + MAX_WRITE) as u64;
+    /// What came was a part of a record, or had no plaintext. That must not go
+    /// on for ever: the socket's own timeout begins anew with every byte.
+    fn check_timeout(&self, waiting_since: &mut Option<Instant>) -> io::Result<()> {
+        let Some(since) = *waiting_since else {
+            *waiting_since = Some(Instant::now());
+            return Ok(());
+        };
+        match self.socket.read_timeout()? {
+            Some(timeout) if since.elapsed() >= timeout => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in and decrypts what has arrived, without waiting. Returns
+    /// whether a read would return at once.
+    pub(crate) fn take_in(&self) -> bool {
+        let mut incoming = lock(&self.incoming);
+        if !incoming.has_input() {
+            match incoming.fill(&self.socket, MAX_PLAINTEXT, Patience::Now) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => incoming.lose(error),
+            }
+        }
+        self.has_plaintext(&mut incoming)
+    }
 
     /// Whether a read would return something without asking the socket.
     pub(crate) fn has_received(&self) -> bool {
-        let mut incoming = lock(&self.incoming);
-        let mut session = lock(&self.session);
-        incoming.decrypt(&mut session, 1);
-        let is_waiting = matches!(
-            session.reader().into_first_chunk(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock
-        );
-        !is_waiting || incoming.failure.is_some()
+        self.has_plaintext(&mut lock(&self.incoming))
+    }
+
+    fn has_plaintext(&self, incoming: &mut Incoming) -> bool {
+        if incoming.has_input() {
+            self.with_session(|session| incoming.decrypt_ahead(session));
+        }
+        self.note_incoming(incoming);
+        incoming.is_ready()
+    }
+
+    /// Reads, and sends what reading gave rise to, such as an alert. If another
+    /// thread is writing, its next write takes that along.
+    fn with_session<T>(&self, read: impl FnOnce(&mut Session) -> T) -> T {
+        let (outcome, has_pending) = {
+            let mut session = lock(&self.session);
+            (read(&mut session), session.has_pending())
+        };
+        if has_pending && let Ok(mut outgoing) = self.outgoing.try_lock() {
+            self.take_pending(&mut outgoing);
+            while matches!(outgoing.send(&self.socket, Patience::Now), Ok(true)) {}
+        }
+        outcome
     }
 
     pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.encrypt_and_send(buf, MAX_WRITE, Patience::Wait)
+        self.encrypt_and_send(buf, Patience::Wait)
     }
 
-    /// See [`Stream::write_now`](crate::Stream::write_now). One record at a
-    /// time: the peer can answer none before it has the whole of it.
+    /// See [`Stream::write_now`](crate::Stream::write_now).
     pub(crate) fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
-        self.encrypt_and_send(buf, MAX_PLAINTEXT, Patience::Now)
+        self.encrypt_and_send(buf, Patience::Now)
     }
 
-    /// Plaintext counts as written once all of its ciphertext is. Until then
-    /// it is owed: the caller comes again with the same bytes.
-    fn encrypt_and_send(&self, buf: &[u8], most: usize, patience: Patience) -> io::Result<usize> {
+    /// Plaintext counts as written once all of its record is. Until then it is
+    /// owed: the caller comes again with the same bytes.
+    fn encrypt_and_send(&self, buf: &[u8], patience: Patience) -> io::Result<usize> {
         let mut outgoing = lock(&self.outgoing);
-        if outgoing.owed == 0 {
-            let mut session = lock(&self.session);
-            let part = buf.get(..most).unwrap_or(buf);
-            outgoing.owed = session.writer().write(part)?;
-            outgoing.encrypted(&mut session)?;
+        if !outgoing.is_owing() {
+            let part = buf.get(..MAX_WRITE).unwrap_or(buf);
+            lock(&self.session)
+                .encrypt(part, &mut outgoing)
+                .map_err(|error| words::io_error(&error))?;
+            self.note_outgoing(&outgoing);
         }
-        outgoing.send(&self.socket, patience)?;
-        Ok(std::mem::take(&mut outgoing.owed).min(buf.len()))
+        loop {
+            let has_more = outgoing.send(&self.socket, patience)?;
+            let written = outgoing.take_written();
+            if written > 0 || !has_more {
+                return Ok(written.min(buf.len()));
+            }
+        }
     }
 
     /// See [`Stream::shrink`](crate::Stream::shrink).
     pub(crate) fn shrink(&self) {
+        let mut incoming = lock(&self.incoming);
+        incoming.release();
+        self.note_incoming(&incoming);
         let mut outgoing = lock(&self.outgoing);
-        if outgoing.ciphertext.is_empty() {
-            outgoing.ciphertext = Vec::new();
-        }
+        outgoing.release();
+        self.note_outgoing(&outgoing);
     }
 
-    /// Says that no more will come, if the way out takes it.
-    pub(crate) fn say_goodbye(&self) {
-        lock(&self.session).send_close_notify();
+    /// See [`Stream::buffered`](crate::Stream::buffered).
+    pub(crate) fn buffered(&self) -> usize {
+        let held = |held: &AtomicUsize| held.load(Ordering::Relaxed);
+        self.held.iter().map(held).sum()
+    }
+
+    /// See [`Stream::max_buffered`](crate::Stream::max_buffered): ciphertext
+    /// in and out, a record that was read in part, and one that is on its way
+    /// through the session.
+    pub(crate) const MAX_BUFFERED: usize =
+        MAX_CIPHERTEXT + MAX_WRITE + 4 * MAX_OVERHEAD + 2 * MAX_PLAINTEXT;
+
+    fn note_incoming(&self, incoming: &Incoming) {
+        self.held[0].store(incoming.held(), Ordering::Relaxed);
+    }
+
+    fn note_outgoing(&self, outgoing: &Outgoing) {
+        self.held[1].store(outgoing.held(), Ordering::Relaxed);
+    }
+
+    /// Bytes that have arrived here and were not read.
+    pub(crate) fn unread(&self) -> usize {
+        lock(&self.incoming).unread()
+    }
+
+    /// Says that no more will come, if the send buffer takes it.
+    pub(crate) fn send_close_notify(&self) {
+        lock(&self.session).close();
         let _ = self.flush(Patience::Now);
     }
 
     /// Sends what the session wants to send.
     fn flush(&self, patience: Patience) -> io::Result<()> {
         let mut outgoing = lock(&self.outgoing);
-        outgoing.encrypted(&mut lock(&self.session))?;
-        outgoing.send(&self.socket, patience).map_err(in_handshake)
-    }
-}
-
-impl Incoming {
-    /// Reads from the socket once everything before was decrypted; zero is
-    /// the end.
-    fn fill(&mut self, mut socket: &TcpStream) -> io::Result<usize> {
-        self.buf.resize(MAX_RECORD, 0);
-        let n = loop {
-            match socket.read(&mut self.buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        (self.start, self.end) = (0, n);
-        Ok(n)
-    }
-
-    /// Decrypts until there is as much plaintext as `wanted`, or as the
-    /// session holds. Returns whether the peer said that it is done; what it
-    /// sends after that is dropped.
-    fn decrypt(&mut self, session: &mut Connection, wanted: usize) -> bool {
-        let enough = wanted.min(MAX_PLAINTEXT);
-        let mut has_closed = false;
-        while self.failure.is_none() && self.start < self.end && !has_closed {
-            let mut rest = self.buf.get(self.start..self.end).unwrap_or_default();
-            let before = rest.len();
-            // It takes what it has room for, and nothing after the close.
-            let taken = session.read_tls(&mut rest);
-            self.start += before - rest.len();
-            match taken.map_err(|error| Error::General(error.to_string())) {
-                Ok(0) => has_closed = true,
-                Ok(_) => {}
-                Err(error) => self.failure = Some(error),
-            }
-            match session.process_new_packets() {
-                Ok(state) if state.plaintext_bytes_to_read() >= enough => break,
-                Ok(state) => has_closed |= state.peer_has_closed(),
-                Err(error) => self.failure = Some(error),
-            }
-        }
-        if has_closed {
-            self.start = self.end;
-        }
-        has_closed
-    }
-
-    /// TLS begins with a handshake, or an alert that says why not. Whoever
-    /// speaks something else can tell by the alert that is sent at the end.
-    fn check_first_byte(&self) -> io::Result<()> {
-        match self.buf.first() {
-            Some(&(HANDSHAKE | ALERT)) => Ok(()),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the peer does not speak TLS",
-            )),
-        }
-    }
-}
-
-impl Outgoing {
-    /// Takes what the session has encrypted.
-    fn encrypted(&mut self, session: &mut Connection) -> io::Result<()> {
-        while session.wants_write() {
-            session.write_tls(&mut self.ciphertext)?;
-        }
+        self.take_pending(&mut outgoing);
+        while outgoing.send(&self.socket, patience)? {}
         Ok(())
     }
 
-    fn send(&mut self, mut socket: &TcpStream, patience: Patience) -> io::Result<()> {
-        while let Some(rest) = self.ciphertext.get(self.sent..)
-            && !rest.is_empty()
-        {
-            let sent = match patience {
-                Patience::Wait => socket.write(rest),
-                Patience::Now => write_now(socket, rest),
-            };
-            match sent {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => self.sent += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.ciphertext.clear();
-        self.sent = 0;
-        Ok(())
+    fn take_pending(&self, outgoing: &mut Outgoing) {
+        outgoing.append(&lock(&self.session).take_pending());
+        self.note_outgoing(outgoing);
     }
 }
 
 impl Drop for TlsStream {
     /// So that the peer can tell the end from a cut.
     fn drop(&mut self) {
-        self.say_goodbye();
+        self.send_close_notify();
     }
 }
 
 impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TlsStream").field(&self.socket).finish()
+    }
+}
+
+/// TLS begins with a handshake, or an alert that says why not. A peer that
+/// speaks something else can tell by the alert that is sent at the end.
+fn check_first_byte(first: Option<u8>) -> io::Result<()> {
+    match first {
+        Some(HANDSHAKE | ALERT) => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the peer does not speak TLS",
+        )),
     }
 }
 

@@ -1,0 +1,237 @@
+//! What came from the socket, up to the plaintext that no read has taken.
+
+use std::{io, net::TcpStream};
+
+use rustls::Error;
+
+use super::session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, Session, Step};
+use crate::socket::{Patience, read};
+
+/// Maximum ciphertext that the buffer holds: four records in one system call.
+/// It is also more than the largest message of a handshake that rustls takes,
+/// 64 KiB.
+pub(super) const MAX_CIPHERTEXT: usize = 4 * MAX_RECORD;
+
+/// First size of the buffer in a handshake, in bytes: a greeting, or a chain
+/// of two certificates.
+pub(super) const HANDSHAKE_BUFFER: usize = 4096;
+
+/// Growth for a message of a handshake that is split over records, in bytes.
+const GROWTH: usize = 4096;
+
+/// What came from the socket.
+#[derive(Default)]
+pub(super) struct Incoming {
+    /// Initialised to its whole length; `start..end` is ciphertext.
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Whether something is there that the session has not looked at.
+    is_fresh: bool,
+    /// What is decrypted beyond what was read, less than a record; `taken` of
+    /// it was read.
+    plaintext: Vec<u8>,
+    taken: usize,
+    /// What comes after the plaintext.
+    ending: Option<Ending>,
+    /// What the socket said when nothing was being read.
+    lost: Option<io::Error>,
+}
+
+/// Why nothing more can be read.
+#[derive(Clone)]
+pub(super) enum Ending {
+    /// The peer said so, within TLS or without.
+    Closed,
+    Failed(Error),
+}
+
+impl Incoming {
+    /// Decrypts into `buf` as much as is there and fits. What does not fit is
+    /// kept.
+    pub(super) fn read(&mut self, session: &mut Session, buf: &mut [u8]) -> usize {
+        let mut filled = self.take_plaintext(buf);
+        while filled < buf.len() && self.can_decrypt() {
+            let room = buf.get_mut(filled..).unwrap_or_default();
+            filled += self.decrypt(session, room);
+        }
+        filled
+    }
+
+    /// Decrypts until a read would find something, or more input is needed.
+    pub(super) fn decrypt_ahead(&mut self, session: &mut Session) {
+        while !self.is_ready() && self.can_decrypt() {
+            self.decrypt(session, &mut []);
+        }
+    }
+
+    /// Goes on with the handshake, and not beyond its end: what the peer sent
+    /// behind it is left to be read.
+    pub(super) fn shake_hands(&mut self, session: &mut Session) {
+        self.is_fresh = true;
+        while session.is_handshaking() && self.can_decrypt() {
+            self.decrypt(session, &mut []);
+        }
+        session.collect();
+        self.is_fresh = self.start < self.end;
+    }
+
+    /// Whether a read would find something without asking the socket.
+    pub(super) fn is_ready(&self) -> bool {
+        self.has_plaintext() || self.ending.is_some() || self.lost.is_some()
+    }
+
+    /// Whether there is anything for [`read`](Self::read).
+    pub(super) fn has_input(&self) -> bool {
+        self.has_plaintext() || self.can_decrypt()
+    }
+
+    pub(super) const fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// What the socket said when nothing was being read, once.
+    pub(super) const fn take_lost(&mut self) -> Option<io::Error> {
+        self.lost.take()
+    }
+
+    pub(super) fn lose(&mut self, error: io::Error) {
+        self.lost = Some(error);
+    }
+
+    /// Reads once from the socket. The buffer is as large as it must be for
+    /// `wanted` bytes of plaintext, or for the record that has begun.
+    pub(super) fn fill(
+        &mut self,
+        socket: &TcpStream,
+        wanted: usize,
+        patience: Patience,
+    ) -> io::Result<()> {
+        self.make_room(wanted);
+        let room = self.buf.get_mut(self.end..).unwrap_or_default();
+        if room.is_empty() {
+            let what = "the peer sent a handshake message of more than 64 KiB";
+            self.ending = Some(Ending::Failed(Error::General(what.to_owned())));
+            return Ok(());
+        }
+        let n = loop {
+            match read(socket, room, patience) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += n;
+        self.is_fresh = true;
+        if n == 0 {
+            self.ending = Some(Ending::Closed);
+        }
+        Ok(())
+    }
+
+    /// The first byte of the first read.
+    pub(super) fn first_byte(&self) -> Option<u8> {
+        self.buf.first().copied()
+    }
+
+    /// Bytes that arrived and were not read.
+    pub(super) const fn unread(&self) -> usize {
+        self.end - self.start + self.plaintext.len() - self.taken
+    }
+
+    /// Bytes that the buffers hold.
+    pub(super) const fn held(&self) -> usize {
+        self.buf.len() + self.plaintext.capacity()
+    }
+
+    /// Gives the buffers back, unless something is in them.
+    pub(super) fn release(&mut self) {
+        if self.start == self.end {
+            self.buf = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    fn has_plaintext(&self) -> bool {
+        self.taken < self.plaintext.len()
+    }
+
+    const fn can_decrypt(&self) -> bool {
+        self.is_fresh && self.ending.is_none()
+    }
+
+    fn take_plaintext(&mut self, buf: &mut [u8]) -> usize {
+        let rest = self.plaintext.get(self.taken..).unwrap_or_default();
+        let n = copy(rest, buf);
+        self.taken += n;
+        if n > 0 && !self.has_plaintext() {
+            self.plaintext = Vec::new();
+            self.taken = 0;
+        }
+        n
+    }
+
+    /// Decrypts one record at most. Returns how much of its plaintext is in
+    /// `buf`; the rest is kept.
+    fn decrypt(&mut self, session: &mut Session, buf: &mut [u8]) -> usize {
+        let mut filled = 0;
+        let ciphertext = self.buf.get_mut(self.start..self.end).unwrap_or_default();
+        let (used, step) = session.decrypt(ciphertext, &mut |plaintext| {
+            let n = copy(plaintext, buf.get_mut(filled..).unwrap_or_default());
+            filled += n;
+            self.plaintext
+                .extend_from_slice(plaintext.get(n..).unwrap_or_default());
+        });
+        self.start = self.end.min(self.start + used);
+        match step {
+            Ok(Step::Taken) => {}
+            Ok(Step::NeedsMore) => self.is_fresh = false,
+            // What follows is to be ignored (RFC 8446, section 6.1).
+            Ok(Step::Closed) => self.end(Ending::Closed),
+            Err(error) => self.end(Ending::Failed(error)),
+        }
+        filled
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        self.start = self.end;
+    }
+
+    /// Moves what is left to the front and grows the buffer where it must.
+    fn make_room(&mut self, wanted: usize) {
+        self.buf.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+
+        let records = wanted / MAX_PLAINTEXT + 1;
+        let size = wanted.saturating_add(records * MAX_OVERHEAD);
+        let size = size.max(self.needed()).min(MAX_CIPHERTEXT);
+        if self.buf.len() < size {
+            self.buf.reserve_exact(size - self.buf.len());
+            self.buf.resize(size, 0);
+        }
+    }
+
+    /// The size that the record at the front needs, as far as it is known.
+    fn needed(&self) -> usize {
+        match self.buf.get(..self.end) {
+            Some([_, _, _, high, low, ..]) => {
+                let record = 5 + usize::from(u16::from_be_bytes([*high, *low]));
+                if record <= self.end {
+                    self.end + GROWTH
+                } else {
+                    record
+                }
+            }
+            _ => 0,
+        }
+    }
+}
+
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let n = from.len().min(to.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    n
+}

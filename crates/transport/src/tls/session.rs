@@ -1,0 +1,318 @@
+//! One end of TLS in memory: records in, records out.
+
+use std::mem;
+
+use rustls::{
+    Error,
+    client::UnbufferedClientConnection,
+    server::UnbufferedServerConnection,
+    unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic},
+};
+
+use super::outgoing::Outgoing;
+
+/// Maximum plaintext in one record, in bytes (RFC 8446, section 5.1).
+pub(super) const MAX_PLAINTEXT: usize = 1 << 14;
+
+/// Maximum bytes of a record beside its plaintext: the header, and what
+/// encryption may add (RFC 8446, section 5.2).
+pub(super) const MAX_OVERHEAD: usize = 5 + 256;
+
+/// The largest record, in bytes.
+pub(super) const MAX_RECORD: usize = MAX_PLAINTEXT + MAX_OVERHEAD;
+
+/// The alert that ends a direction (RFC 8446, section 6.1), before there are
+/// keys. A peer that speaks something else can tell by it what this is.
+const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
+
+/// The state of TLS between two ends, without their buffers.
+///
+/// rustls decrypts in place and keeps nothing that was read, so what a
+/// connection holds of the peer's bytes is in [`Incoming`](super::incoming)
+/// and nowhere else.
+pub(super) struct Session {
+    end: End,
+    /// Records that reading gave rise to: of the handshake, and alerts.
+    pending: Vec<u8>,
+    /// Why there is nothing more to encrypt.
+    failure: Option<Error>,
+    is_closed: bool,
+    /// A copy of the whole records that wait for the rest of their message.
+    undigested: Vec<u8>,
+}
+
+enum End {
+    Client(UnbufferedClientConnection),
+    Server(UnbufferedServerConnection),
+}
+
+/// What came of some bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Something; there may be more.
+    Taken,
+    /// Nothing: the rest of a record, or of a message, is missing.
+    NeedsMore,
+    /// The peer said that it is done.
+    Closed,
+}
+
+/// What to do with the session's state.
+enum Work<'a> {
+    Decrypt(&'a mut dyn FnMut(&[u8])),
+    Encrypt(&'a [u8], &'a mut Outgoing),
+    Close,
+}
+
+impl From<UnbufferedClientConnection> for Session {
+    fn from(client: UnbufferedClientConnection) -> Self {
+        Self::new(End::Client(client))
+    }
+}
+
+impl From<UnbufferedServerConnection> for Session {
+    fn from(server: UnbufferedServerConnection) -> Self {
+        Self::new(End::Server(server))
+    }
+}
+
+impl Session {
+    const fn new(end: End) -> Self {
+        Self {
+            end,
+            pending: Vec::new(),
+            failure: None,
+            is_closed: false,
+            undigested: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        match &self.end {
+            End::Client(client) => client.is_handshaking(),
+            End::Server(server) => server.is_handshaking(),
+        }
+    }
+
+    /// Takes one record at most from the front of `incoming`, and hands its
+    /// plaintext to `sink`. Returns how many bytes are used up, and what came
+    /// of them.
+    pub(super) fn decrypt(
+        &mut self,
+        incoming: &mut [u8],
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> (usize, Result<Step, Error>) {
+        let (used, step) = self.advance(incoming, &mut Work::Decrypt(sink));
+        match &step {
+            Err(error) => {
+                self.failure = Some(error.clone());
+                self.collect();
+            }
+            Ok(Step::NeedsMore) => self.note_undigested(incoming.get(used..).unwrap_or_default()),
+            Ok(_) => {}
+        }
+        (used, step)
+    }
+
+    /// Encrypts `plaintext` behind all that is to be sent before.
+    pub(super) fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        self.write(&mut Work::Encrypt(plaintext, outgoing))
+    }
+
+    /// Queues the alert that ends this direction, unless that is over already.
+    pub(super) fn close(&mut self) {
+        if self.failure.is_some() || mem::replace(&mut self.is_closed, true) {
+            return;
+        }
+        if self.has_suite() {
+            // In the middle of a handshake there is no way to say it.
+            let _ = self.write(&mut Work::Close);
+        } else {
+            self.pending.extend_from_slice(&CLOSE_NOTIFY);
+        }
+    }
+
+    fn has_suite(&self) -> bool {
+        let suite = match &self.end {
+            End::Client(client) => client.negotiated_cipher_suite(),
+            End::Server(server) => server.negotiated_cipher_suite(),
+        };
+        suite.is_some()
+    }
+
+    fn write(&mut self, work: &mut Work<'_>) -> Result<(), Error> {
+        let mut undigested = mem::take(&mut self.undigested);
+        let step = loop {
+            match self.advance(&mut undigested, work) {
+                (_, Ok(Step::Taken)) => {}
+                (_, other) => break other,
+            }
+        };
+        self.undigested = undigested;
+        step.map(drop)
+    }
+
+    /// Takes what waits to be sent.
+    pub(super) fn take_pending(&mut self) -> Vec<u8> {
+        mem::take(&mut self.pending)
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes what rustls wants to send. It hands that out before it looks at
+    /// any input.
+    pub(super) fn collect(&mut self) {
+        while match &self.end {
+            End::Client(client) => client.wants_write(),
+            End::Server(server) => server.wants_write(),
+        } {
+            let (_, step) = self.advance(&mut [], &mut Work::Decrypt(&mut |_| {}));
+            if step.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        incoming: &mut [u8],
+        work: &mut Work<'_>,
+    ) -> (usize, Result<Step, Error>) {
+        let Self { end, pending, .. } = self;
+        match end {
+            End::Client(client) => act(client.process_tls_records(incoming), pending, work),
+            End::Server(server) => act(server.process_tls_records(incoming), pending, work),
+        }
+    }
+
+    /// A message of a handshake, such as a ticket, may be split over records;
+    /// rustls counts on finding them again, also when it is asked to encrypt.
+    fn note_undigested(&mut self, rest: &[u8]) {
+        let has_whole_record = rest
+            .get(3..5)
+            .and_then(|len| len.try_into().ok())
+            .is_some_and(|len| rest.len() - 5 >= usize::from(u16::from_be_bytes(len)));
+        self.undigested.clear();
+        if has_whole_record {
+            self.undigested.extend_from_slice(rest);
+        }
+    }
+}
+
+/// Does what the state asks for, and `work` when it allows that.
+fn act<Data>(
+    status: UnbufferedStatus<'_, '_, Data>,
+    pending: &mut Vec<u8>,
+    work: &mut Work<'_>,
+) -> (usize, Result<Step, Error>) {
+    let mut used = status.discard;
+    let step = match (status.state, work) {
+        (Err(error), _) => Err(error),
+        (Ok(ConnectionState::ReadTraffic(mut traffic)), Work::Decrypt(sink)) => loop {
+            match traffic.next_record() {
+                Some(Ok(record)) => {
+                    used += record.discard;
+                    sink(record.payload);
+                }
+                Some(Err(error)) => break Err(error),
+                None => break Ok(Step::Taken),
+            }
+        },
+        (Ok(ConnectionState::EncodeTlsData(mut data)), _) => {
+            append(pending, |room| data.encode(room)).map(|()| Step::Taken)
+        }
+        (Ok(ConnectionState::TransmitTlsData(data)), _) => {
+            data.done();
+            Ok(Step::Taken)
+        }
+        (Ok(ConnectionState::WriteTraffic(traffic)), Work::Encrypt(plaintext, outgoing)) => {
+            outgoing.append(pending);
+            pending.clear();
+            encrypt(traffic, plaintext, outgoing)
+        }
+        (Ok(ConnectionState::WriteTraffic(mut traffic)), Work::Close) => {
+            append(pending, |room| traffic.queue_close_notify(room)).map(|()| Step::NeedsMore)
+        }
+        (
+            Ok(ConnectionState::WriteTraffic(_) | ConnectionState::BlockedHandshake),
+            Work::Decrypt(_),
+        ) => Ok(Step::NeedsMore),
+        (Ok(ConnectionState::PeerClosed | ConnectionState::Closed), Work::Decrypt(_)) => {
+            Ok(Step::Closed)
+        }
+        (Ok(ConnectionState::BlockedHandshake), _) => Err(Error::HandshakeNotComplete),
+        // No server here takes early data, nothing is decrypted but by reading,
+        // and nothing is written behind the close.
+        (Ok(state), _) => Err(Error::General(format!("unexpected state: {state:?}"))),
+    };
+    (used, step)
+}
+
+/// Appends what `put` puts into the room that it asks for.
+fn append<E>(
+    records: &mut Vec<u8>,
+    mut put: impl FnMut(&mut [u8]) -> Result<usize, E>,
+) -> Result<(), Error>
+where
+    E: Into<Room>,
+{
+    let start = records.len();
+    loop {
+        match put(records.get_mut(start..).unwrap_or_default()).map_err(Into::into) {
+            Ok(len) => {
+                records.truncate(start + len);
+                return Ok(());
+            }
+            Err(Room(Ok(needed))) => records.resize(start + needed, 0),
+            Err(Room(Err(error))) => return Err(error),
+        }
+    }
+}
+
+/// One record after the other, so that it is known where each ends.
+fn encrypt<Data>(
+    mut traffic: WriteTraffic<'_, Data>,
+    plaintext: &[u8],
+    outgoing: &mut Outgoing,
+) -> Result<Step, Error> {
+    for part in plaintext.chunks(MAX_PLAINTEXT) {
+        let mut size = part.len() + 64;
+        loop {
+            match traffic.encrypt(part, outgoing.room(size)) {
+                Ok(len) => break outgoing.add_record(len, part.len()),
+                Err(error) => size = Room::from(error).0?,
+            }
+        }
+    }
+    Ok(Step::NeedsMore)
+}
+
+/// How much room is missing, or what else is wrong.
+struct Room(Result<usize, Error>);
+
+impl From<EncodeError> for Room {
+    fn from(error: EncodeError) -> Self {
+        Self(match error {
+            EncodeError::InsufficientSize(size) => Ok(size.required_size),
+            EncodeError::AlreadyEncoded => Err(Error::General(error.to_string())),
+        })
+    }
+}
+
+impl From<EncryptError> for Room {
+    fn from(error: EncryptError) -> Self {
+        Self(match error {
+            EncryptError::InsufficientSize(size) => Ok(size.required_size),
+            EncryptError::EncryptExhausted => Err(Error::General(error.to_string())),
+        })
+    }
+}
