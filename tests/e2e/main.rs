@@ -72,6 +72,7 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod threads;
 mod truncation;
+mod urgent;
 mod usage;
 #[cfg(target_os = "linux")]
 mod vanishing;

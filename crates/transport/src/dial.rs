@@ -73,7 +73,7 @@ impl Dialer {
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
-        self.socket.set_buffers(&SockRef::from(&socket))?;
+        self.socket.prepare(&SockRef::from(&socket))?;
         socket.connect_timeout(&(*addr).into(), self.timeout)?;
         let stream = TcpStream::from(socket);
         if is_self_connected(&stream) {

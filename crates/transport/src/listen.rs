@@ -37,10 +37,10 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
         };
         anyhow::Error::new(error).context(format!("cannot listen on {addr}{advice}"))
     })?;
-    // Accepted sockets inherit them.
+    // Accepted sockets inherit what is set here.
     options
-        .set_buffers(&SockRef::from(&listener))
-        .with_context(|| format!("cannot set the buffers of {addr}"))?;
+        .prepare(&SockRef::from(&listener))
+        .with_context(|| format!("cannot set up the socket of {addr}"))?;
     tracing::debug!("{}", buffer_sizes(&listener)?);
     // A second listen() on a live listener only changes its backlog.
     SockRef::from(&listener)

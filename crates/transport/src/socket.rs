@@ -21,9 +21,12 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// Sets the buffers. They have to be set before connecting or listening:
-    /// the handshake says how large a window can become.
-    pub(crate) fn set_buffers(self, socket: &SockRef<'_>) -> io::Result<()> {
+    /// Sets up a socket before it connects or listens: the handshake says how
+    /// large a window can become, and the first byte may be urgent.
+    pub(crate) fn prepare(self, socket: &SockRef<'_>) -> io::Result<()> {
+        // Else the system takes urgent bytes out of the stream, and a peer
+        // could have a frame read that it never sent (RFC 6093).
+        socket.set_out_of_band_inline(true)?;
         if let Some(bytes) = self.send_buffer {
             socket.set_send_buffer_size(bytes)?;
         }
