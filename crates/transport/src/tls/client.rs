@@ -10,7 +10,7 @@ use rustls::{
     pki_types::ServerName,
 };
 
-use super::{Fingerprint, TlsStream, pem, provider, trust::Trust, words};
+use super::{Fingerprint, TlsStream, clock::Clock, pem, provider, trust::Trust, words};
 
 /// The options of a client.
 #[derive(Args, Clone, Debug, Default)]
@@ -122,11 +122,13 @@ impl Client {
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
 fn builder(trust: Trust) -> Result<Builder> {
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        // The danger is in verifiers that verify less; `Trust` says what it does.
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust)))
+    Ok(
+        ClientConfig::builder_with_details(provider(), Arc::new(Clock))
+            .with_safe_default_protocol_versions()?
+            // The danger is in verifiers that verify less; `Trust` says what it does.
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(trust)),
+    )
 }
 
 /// The authorities that the system trusts.

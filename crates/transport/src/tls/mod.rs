@@ -9,10 +9,12 @@
 //! | `incoming` | what came from the socket, up to its plaintext |
 //! | `outgoing` | ciphertext on its way to the socket |
 //! | `session` | TLS in memory: records in, records out |
+//! | `clock` | the time by which certificates are valid |
 //! | `words` | what went wrong, in one line |
 //! | `pem` | certificates and keys in files |
 
 mod client;
+mod clock;
 mod incoming;
 mod outgoing;
 mod pem;

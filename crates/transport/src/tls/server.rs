@@ -11,7 +11,7 @@ use rustls::{
     server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier},
 };
 
-use super::{Fingerprint, TlsStream, pem, provider, words};
+use super::{Fingerprint, TlsStream, clock::Clock, pem, provider, words};
 
 /// The options of a server.
 #[derive(Args, Clone, Debug, Default)]
@@ -80,7 +80,7 @@ impl Server {
     }
 
     fn new(identity: Identity, client_ca: Option<&PathBuf>) -> Result<Self> {
-        let config = ServerConfig::builder_with_provider(provider())
+        let config = ServerConfig::builder_with_details(provider(), Arc::new(Clock))
             .with_safe_default_protocol_versions()?;
         let config = match client_ca {
             Some(file) => {

@@ -37,6 +37,8 @@ pub(super) struct Session {
     /// Why there is nothing more to encrypt.
     failure: Option<Error>,
     is_closed: bool,
+    /// Whether a panic has left it half done.
+    is_broken: bool,
     /// A copy of the whole records that wait for the rest of their message.
     undigested: Vec<u8>,
 }
@@ -83,6 +85,7 @@ impl Session {
             pending: Vec::new(),
             failure: None,
             is_closed: false,
+            is_broken: false,
             undigested: Vec::new(),
         }
     }
@@ -112,6 +115,11 @@ impl Session {
             Ok(_) => {}
         }
         (used, step)
+    }
+
+    /// Notes that a panic has left it half done: rustls would panic again.
+    pub(super) const fn give_up(&mut self) {
+        self.is_broken = true;
     }
 
     /// Encrypts `plaintext` behind all that is to be sent before.
@@ -187,6 +195,10 @@ impl Session {
         incoming: &mut [u8],
         work: &mut Work<'_>,
     ) -> (usize, Result<Step, Error>) {
+        if self.is_broken {
+            let what = "a panic has left the session half done";
+            return (0, Err(Error::General(what.to_owned())));
+        }
         let Self { end, pending, .. } = self;
         match end {
             End::Client(client) => act(client.process_tls_records(incoming), pending, work),

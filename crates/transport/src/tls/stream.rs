@@ -75,7 +75,7 @@ impl TlsStream {
         let mut is_first = true;
         loop {
             let is_done = {
-                let mut session = lock(&self.session);
+                let mut session = self.session();
                 incoming.shake_hands(&mut session);
                 !session.is_handshaking()
             };
@@ -98,6 +98,14 @@ impl TlsStream {
                 check_first_byte(incoming.first_byte())?;
             }
         }
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(|poisoned| {
+            let mut session = poisoned.into_inner();
+            session.give_up();
+            session
+        })
     }
 
     /// Lets the next system call wait until `deadline`.
@@ -189,7 +197,7 @@ impl TlsStream {
     /// thread is writing, its next write takes that along.
     fn with_session<T>(&self, read: impl FnOnce(&mut Session) -> T) -> T {
         let (outcome, has_pending) = {
-            let mut session = lock(&self.session);
+            let mut session = self.session();
             (read(&mut session), session.has_pending())
         };
         if has_pending && let Ok(mut outgoing) = self.outgoing.try_lock() {
@@ -214,7 +222,7 @@ impl TlsStream {
         let mut outgoing = lock(&self.outgoing);
         if !outgoing.is_owing() {
             let part = buf.get(..MAX_WRITE).unwrap_or(buf);
-            lock(&self.session)
+            self.session()
                 .encrypt(part, &mut outgoing)
                 .map_err(|error| words::io_error(&error))?;
             self.note_outgoing(&outgoing);
@@ -265,7 +273,7 @@ impl TlsStream {
 
     /// Says that no more will come, if the send buffer takes it.
     pub(crate) fn send_close_notify(&self) {
-        lock(&self.session).close();
+        self.session().close();
         let _ = self.flush(Patience::Now);
     }
 
@@ -278,7 +286,7 @@ impl TlsStream {
     }
 
     fn take_pending(&self, outgoing: &mut Outgoing) {
-        outgoing.append(&lock(&self.session).take_pending());
+        outgoing.append(&self.session().take_pending());
         self.note_outgoing(outgoing);
     }
 }
@@ -326,7 +334,37 @@ fn in_handshake(error: io::Error) -> io::Error {
     }
 }
 
-/// Nothing is left half done by a panic, so a poisoned lock is as good.
+/// Buffers are not left half done by a panic, so a poisoned lock is as good.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used)]
+mod tests {
+    use std::{net::TcpListener, thread};
+
+    use super::*;
+
+    /// rustls must not be asked again: it may panic again, and a second panic
+    /// in a destructor would end the process.
+    #[test]
+    fn after_a_panic_a_session_is_left_alone() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = super::super::pair().unwrap();
+        let stream = server.over(socket).unwrap();
+        let panicked = thread::scope(|scope| {
+            let panics = scope.spawn(|| {
+                let _session = stream.session.lock();
+                panic!("on purpose");
+            });
+            panics.join().is_err()
+        });
+        assert!(panicked);
+        for outcome in [stream.write(b"x"), stream.handshake(None).map(|()| 0)] {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("half done"), "{error}");
+        }
+    }
 }

@@ -67,9 +67,14 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("it expired at {}", time(*not_after))
         }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("it is not valid before {}", time(*not_before))
-        }
+        CertificateError::NotValidYetContext {
+            not_before,
+            time: now,
+        } => format!(
+            "it is not valid before {}, and this machine's clock says {}",
+            time(*not_before),
+            time(*now)
+        ),
         CertificateError::UnknownIssuer => {
             "its issuer is unknown; --tls-ca says whom to trust".to_owned()
         }

@@ -1,0 +1,36 @@
+//! The time by which certificates are valid.
+
+use std::time::SystemTime;
+
+use rustls::{pki_types::UnixTime, time_provider::TimeProvider};
+
+/// The system's clock. A machine whose clock is not set may be before 1970,
+/// where rustls' own clock panics: no certificate is valid yet then.
+#[derive(Debug)]
+pub(super) struct Clock;
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(unix_time(SystemTime::now()))
+    }
+}
+
+fn unix_time(time: SystemTime) -> UnixTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    UnixTime::since_unix_epoch(since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn before_1970_it_is_1970() {
+        let second = Duration::from_secs(1);
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(unix_time(epoch + second).as_secs(), 1);
+        assert_eq!(unix_time(epoch - 1_000_000 * second).as_secs(), 0);
+    }
+}
