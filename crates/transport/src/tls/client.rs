@@ -2,7 +2,7 @@
 
 use std::{io, net::TcpStream, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -96,7 +96,14 @@ impl Client {
         let mut config = match (&args.tls_client_cert, &args.tls_client_key) {
             (Some(certificate), Some(key)) => config
                 .with_client_auth_cert(pem::certificates(certificate)?, pem::key(key)?)
-                .with_context(|| format!("cannot use {}", certificate.display()))?,
+                .map_err(|error| anyhow!(words::in_words(&error)))
+                .with_context(|| {
+                    format!(
+                        "cannot use {} with {}",
+                        certificate.display(),
+                        key.display()
+                    )
+                })?,
             _ => config.with_no_client_auth(),
         };
         // Each connection makes a whole handshake and depends on no other.
@@ -134,7 +141,14 @@ fn builder(trust: Trust) -> Result<Builder> {
 /// The authorities that the system trusts.
 fn system_roots() -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!("CAs of this system: {error}");
+    }
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    if unusable > 0 {
+        tracing::debug!("CAs of this system: {unusable} cannot be used");
+    }
     if roots.is_empty() {
         bail!(
             "this system has no authorities to trust; --tls-ca FILE or --tls-pin SHA256 says whom"

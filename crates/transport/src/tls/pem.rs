@@ -1,42 +1,228 @@
-//! Certificates and keys in files.
+//! Certificates and keys in PEM files (RFC 7468).
+//!
+//! The library decodes a section; which sections there are is found here. It
+//! passes over what it does not recognise, such as a section behind a byte
+//! order mark, or one that begins on the line on which another ends: a
+//! certificate would be missing, and nothing would say so.
 
-use std::path::Path;
+use std::{fs::File, io::Read, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
+/// One dash is enough to find them; there have to be five.
+const BEGIN: &[u8] = b"-BEGIN ";
+const END: &[u8] = b"-END ";
+const DASHES: &[u8] = b"-----";
+
+/// Maximum size of a file, in bytes: all CAs of a system fill a quarter of a
+/// megabyte.
+const MAX_FILE: u64 = 16 << 20;
+
 /// The certificates in a PEM file, in its order; at least one.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let name = file.display();
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("cannot read certificates from {name}"))?;
-    if certificates.is_empty() {
-        bail!("{name} holds no certificate in PEM form");
-    }
-    Ok(certificates)
+    in_file(file, |text| {
+        let mut certificates = Vec::new();
+        for section in sections(text)? {
+            if let Some(certificate) = section.certificate().with_context(|| section.place())? {
+                certificates.push(certificate);
+            }
+        }
+        ensure!(!certificates.is_empty(), nothing(text, "certificate"));
+        Ok(certificates)
+    })
 }
 
-/// The first private key in a PEM file.
+/// The private key in a PEM file.
 pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(file).with_context(|| {
-        format!(
-            "cannot read a private key in PEM form from {}",
-            file.display()
-        )
+    in_file(file, |text| {
+        let mut key = None;
+        for section in sections(text)? {
+            let Some(found) = section.key().with_context(|| section.place())? else {
+                continue;
+            };
+            if key.replace(found).is_some() {
+                return Err(anyhow!("a second private key: leave one in the file"))
+                    .with_context(|| section.place());
+            }
+        }
+        key.ok_or_else(|| anyhow!(nothing(text, "private key")))
     })
 }
 
 /// The certificates in a PEM file as those to trust.
 pub(crate) fn roots(file: &Path) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
+    for (n, certificate) in certificates(file)?.into_iter().enumerate() {
         roots
             .add(certificate)
-            .with_context(|| format!("{} holds no certificate to trust", file.display()))?;
+            .with_context(|| format!("cannot trust certificate {} in {}", n + 1, file.display()))?;
     }
     Ok(roots)
 }
+
+fn in_file<T>(file: &Path, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let read = || {
+        let mut text = Vec::new();
+        File::open(file)?
+            .take(MAX_FILE + 1)
+            .read_to_end(&mut text)?;
+        ensure!(text.len() as u64 <= MAX_FILE, "more than {MAX_FILE} bytes");
+        parse(&text)
+    };
+    read().with_context(|| format!("cannot use {}", file.display()))
+}
+
+/// What a file is that has no section for us.
+fn nothing(text: &[u8], what: &str) -> String {
+    let is_der = match text {
+        [0x30, 0x80..=0x84, ..] => true,
+        [0x30, len, rest @ ..] => usize::from(*len) == rest.len(),
+        _ => false,
+    };
+    match text {
+        _ if is_der => format!(
+            "it is in DER form, or PKCS #12, not PEM; openssl {} converts it",
+            if what == "certificate" {
+                "x509 -inform DER"
+            } else {
+                "pkey -inform DER"
+            }
+        ),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "it is UTF-16 text; save it as ASCII or UTF-8".to_owned()
+        }
+        _ => format!("it holds no {what} in PEM form"),
+    }
+}
+
+/// What stands between a BEGIN and its END.
+struct Section<'a> {
+    label: &'a str,
+    line: usize,
+    body: &'a [u8],
+}
+
+/// The sections of a file, wherever on a line they begin and end.
+fn sections(text: &[u8]) -> Result<Vec<Section<'_>>> {
+    let line_of = |rest: &[u8]| {
+        let before = text.len() - rest.len();
+        1 + text.iter().take(before).filter(|&&b| b == b'\n').count()
+    };
+    let mut sections = Vec::new();
+    let mut rest = text;
+    loop {
+        let begin = split(rest, BEGIN);
+        let before = begin.map_or(rest, |(before, _)| before);
+        if let Some((_, behind)) = split(before, END) {
+            bail!(
+                "line {}: a section ends there and has no beginning",
+                line_of(behind)
+            );
+        }
+        let Some((before, inside)) = begin else {
+            return Ok(sections);
+        };
+        let line = line_of(inside);
+        let section = before
+            .strip_suffix(b"----")
+            .and_then(|_| section(inside, line));
+        let (section, behind) = section
+            .with_context(|| format!("line {line}: a section begins there and has no end"))?;
+        sections.push(section);
+        rest = behind;
+    }
+}
+
+/// The section whose label `text` begins with, and what follows it.
+fn section(text: &[u8], line: usize) -> Option<(Section<'_>, &[u8])> {
+    let (label, inside) = split(text, DASHES)?;
+    let (body, end) = split(inside, END)?;
+    let body = body.strip_suffix(b"----")?;
+    let behind = end.strip_prefix(label)?.strip_prefix(DASHES)?;
+    let label = str::from_utf8(label).ok()?;
+    let is_cut = split(body, BEGIN).is_some();
+    (!is_cut).then_some((Section { label, line, body }, behind))
+}
+
+impl Section<'_> {
+    fn place(&self) -> String {
+        format!("line {}: {}", self.line, self.label.escape_debug())
+    }
+
+    /// `None` for what may stand beside certificates.
+    fn certificate(&self) -> Result<Option<CertificateDer<'static>>> {
+        match self.label {
+            "CERTIFICATE" | "X509 CERTIFICATE" => {}
+            "TRUSTED CERTIFICATE" => {
+                bail!("a form of OpenSSL's own; openssl x509 -in FILE converts it")
+            }
+            "PKCS7" | "CMS" => bail!("openssl pkcs7 -in FILE -print_certs converts it"),
+            "X509 CRL" => bail!("revocation lists are not supported"),
+            label if is_beside(label) => return Ok(None),
+            _ => bail!("it is not a certificate"),
+        }
+        let certificate: CertificateDer<'_> = self.decode("CERTIFICATE")?;
+        ensure!(is_whole(&certificate), "it is damaged, or cut");
+        Ok(Some(certificate))
+    }
+
+    /// `None` for what is not a private key.
+    fn key(&self) -> Result<Option<PrivateKeyDer<'static>>> {
+        let is_encrypted = split(self.body, b"ENCRYPTED").is_some();
+        match self.label {
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" if !is_encrypted => {
+                self.decode(self.label).map(Some)
+            }
+            "OPENSSH PRIVATE KEY" => bail!("ssh-keygen -p -m PKCS8 -f FILE converts it"),
+            label if label.ends_with("PRIVATE KEY") => {
+                ensure!(
+                    !is_encrypted && label != "ENCRYPTED PRIVATE KEY",
+                    "it is encrypted; openssl pkey -in FILE decrypts it"
+                );
+                bail!("no key of this kind can be used");
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn decode<T: PemObject>(&self, label: &str) -> Result<T> {
+        let (begin, end) = (
+            format!("-----BEGIN {label}-----\n"),
+            format!("\n-----END {label}-----"),
+        );
+        let text = [begin.as_bytes(), self.body, end.as_bytes()].concat();
+        Ok(T::from_pem_slice(&text)?)
+    }
+}
+
+/// What is no certificate and often stands beside one.
+fn is_beside(label: &str) -> bool {
+    ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"]
+        .iter()
+        .any(|end| label.ends_with(end))
+}
+
+/// Whether some DER is one sequence and no more or less (X.690, 8.1.3).
+fn is_whole(der: &[u8]) -> bool {
+    let (header, len) = match *der {
+        [0x30, 0x81, a, ..] => (3, usize::from(a)),
+        [0x30, 0x82, a, b, ..] => (4, usize::from(u16::from_be_bytes([a, b]))),
+        [0x30, 0x83, a, b, c, ..] => (5, u32::from_be_bytes([0, a, b, c]) as usize),
+        _ => return false,
+    };
+    der.len() == header + len
+}
+
+/// What stands before and behind the first `part`.
+fn split<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = text.windows(part.len()).position(|bytes| bytes == part)?;
+    Some((text.get(..at)?, text.get(at + part.len()..)?))
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{fs, io, net::TcpStream, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair};
 use rustls::{
@@ -53,6 +53,7 @@ impl Server {
     pub(crate) fn load(args: &Options, host: &str) -> Result<Option<Self>> {
         let identity = match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Identity {
+                name: format!("{} with {}", certificate.display(), key.display()),
                 chain: pem::certificates(certificate)?,
                 key: pem::key(key)?,
             },
@@ -92,7 +93,8 @@ impl Server {
         };
         let mut config = config
             .with_single_cert(identity.chain, identity.key)
-            .context("cannot use the certificate and its key")?;
+            .map_err(|error| anyhow!(words::in_words(&error)))
+            .with_context(|| format!("cannot use {}", identity.name))?;
         // No resumption: each connection makes a whole handshake and shares
         // nothing with others.
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -109,6 +111,8 @@ impl Server {
 }
 
 struct Identity {
+    /// Where it is from.
+    name: String,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
@@ -129,6 +133,7 @@ fn self_signed(host: &str) -> Result<(Identity, String)> {
     }
     let made = make(names).context("cannot make a certificate")?;
     let identity = Identity {
+        name: "the certificate made here".to_owned(),
         chain: vec![made.cert.der().clone()],
         key: PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into()),
     };

@@ -7,7 +7,8 @@ use std::{
 };
 
 use rustls::{
-    AlertDescription, CertificateError, Error, HandshakeType, InvalidMessage, OtherError,
+    AlertDescription, CertificateError, Error, HandshakeType, InconsistentKeys, InvalidMessage,
+    OtherError,
     pki_types::{ServerName, UnixTime},
 };
 
@@ -16,8 +17,11 @@ pub(crate) fn io_error(error: &Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, in_words(error))
 }
 
-fn in_words(error: &Error) -> String {
+pub(crate) fn in_words(error: &Error) -> String {
     match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the private key is not that of the first certificate".to_owned()
+        }
         Error::InvalidCertificate(error) => format!("certificate refused: {}", certificate(error)),
         Error::NoCertificatesPresented => {
             "the peer has no certificate, and --tls-client-ca demands one".to_owned()
