@@ -67,6 +67,7 @@ impl Incoming {
 
     /// Goes on with the handshake, and not beyond its end: what the peer sent
     /// behind it is left to be read.
+    #[inline(never)] // Its stack would be every connection's.
     pub(super) fn shake_hands(&mut self, session: &mut Session) {
         self.is_fresh = true;
         while session.is_handshaking() && self.can_decrypt() {

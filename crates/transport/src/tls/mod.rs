@@ -10,6 +10,7 @@
 //! | `outgoing` | ciphertext on its way to the socket |
 //! | `session` | TLS in memory: records in, records out |
 //! | `clock` | the time by which certificates are valid |
+//! | `workers` | threads that do the arithmetic of handshakes |
 //! | `words` | what went wrong, in one line |
 //! | `pem` | certificates and keys in files |
 
@@ -26,6 +27,7 @@ mod stream;
 mod tests;
 mod trust;
 mod words;
+mod workers;
 
 use std::sync::Arc;
 

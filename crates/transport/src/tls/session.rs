@@ -31,14 +31,13 @@ const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 /// connection holds of the peer's bytes is in [`Incoming`](super::incoming)
 /// and nowhere else.
 pub(super) struct Session {
-    end: End,
+    /// `None` when a panic has left it half done: rustls would panic again.
+    end: Option<Box<End>>,
     /// Records that reading gave rise to: of the handshake, and alerts.
     pending: Vec<u8>,
     /// Why there is nothing more to encrypt.
     failure: Option<Error>,
     is_closed: bool,
-    /// Whether a panic has left it half done.
-    is_broken: bool,
     /// A copy of the whole records that wait for the rest of their message.
     undigested: Vec<u8>,
 }
@@ -68,33 +67,32 @@ enum Work<'a> {
 
 impl From<UnbufferedClientConnection> for Session {
     fn from(client: UnbufferedClientConnection) -> Self {
-        Self::new(End::Client(client))
+        Self::new(Some(End::Client(client)))
     }
 }
 
 impl From<UnbufferedServerConnection> for Session {
     fn from(server: UnbufferedServerConnection) -> Self {
-        Self::new(End::Server(server))
+        Self::new(Some(End::Server(server)))
     }
 }
 
 impl Session {
-    const fn new(end: End) -> Self {
+    fn new(end: Option<End>) -> Self {
         Self {
-            end,
+            end: end.map(Box::new),
             pending: Vec::new(),
             failure: None,
             is_closed: false,
-            is_broken: false,
             undigested: Vec::new(),
         }
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
-        match &self.end {
+        self.end.as_deref().is_none_or(|end| match end {
             End::Client(client) => client.is_handshaking(),
             End::Server(server) => server.is_handshaking(),
-        }
+        })
     }
 
     /// Takes one record at most from the front of `incoming`, and hands its
@@ -117,9 +115,13 @@ impl Session {
         (used, step)
     }
 
-    /// Notes that a panic has left it half done: rustls would panic again.
-    pub(super) const fn give_up(&mut self) {
-        self.is_broken = true;
+    /// What stands in for one that a panic has left half done.
+    pub(super) fn gone() -> Self {
+        Self::new(None)
+    }
+
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self.end.as_deref(), Some(End::Server(_)))
     }
 
     /// Encrypts `plaintext` behind all that is to be sent before.
@@ -148,11 +150,11 @@ impl Session {
     }
 
     fn has_suite(&self) -> bool {
-        let suite = match &self.end {
+        let suite = self.end.as_deref().map(|end| match end {
             End::Client(client) => client.negotiated_cipher_suite(),
             End::Server(server) => server.negotiated_cipher_suite(),
-        };
-        suite.is_some()
+        });
+        suite != Some(None)
     }
 
     fn write(&mut self, work: &mut Work<'_>) -> Result<(), Error> {
@@ -179,10 +181,10 @@ impl Session {
     /// Takes what rustls wants to send. It hands that out before it looks at
     /// any input.
     pub(super) fn collect(&mut self) {
-        while match &self.end {
+        while self.end.as_deref().is_some_and(|end| match end {
             End::Client(client) => client.wants_write(),
             End::Server(server) => server.wants_write(),
-        } {
+        }) {
             let (_, step) = self.advance(&mut [], &mut Work::Decrypt(&mut |_| {}));
             if step.is_err() {
                 return;
@@ -195,14 +197,14 @@ impl Session {
         incoming: &mut [u8],
         work: &mut Work<'_>,
     ) -> (usize, Result<Step, Error>) {
-        if self.is_broken {
-            let what = "a panic has left the session half done";
-            return (0, Err(Error::General(what.to_owned())));
-        }
         let Self { end, pending, .. } = self;
-        match end {
-            End::Client(client) => act(client.process_tls_records(incoming), pending, work),
-            End::Server(server) => act(server.process_tls_records(incoming), pending, work),
+        match end.as_deref_mut() {
+            Some(End::Client(client)) => act(client.process_tls_records(incoming), pending, work),
+            Some(End::Server(server)) => act(server.process_tls_records(incoming), pending, work),
+            None => {
+                let what = "a panic has left the session half done";
+                (0, Err(Error::General(what.to_owned())))
+            }
         }
     }
 

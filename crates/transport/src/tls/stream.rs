@@ -14,7 +14,7 @@ use super::{
     incoming::{Ending, HANDSHAKE_BUFFER, Incoming, MAX_CIPHERTEXT},
     outgoing::Outgoing,
     session::{MAX_OVERHEAD, MAX_PLAINTEXT, Session},
-    words,
+    words, workers,
 };
 use crate::socket::{Patience, is_timeout};
 
@@ -76,7 +76,7 @@ impl TlsStream {
         loop {
             let is_done = {
                 let mut session = self.session();
-                incoming.shake_hands(&mut session);
+                workers::shake_hands(&mut session, &mut incoming);
                 !session.is_handshaking()
             };
             match incoming.ending() {
@@ -103,7 +103,7 @@ impl TlsStream {
     fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(|poisoned| {
             let mut session = poisoned.into_inner();
-            session.give_up();
+            *session = Session::gone();
             session
         })
     }
