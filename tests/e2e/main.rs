@@ -64,6 +64,7 @@ mod records;
 #[cfg(target_os = "linux")]
 mod shortage;
 mod signals;
+mod slow_readers;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stopping;

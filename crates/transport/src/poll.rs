@@ -46,6 +46,18 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
     })
 }
 
+/// Waits until `socket` can be written, or has failed, for at most `timeout`.
+#[cfg(unix)]
+pub(crate) fn wait_for_room(socket: &TcpStream, timeout: Duration) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let timeout = Timespec::try_from(timeout).ok();
+    match poll(&mut [PollFd::new(socket, PollFlags::OUT)], timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Elsewhere the socket is asked, and asked again every millisecond; whether
 /// there is room is found by trying.
 #[cfg(not(unix))]

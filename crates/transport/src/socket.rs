@@ -1,10 +1,13 @@
 //! What std cannot say about a connected socket.
 
-#[cfg(feature = "tls")]
-use std::io::{Read, Write};
+#[cfg(unix)]
+use std::time::Duration;
 use std::{io, net::TcpStream};
 
 use socket2::SockRef;
+
+#[cfg(unix)]
+use crate::poll;
 
 /// What a socket is told before it carries anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +72,12 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
+/// How often a write is tried while there is no room. Linux says that there is
+/// some when a third of the send buffer is free, which can be more than a
+/// megabyte, and takes bytes before.
+#[cfg(unix)]
+const RETRY: Duration = Duration::from_millis(100);
+
 /// Whether a system call may wait.
 #[cfg(feature = "tls")]
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,19 +93,56 @@ pub(crate) fn read(
     buf: &mut [u8],
     patience: Patience,
 ) -> io::Result<usize> {
+    use std::io::Read;
+
     match patience {
         Patience::Wait => socket.read(buf),
         Patience::Now => read_now(socket, buf),
     }
 }
 
-/// Writes once, and waits for room only if it may.
-#[cfg(feature = "tls")]
-pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8], patience: Patience) -> io::Result<usize> {
-    match patience {
-        Patience::Wait => socket.write(bytes),
-        Patience::Now => write_now(socket, bytes),
+/// Writes as much as there is room for, and waits for room only if there is
+/// none, for as long as the socket's own timeout says.
+///
+/// A blocking write would return only once the system has all of it: of a large
+/// one nothing shows for as long as a slow peer takes to read it.
+#[cfg(unix)]
+pub(crate) fn write(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    match write_now(socket, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            write_once_there_is_room(socket, bytes)
+        }
+        other => other,
     }
+}
+
+#[cfg(unix)]
+#[cold]
+fn write_once_there_is_room(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    use std::time::Instant;
+
+    let timeout = socket.write_timeout()?;
+    let started = Instant::now();
+    loop {
+        let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+        poll::wait_for_room(socket, left.unwrap_or(RETRY).min(RETRY))?;
+        match write_now(socket, bytes) {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock
+                    && left.is_none_or(|left| !left.is_zero()) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Elsewhere a write that blocks is kept short.
+#[cfg(not(unix))]
+pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    use std::io::Write;
+
+    const MAX_WRITE: usize = 256 * 1024;
+
+    socket.write(bytes.get(..MAX_WRITE).unwrap_or(bytes))
 }
 
 #[cfg(all(unix, feature = "tls"))]
@@ -118,13 +164,13 @@ pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 
 #[cfg(all(not(unix), feature = "tls"))]
 fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-    without_waiting(socket, |mut socket| socket.read(buf))
+    without_waiting(socket, |mut socket| io::Read::read(&mut socket, buf))
 }
 
 /// See [`Stream::write_now`](crate::Stream::write_now).
 #[cfg(not(unix))]
 pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    without_waiting(socket, |mut socket| socket.write(bytes))
+    without_waiting(socket, |mut socket| io::Write::write(&mut socket, bytes))
 }
 
 #[cfg(not(unix))]

@@ -1,6 +1,10 @@
 //! A connection's bytes, encrypted or not.
 
-use crate::{poll, socket::write_now, tls::TlsStream};
+use crate::{
+    poll,
+    socket::{write, write_now},
+    tls::TlsStream,
+};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
@@ -250,9 +254,11 @@ impl Read for &Stream {
 }
 
 impl Write for &Stream {
+    /// Returns as soon as something is written: with a peer that reads slowly,
+    /// each write shows that it does.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(socket) => (&*socket).write(buf),
+            Stream::Plain(socket) => write(socket, buf),
             Stream::Tls(stream) => stream.write(buf),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, mem, net::TcpStream};
 
-use crate::socket::{Patience, write};
+use crate::socket::{Patience, write, write_now};
 
 /// What goes to the socket.
 #[derive(Default)]
@@ -59,7 +59,11 @@ impl Outgoing {
     pub(super) fn send(&mut self, socket: &TcpStream, patience: Patience) -> io::Result<bool> {
         let rest = self.buf.get(self.sent..self.end).unwrap_or_default();
         if !rest.is_empty() {
-            match write(socket, rest, patience) {
+            let sent = match patience {
+                Patience::Wait => write(socket, rest),
+                Patience::Now => write_now(socket, rest),
+            };
+            match sent {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => self.sent += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
