@@ -9,16 +9,18 @@
 //! | `framed-10`, `framed-300` | `echo-server` | `echo-server --raw`, both under `bench-client` |
 //! | `pipelined-16`, `pipelined-128` | `echo-server` | tokio-util's codec forwarding frames; 12 bytes, 10 connections |
 //! | `large-64k`, `large-1m` | `echo-server` | the same; 2 connections |
+//! | `tls-12`, `tls-64k`, `tls-1m` | `echo-server` over TLS | the same through tokio-rustls, both under `bench-client`; 2 connections |
 //! | `client-1`, `client-16` | `bench-client`, 10 connections with 1 or 16 in flight | a bare loop of writes and reads; both against `echo-server` |
 //!
-//! With `--peer` every case is run against that server instead: one built from
-//! an earlier commit, for instance.
+//! With `--peer` every case but those over TLS is run against that server
+//! instead: one built from an earlier commit, for instance.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
-    env,
+    env, fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -32,6 +34,12 @@ fn main() {
     if options.cases == ["serve-tokio"] {
         return tokio_peer::serve(|addr| println!("listening on {addr}"));
     }
+    if let [serve, certificate, key] = options.cases.as_slice()
+        && serve == "serve-tokio-tls"
+    {
+        let listening = |addr| println!("listening on {addr}");
+        return tokio_peer::serve_tls(Path::new(certificate), Path::new(key), listening);
+    }
     if options.cases.is_empty() {
         options.cases = [
             "framed-10",
@@ -40,6 +48,8 @@ fn main() {
             "pipelined-128",
             "large-64k",
             "large-1m",
+            "tls-64k",
+            "tls-1m",
             "client-1",
             "client-16",
         ]
@@ -48,7 +58,10 @@ fn main() {
     }
     println!("case           ours/s     other/s    ratio of each pair: median (min - max)");
     for case in &options.cases {
-        let pairs = compare(case, &options);
+        let pairs = match case.strip_prefix("tls-") {
+            Some(size) => compare_tls(size, &options),
+            None => compare(case, &options),
+        };
         print_row(case, &pairs);
     }
 }
@@ -102,29 +115,63 @@ fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
         None if is_raw => panic!("{case} needs --peer ADDR"),
         None if case.starts_with("framed") => (Side::ours(&["--raw"]), true),
         None if case.starts_with("client") => (Side::peer(&ours.host), BARE),
-        None => (Side::tokio(), false),
+        None => (Side::tokio(&["serve-tokio"]), false),
     };
     let measure = |side: &Side, raw: bool| match case {
-        "raw-300" | "framed-300" => closed_loop(&side.host, raw, 300, 1, options.seconds),
+        "raw-300" | "framed-300" => closed_loop(&side.host, wire(raw), 300, 1, options.seconds),
         "client-1" if raw == BARE => batches(side.addr(), 10, 1, 12, time),
         "client-16" if raw == BARE => batches(side.addr(), 10, 16, 12, time),
-        "raw-10" | "framed-10" | "client-1" => closed_loop(&side.host, raw, 10, 1, options.seconds),
-        "client-16" => closed_loop(&side.host, raw, 10, 16, options.seconds),
+        "raw-10" | "framed-10" | "client-1" => {
+            closed_loop(&side.host, wire(raw), 10, 1, options.seconds)
+        }
+        "client-16" => closed_loop(&side.host, wire(raw), 10, 16, options.seconds),
         "pipelined-16" => batches(side.addr(), 10, 16, 12, time),
         "pipelined-128" => batches(side.addr(), 10, 128, 12, time),
         "large-64k" => batches(side.addr(), 2, 1, 64 << 10, time),
         "large-1m" => batches(side.addr(), 2, 1, 1 << 20, time),
         _ => panic!("no such case: {case}"),
     };
-    (0..options.pairs)
+    in_turn(
+        options.pairs,
+        || measure(&ours, is_raw),
+        || measure(&other, other_is_raw),
+    )
+}
+
+/// The same over TLS, under `bench-client`.
+fn compare_tls(size: &str, options: &Options) -> Vec<(f64, f64)> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let file = |name: &str, text: String| -> PathBuf {
+        let file = dir.path().join(name);
+        fs::write(&file, text).expect("a file");
+        file
+    };
+    let certificate = file("cert.pem", made.cert.pem());
+    let key = file("key.pem", made.signing_key.serialize_pem());
+    let (certificate, key) = (text(&certificate), text(&key));
+    let ours = Side::ours(&["--tls-cert", certificate, "--tls-key", key]);
+    let other = Side::tokio(&["serve-tokio-tls", certificate, key]);
+    let args = ["--tls", "--tls-ca", certificate, "-s", size];
+    let measure = |side: &Side| closed_loop(&side.host, &args, 2, 1, options.seconds);
+    in_turn(options.pairs, || measure(&ours), || measure(&other))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of text")
+}
+
+/// Pairs of measurements. Which goes first changes, so that a drift favours
+/// neither.
+fn in_turn(pairs: usize, ours: impl Fn() -> f64, other: impl Fn() -> f64) -> Vec<(f64, f64)> {
+    (0..pairs)
         .map(|pair| {
-            // Who goes first changes, so that a drift favours neither.
             if pair % 2 == 0 {
-                let a = measure(&ours, is_raw);
-                (a, measure(&other, other_is_raw))
+                let a = ours();
+                (a, other())
             } else {
-                let b = measure(&other, other_is_raw);
-                (measure(&ours, is_raw), b)
+                let b = other();
+                (ours(), b)
             }
         })
         .collect()
@@ -143,10 +190,10 @@ impl Side {
         Self::of(Server::start(args))
     }
 
-    fn tokio() -> Self {
+    fn tokio(args: &[&str]) -> Self {
         let own = env::current_exe().expect("a program has a path");
         Self::of(Server::announced_by(Process::start(
-            Command::new(own).arg("serve-tokio"),
+            Command::new(own).args(args),
         )))
     }
 
@@ -169,15 +216,17 @@ impl Side {
     }
 }
 
+fn wire(raw: bool) -> &'static [&'static str] {
+    if raw { &["--raw"] } else { &[] }
+}
+
 /// What `bench-client` measures.
-fn closed_loop(host: &str, raw: bool, connections: u32, in_flight: u32, seconds: u64) -> f64 {
+fn closed_loop(host: &str, more: &[&str], connections: u32, in_flight: u32, seconds: u64) -> f64 {
     let (connections, in_flight) = (connections.to_string(), in_flight.to_string());
     let duration = format!("{seconds}s");
     let mut args = vec!["-h", host, "-c", &connections, "--pipeline", &in_flight];
     args.extend(["-d", &duration, "--no-noise-floor"]);
-    if raw {
-        args.push("--raw");
-    }
+    args.extend(more);
     let output = run("bench-client", &args).expect_code(0);
     let line = output
         .stdout

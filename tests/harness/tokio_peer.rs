@@ -1,7 +1,20 @@
-//! An echo server that nobody here wrote the framing of.
+//! An echo server whose framing and TLS are other people's.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use futures_util::StreamExt;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring::default_provider,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
 use tokio_util::{
     bytes::BytesMut,
     codec::{FramedRead, FramedWrite, LengthDelimitedCodec},
@@ -9,7 +22,39 @@ use tokio_util::{
 
 /// Sends frames back through tokio-util's codec, as its users write it: on a
 /// free loopback port that `listening` is told, until the process ends.
-pub fn serve(listening: impl FnOnce(std::net::SocketAddr)) {
+pub fn serve(listening: impl FnOnce(SocketAddr)) {
+    serve_each(listening, |stream| async {
+        let (read, write) = stream.into_split();
+        forward(read, write).await;
+    });
+}
+
+/// The same over TLS, by tokio-rustls.
+pub fn serve_tls(certificate: &Path, key: &Path, listening: impl FnOnce(SocketAddr)) {
+    let certificate = CertificateDer::from_pem_file(certificate).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a certificate and its key");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    serve_each(listening, move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let (read, write) = tokio::io::split(stream);
+                forward(read, write).await;
+            }
+        }
+    });
+}
+
+fn serve_each<F>(listening: impl FnOnce(SocketAddr), serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -20,14 +65,15 @@ pub fn serve(listening: impl FnOnce(std::net::SocketAddr)) {
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("a TCP socket");
-            tokio::spawn(async move {
-                let (read, write) = stream.into_split();
-                let frames = FramedRead::new(read, LengthDelimitedCodec::new());
-                let sink = FramedWrite::new(write, LengthDelimitedCodec::new());
-                let frames = frames.map(|frame| frame.map(BytesMut::freeze));
-                // A client that vanishes is no concern of the others.
-                let _ = frames.forward(sink).await;
-            });
+            tokio::spawn(serve(stream));
         }
     });
+}
+
+async fn forward(read: impl AsyncRead + Unpin, write: impl AsyncWrite + Unpin) {
+    let frames = FramedRead::new(read, LengthDelimitedCodec::new());
+    let sink = FramedWrite::new(write, LengthDelimitedCodec::new());
+    let frames = frames.map(|frame| frame.map(BytesMut::freeze));
+    // A client that vanishes is no concern of the others.
+    let _ = frames.forward(sink).await;
 }
