@@ -135,8 +135,8 @@ impl Stream {
         self.socket().set_write_timeout(timeout)
     }
 
-    /// Gives back what a burst made the buffers of TLS grow to; bare TCP has
-    /// none here.
+    /// Gives back what a burst made the [buffers](Self::buffered) grow to, unless
+    /// something is in them.
     pub fn shrink(&self) {
         match self {
             Self::Plain(_) => {}
@@ -145,7 +145,11 @@ impl Stream {
     }
 
     /// Bytes that buffers here hold at the moment, beside what the system
-    /// holds. It changes by reading and writing only; bare TCP has none.
+    /// holds: over TLS, records that came and were not read, and some that are
+    /// on their way out. Bare TCP has none.
+    ///
+    /// It changes by reading and writing only. Beside it a session of TLS has
+    /// about 5 KiB of keys and state.
     #[must_use]
     pub fn buffered(&self) -> usize {
         match self {
@@ -154,13 +158,13 @@ impl Stream {
         }
     }
 
-    /// Most bytes that buffers here hold at any time, the next read or write
-    /// included, once the handshake is made.
+    /// Most bytes that they hold during and after a read or a write of at most
+    /// `len` bytes, unless they hold more before. They grow as bytes arrive.
     #[must_use]
-    pub const fn max_buffered(&self) -> usize {
+    pub fn max_buffered(&self, len: usize) -> usize {
         match self {
             Self::Plain(_) => 0,
-            Self::Tls(_) => TlsStream::MAX_BUFFERED,
+            Self::Tls(_) => TlsStream::max_buffered(len),
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Incoming {
     /// it was read.
     plaintext: Vec<u8>,
     taken: usize,
+    /// What the session keeps of it, too.
+    copied: usize,
     /// What comes after the plaintext.
     ending: Option<Ending>,
     /// What the socket said when nothing was being read.
@@ -139,9 +141,17 @@ impl Incoming {
         self.end - self.start + self.plaintext.len() - self.taken
     }
 
+    /// Most that they hold during and after a read of `wanted` bytes, unless
+    /// they hold more before: ciphertext, of which the session may keep a record
+    /// too, the rest of a record's plaintext, and a record on its way through
+    /// the session.
+    pub(super) fn max_held(wanted: usize) -> usize {
+        ciphertext(wanted).max(MAX_RECORD + GROWTH) + MAX_RECORD + 2 * MAX_PLAINTEXT
+    }
+
     /// Bytes that the buffers hold.
     pub(super) const fn held(&self) -> usize {
-        self.buf.len() + self.plaintext.capacity()
+        self.buf.len() + self.plaintext.capacity() + self.copied
     }
 
     /// Gives the buffers back, unless something is in them.
@@ -183,6 +193,7 @@ impl Incoming {
                 .extend_from_slice(plaintext.get(n..).unwrap_or_default());
         });
         self.start = self.end.min(self.start + used);
+        self.copied = session.held();
         match step {
             Ok(Step::Taken) => {}
             Ok(Step::NeedsMore) => self.is_fresh = false,
@@ -204,9 +215,9 @@ impl Incoming {
         self.end -= self.start;
         self.start = 0;
 
-        let records = wanted / MAX_PLAINTEXT + 1;
-        let size = wanted.saturating_add(records * MAX_OVERHEAD);
-        let size = size.max(self.needed()).min(MAX_CIPHERTEXT);
+        // Memory follows what has arrived, not what a header announces.
+        let needed = self.needed().min(2 * self.buf.len());
+        let size = ciphertext(wanted).max(needed).min(MAX_CIPHERTEXT);
         if self.buf.len() < size {
             self.buf.reserve_exact(size - self.buf.len());
             self.buf.resize(size, 0);
@@ -227,6 +238,14 @@ impl Incoming {
             _ => 0,
         }
     }
+}
+
+/// The ciphertext of `plaintext`, at most, as far as it is read at once.
+fn ciphertext(plaintext: usize) -> usize {
+    let records = plaintext / MAX_PLAINTEXT + 1;
+    plaintext
+        .saturating_add(records * MAX_OVERHEAD)
+        .min(MAX_CIPHERTEXT)
 }
 
 fn copy(from: &[u8], to: &mut [u8]) -> usize {

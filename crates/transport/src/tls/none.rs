@@ -63,7 +63,9 @@ impl TlsStream {
         match self.0 {}
     }
 
-    pub(crate) const MAX_BUFFERED: usize = 0;
+    pub(crate) const fn max_buffered(_: usize) -> usize {
+        0
+    }
 
     pub(crate) const fn buffered(&self) -> usize {
         match self.0 {}

@@ -109,7 +109,10 @@ impl Session {
                 self.failure = Some(error.clone());
                 self.collect();
             }
-            Ok(Step::NeedsMore) => self.note_undigested(incoming.get(used..).unwrap_or_default()),
+            Ok(Step::NeedsMore) => {
+                let rest = incoming.get(used..).unwrap_or_default();
+                return (used, self.note_undigested(rest).map(|()| Step::NeedsMore));
+            }
             Ok(_) => {}
         }
         (used, step)
@@ -133,6 +136,9 @@ impl Session {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        if self.end.is_some() && self.is_handshaking() {
+            return Err(Error::HandshakeNotComplete);
+        }
         self.write(&mut Work::Encrypt(plaintext, outgoing))
     }
 
@@ -141,12 +147,11 @@ impl Session {
         if self.failure.is_some() || mem::replace(&mut self.is_closed, true) {
             return;
         }
-        if self.has_suite() {
-            // In the middle of a handshake there is no way to say it.
+        if !self.is_handshaking() {
             let _ = self.write(&mut Work::Close);
-        } else {
+        } else if !self.has_suite() {
             self.pending.extend_from_slice(&CLOSE_NOTIFY);
-        }
+        } // else there is no way to say it
     }
 
     fn has_suite(&self) -> bool {
@@ -208,17 +213,28 @@ impl Session {
         }
     }
 
-    /// A message of a handshake, such as a ticket, may be split over records;
-    /// rustls counts on finding them again, also when it is asked to encrypt.
-    fn note_undigested(&mut self, rest: &[u8]) {
+    /// After the handshake a message, such as a ticket, may still be split over
+    /// records; rustls counts on finding them again, also when it is asked to
+    /// encrypt.
+    fn note_undigested(&mut self, rest: &[u8]) -> Result<(), Error> {
         let has_whole_record = rest
             .get(3..5)
             .and_then(|len| len.try_into().ok())
             .is_some_and(|len| rest.len() - 5 >= usize::from(u16::from_be_bytes(len)));
-        self.undigested.clear();
-        if has_whole_record {
-            self.undigested.extend_from_slice(rest);
+        self.undigested = Vec::new();
+        if has_whole_record && !self.is_handshaking() {
+            if rest.len() > MAX_RECORD {
+                let what = "the peer sent a message of more than 16 KiB that is no data";
+                return Err(Error::General(what.to_owned()));
+            }
+            self.undigested = rest.to_vec();
         }
+        Ok(())
+    }
+
+    /// Bytes of records that are kept here, too.
+    pub(super) const fn held(&self) -> usize {
+        self.undigested.capacity()
     }
 }
 

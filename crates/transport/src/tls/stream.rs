@@ -11,15 +11,16 @@ use std::{
 };
 
 use super::{
-    incoming::{Ending, HANDSHAKE_BUFFER, Incoming, MAX_CIPHERTEXT},
+    incoming::{Ending, HANDSHAKE_BUFFER, Incoming},
     outgoing::Outgoing,
     session::{MAX_OVERHEAD, MAX_PLAINTEXT, Session},
     words, workers,
 };
 use crate::socket::{Patience, is_timeout};
 
-/// Maximum plaintext that one write takes: four records, in one system call.
-const MAX_WRITE: usize = 4 * MAX_PLAINTEXT;
+/// Maximum plaintext that one write takes: five records in one system call, so
+/// that a frame of 64 KiB is one, too.
+const MAX_WRITE: usize = 5 * MAX_PLAINTEXT;
 
 /// The type of records that open a handshake (RFC 8446, section 5.1), and of
 /// those that end one.
@@ -170,7 +171,7 @@ impl TlsStream {
     /// whether a read would return at once.
     pub(crate) fn take_in(&self) -> bool {
         let mut incoming = lock(&self.incoming);
-        if !incoming.has_input() {
+        if !self.has_plaintext(&mut incoming) {
             match incoming.fill(&self.socket, MAX_PLAINTEXT, Patience::Now) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -252,11 +253,13 @@ impl TlsStream {
         self.held.iter().map(held).sum()
     }
 
-    /// See [`Stream::max_buffered`](crate::Stream::max_buffered): ciphertext
-    /// in and out, a record that was read in part, and one that is on its way
-    /// through the session.
-    pub(crate) const MAX_BUFFERED: usize =
-        MAX_CIPHERTEXT + MAX_WRITE + 4 * MAX_OVERHEAD + 2 * MAX_PLAINTEXT;
+    /// See [`Stream::max_buffered`](crate::Stream::max_buffered).
+    pub(crate) fn max_buffered(len: usize) -> usize {
+        let write = len.min(MAX_WRITE);
+        let records = write / MAX_PLAINTEXT + 1;
+        // A record of no plaintext, such as new keys, may come with them.
+        Incoming::max_held(len) + write + (records + 1) * MAX_OVERHEAD
+    }
 
     fn note_incoming(&self, incoming: &Incoming) {
         self.held[0].store(incoming.held(), Ordering::Relaxed);

@@ -206,3 +206,53 @@ fn a_ticket_in_many_records_is_no_obstacle_to_writing() {
         came += plaintext.len();
     }
 }
+
+/// Whatever a peer sends, in records of any size or parts of them, and whatever
+/// is written: the buffers hold no more than is said, and nothing when idle.
+#[test]
+fn what_is_held_is_known() {
+    let (server, fingerprint) = super::Server::self_signed("localhost:0").unwrap();
+    let config = Arc::new(client_of(&TLS13, fingerprint));
+    for len in [100, 1000, 20_000, 100_000] {
+        let (mut socket, far) = sockets();
+        let stream = server.over(far).unwrap();
+        let name = "localhost".try_into().unwrap();
+        let session = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        let mut peer = Connection::from(session);
+        thread::scope(|scope| {
+            let handshake = scope.spawn(|| stream.handshake(None));
+            peer.complete_io(&mut socket).unwrap();
+            handshake.join().unwrap().unwrap();
+        });
+        assert_eq!(stream.buffered(), 0);
+        let assert_known = || {
+            let (held, most) = (stream.buffered(), TlsStream::max_buffered(len));
+            assert!(held <= most, "{held} of {most} with {len}");
+        };
+        peer.set_buffer_limit(None);
+        peer.writer().write_all(&vec![b'x'; 200_000]).unwrap();
+        let mut records = Vec::new();
+        while peer.wants_write() {
+            peer.write_tls(&mut records).unwrap();
+        }
+        let mut buf = vec![0; len];
+        let mut came = 0;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for part in records.chunks(7000) {
+                    (&socket).write_all(part).unwrap();
+                }
+            });
+            while came < 200_000 {
+                let n = stream.read(&mut buf).unwrap();
+                came += n;
+                assert_known();
+                // All of it fits into the sockets.
+                assert_ne!(stream.write(&buf[..n]).unwrap(), 0);
+                assert_known();
+            }
+        });
+        stream.shrink();
+        assert_eq!(stream.buffered(), 0);
+    }
+}
