@@ -64,7 +64,7 @@ pub(crate) fn wait_for_room(socket: &TcpStream, timeout: Duration) -> io::Result
 pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
     const PAUSE: Duration = Duration::from_millis(1);
 
-    let deadline = std::time::Instant::now() + timeout;
+    let started = std::time::Instant::now();
     loop {
         socket.set_nonblocking(true)?;
         let peeked = socket.peek(&mut [0]);
@@ -78,7 +78,7 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
                 });
             }
         }
-        if std::time::Instant::now() >= deadline {
+        if started.elapsed() >= timeout {
             return Ok(Found {
                 can_read: false,
                 can_write: false,

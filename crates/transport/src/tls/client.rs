@@ -10,7 +10,7 @@ use rustls::{
     pki_types::ServerName,
 };
 
-use super::{Fingerprint, TlsStream, clock::Clock, pem, provider, trust::Trust, words};
+use super::{Fingerprint, TlsStream, clock::Clock, errors, pem, provider, trust::Trust};
 
 /// The options of a client.
 #[derive(Args, Clone, Debug, Default)]
@@ -96,7 +96,7 @@ impl Client {
         let mut config = match (&args.tls_client_cert, &args.tls_client_key) {
             (Some(certificate), Some(key)) => config
                 .with_client_auth_cert(pem::certificates(certificate)?, pem::key(key)?)
-                .map_err(|error| anyhow!(words::in_words(&error)))
+                .map_err(|error| anyhow!(errors::describe(&error)))
                 .with_context(|| {
                     format!(
                         "cannot use {} with {}",
@@ -121,7 +121,7 @@ impl Client {
             None => name_in(host)?,
         };
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|error| words::io_error(&error))?;
+            .map_err(|error| errors::io_error(&error))?;
         Ok(TlsStream::new(socket, connection))
     }
 }

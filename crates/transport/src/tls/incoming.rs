@@ -26,7 +26,7 @@ pub(super) struct Incoming {
     buf: Vec<u8>,
     start: usize,
     end: usize,
-    /// Whether something is there that the session has not looked at.
+    /// Whether there is ciphertext that the session has not seen.
     is_fresh: bool,
     /// What is decrypted beyond what was read, less than a record; `taken` of
     /// it was read.
@@ -70,7 +70,7 @@ impl Incoming {
     /// Goes on with the handshake, and not beyond its end: what the peer sent
     /// behind it is left to be read.
     #[inline(never)] // Its stack would be every connection's.
-    pub(super) fn shake_hands(&mut self, session: &mut Session) {
+    pub(super) fn advance_handshake(&mut self, session: &mut Session) {
         self.is_fresh = true;
         while session.is_handshaking() && self.can_decrypt() {
             self.decrypt(session, &mut []);

@@ -11,11 +11,12 @@
 //! | `session` | TLS in memory: records in, records out |
 //! | `clock` | the time by which certificates are valid |
 //! | `workers` | threads that do the arithmetic of handshakes |
-//! | `words` | what went wrong, in one line |
+//! | `errors` | what went wrong, in one line |
 //! | `pem` | certificates and keys in files |
 
 mod client;
 mod clock;
+mod errors;
 mod incoming;
 mod outgoing;
 mod pem;
@@ -26,7 +27,6 @@ mod stream;
 #[allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 mod tests;
 mod trust;
-mod words;
 mod workers;
 
 use std::sync::Arc;

@@ -12,8 +12,8 @@ pub(super) struct Outgoing {
     sent: usize,
     end: usize,
     /// Records of plaintext that are not wholly sent.
-    owed: VecDeque<Record>,
-    /// Plaintext of those that are, and no write has been told of.
+    pending: VecDeque<Record>,
+    /// Plaintext of those that are, and that no write has returned yet.
     written: usize,
 }
 
@@ -24,9 +24,9 @@ struct Record {
 }
 
 impl Outgoing {
-    /// Whether a write is still to be told of plaintext that it gave before.
-    pub(super) fn is_owing(&self) -> bool {
-        self.written > 0 || !self.owed.is_empty()
+    /// Whether plaintext of an earlier write was not returned as written yet.
+    pub(super) fn has_pending(&self) -> bool {
+        self.written > 0 || !self.pending.is_empty()
     }
 
     /// Room for at least `size` bytes behind what is there.
@@ -43,7 +43,7 @@ impl Outgoing {
     pub(super) fn add_record(&mut self, len: usize, plaintext: usize) {
         self.end += len;
         let end = self.end;
-        self.owed.push_back(Record { end, plaintext });
+        self.pending.push_back(Record { end, plaintext });
     }
 
     /// Adds records that carry no plaintext.
@@ -69,7 +69,7 @@ impl Outgoing {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            while let Some(record) = self.owed.pop_front_if(|record| record.end <= self.sent) {
+            while let Some(record) = self.pending.pop_front_if(|record| record.end <= self.sent) {
                 self.written += record.plaintext;
             }
         }

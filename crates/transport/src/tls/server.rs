@@ -11,7 +11,7 @@ use rustls::{
     server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier},
 };
 
-use super::{Fingerprint, TlsStream, clock::Clock, pem, provider, words};
+use super::{Fingerprint, TlsStream, clock::Clock, errors, pem, provider};
 
 /// The options of a server.
 #[derive(Args, Clone, Debug, Default)]
@@ -93,7 +93,7 @@ impl Server {
         };
         let mut config = config
             .with_single_cert(identity.chain, identity.key)
-            .map_err(|error| anyhow!(words::in_words(&error)))
+            .map_err(|error| anyhow!(errors::describe(&error)))
             .with_context(|| format!("cannot use {}", identity.name))?;
         // No resumption: each connection makes a whole handshake and shares
         // nothing with others.
@@ -105,7 +105,7 @@ impl Server {
     /// Starts TLS on an accepted socket; the handshake is still to come.
     pub(crate) fn over(&self, socket: TcpStream) -> io::Result<TlsStream> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.0))
-            .map_err(|error| words::io_error(&error))?;
+            .map_err(|error| errors::io_error(&error))?;
         Ok(TlsStream::new(socket, connection))
     }
 }

@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
+    errors,
     incoming::{Ending, HANDSHAKE_BUFFER, Incoming},
     outgoing::Outgoing,
     session::{MAX_OVERHEAD, MAX_PLAINTEXT, Session},
-    words, workers,
+    workers,
 };
 use crate::socket::{Patience, is_timeout};
 
@@ -77,11 +78,11 @@ impl TlsStream {
         loop {
             let is_done = {
                 let mut session = self.session();
-                workers::shake_hands(&mut session, &mut incoming);
+                workers::advance(&mut session, &mut incoming);
                 !session.is_handshaking()
             };
             match incoming.ending() {
-                Some(Ending::Failed(error)) => return Err(words::io_error(error)),
+                Some(Ending::Failed(error)) => return Err(errors::io_error(error)),
                 Some(Ending::Closed) if !is_done => return Err(closed_in_handshake()),
                 _ => {}
             }
@@ -143,7 +144,7 @@ impl TlsStream {
                 // The socket may have ended without a word. Whether that was in
                 // the middle of something is for the reader to say.
                 Some(Ending::Closed) => return Ok(0),
-                Some(Ending::Failed(error)) => return Err(words::io_error(error)),
+                Some(Ending::Failed(error)) => return Err(errors::io_error(error)),
                 None => {}
             }
             if let Some(error) = incoming.take_lost() {
@@ -218,14 +219,14 @@ impl TlsStream {
     }
 
     /// Plaintext counts as written once all of its record is. Until then it is
-    /// owed: the caller comes again with the same bytes.
+    /// pending: the next write has to begin with the same bytes.
     fn encrypt_and_send(&self, buf: &[u8], patience: Patience) -> io::Result<usize> {
         let mut outgoing = lock(&self.outgoing);
-        if !outgoing.is_owing() {
+        if !outgoing.has_pending() {
             let part = buf.get(..MAX_WRITE).unwrap_or(buf);
             self.session()
                 .encrypt(part, &mut outgoing)
-                .map_err(|error| words::io_error(&error))?;
+                .map_err(|error| errors::io_error(&error))?;
             self.note_outgoing(&outgoing);
         }
         loop {

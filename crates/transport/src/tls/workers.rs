@@ -29,16 +29,16 @@ struct Job {
 
 /// Goes on with a handshake as far as what has arrived allows. Waits for no
 /// peer, only for the handshakes of others that came before.
-pub(super) fn shake_hands(session: &mut Session, incoming: &mut Incoming) {
+pub(super) fn advance(session: &mut Session, incoming: &mut Incoming) {
     if !session.is_server() {
         // A client has few connections, and it speaks first.
-        return incoming.shake_hands(session);
+        return incoming.advance_handshake(session);
     }
     if incoming.unread() == 0 {
         return;
     }
     let Some(worker) = next_worker() else {
-        return incoming.shake_hands(session);
+        return incoming.advance_handshake(session);
     };
     let (reply, replies) = mpsc::sync_channel(1);
     let job = Job {
@@ -48,12 +48,12 @@ pub(super) fn shake_hands(session: &mut Session, incoming: &mut Incoming) {
     };
     if let Err(mpsc::SendError(job)) = worker.send(job) {
         (*session, *incoming) = (job.session, job.incoming);
-        incoming.shake_hands(session);
+        incoming.advance_handshake(session);
     } else if let Ok(back) = replies.recv() {
         (*session, *incoming) = back;
     } else {
         // It has panicked; the session that is gone says so.
-        incoming.shake_hands(session);
+        incoming.advance_handshake(session);
     }
 }
 
@@ -88,7 +88,7 @@ fn work(job: Job) {
     } = job;
     // The panic has been printed, and no reply shows that there was one.
     let _ = catch_unwind(AssertUnwindSafe(move || {
-        incoming.shake_hands(&mut session);
+        incoming.advance_handshake(&mut session);
         let _ = reply.send((session, incoming));
     }));
 }

@@ -14,10 +14,10 @@ use rustls::{
 
 /// An error of the TLS layer as one of the stream.
 pub(crate) fn io_error(error: &Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, in_words(error))
+    io::Error::new(io::ErrorKind::InvalidData, describe(error))
 }
 
-pub(crate) fn in_words(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             "the private key is not that of the first certificate".to_owned()
