@@ -4,8 +4,12 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
 use rustls::{
@@ -16,6 +20,7 @@ use rustls::{
 };
 
 use super::{Client, Fingerprint, TlsStream, provider, trust::Trust};
+use crate::is_timeout;
 
 const DATA: &[u8] = b"\0\0\0\x05hello\0\0\0\0";
 
@@ -26,7 +31,7 @@ fn sockets() -> (TcpStream, TcpStream) {
     let (far, _) = listener.accept().unwrap();
     for socket in [&near, &far] {
         socket.set_nodelay(true).unwrap();
-        let soon = Some(std::time::Duration::from_secs(30));
+        let soon = Some(Duration::from_secs(30));
         socket.set_read_timeout(soon).unwrap();
     }
     (near, far)
@@ -255,4 +260,47 @@ fn what_is_held_is_known() {
         stream.shrink();
         assert_eq!(stream.buffered(), 0);
     }
+}
+
+/// The socket's own timeout begins anew with every byte: a record that comes
+/// byte by byte, or tickets without end, would hold a read for ever.
+#[test]
+fn a_drip_does_not_hold_a_read() {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+
+    let (server, fingerprint) = super::Server::self_signed("localhost:0").unwrap();
+    let config = Arc::new(client_of(&TLS13, fingerprint));
+    let (mut socket, far) = sockets();
+    let stream = server.over(far).unwrap();
+    let name = "localhost".try_into().unwrap();
+    let session = ClientConnection::new(config, name).unwrap();
+    let mut peer = Connection::from(session);
+    thread::scope(|scope| {
+        let handshake = scope.spawn(|| stream.handshake(None));
+        peer.complete_io(&mut socket).unwrap();
+        handshake.join().unwrap().unwrap();
+    });
+    stream.socket().set_read_timeout(Some(TIMEOUT)).unwrap();
+    peer.writer().write_all(&[b'x'; 1000]).unwrap();
+    let mut record = Vec::new();
+    peer.write_tls(&mut record).unwrap();
+    let is_over = AtomicBool::new(false);
+    let sent = thread::scope(|scope| {
+        let drip = scope.spawn(|| {
+            for (sent, byte) in record.iter().enumerate() {
+                if is_over.load(Ordering::Relaxed) {
+                    return sent;
+                }
+                socket.write_all(&[*byte]).unwrap();
+                thread::park_timeout(TIMEOUT / 50);
+            }
+            record.len()
+        });
+        let read = stream.read(&mut [0; 1000]);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(is_timeout(&read.unwrap_err()));
+        drip.join().unwrap()
+    });
+    // Fifty within a timeout, and two of these until it is noticed.
+    assert!(sent < 250, "{sent} bytes");
 }
