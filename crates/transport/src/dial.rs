@@ -10,9 +10,12 @@ use anyhow::{Result, bail};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    ClientTls, SocketOptions, Stream, buffer_sizes,
+    ClientTls, SocketOptions, Stream, buffer_sizes, poll,
     resolve::{resolve, zone_advice},
 };
+
+/// Time between two checks whether a dial is still wanted.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
@@ -40,11 +43,21 @@ impl Dialer {
     /// [`io::Error`] of the last one's kind. A connection to itself counts as
     /// refused: nothing listens there.
     pub fn dial(&self) -> Result<Stream> {
+        self.dial_while(|| true)
+    }
+
+    /// The same, unless `is_wanted` says no before a connection is made: then
+    /// none is made later.
+    ///
+    /// # Errors
+    ///
+    /// As [`dial`](Self::dial).
+    pub fn dial_while(&self, is_wanted: impl Fn() -> bool) -> Result<Stream> {
         let host = &self.host;
         let mut failures = Vec::new();
         let mut last = None;
         for addr in resolve(host)? {
-            match self.dial_addr(&addr) {
+            match self.dial_addr(&addr, &is_wanted) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
                     failures.push(format!("{addr}: {error}"));
@@ -65,7 +78,7 @@ impl Dialer {
         Err(io::Error::new(last.kind(), what).into())
     }
 
-    fn dial_addr(&self, addr: &SocketAddr) -> io::Result<Stream> {
+    fn dial_addr(&self, addr: &SocketAddr, is_wanted: &impl Fn() -> bool) -> io::Result<Stream> {
         // Later than an instant can be is never.
         let deadline = Instant::now().checked_add(self.timeout);
         let socket = Socket::new(
@@ -74,8 +87,7 @@ impl Dialer {
             Some(Protocol::TCP),
         )?;
         self.socket.prepare(&SockRef::from(&socket))?;
-        socket.connect_timeout(&(*addr).into(), self.timeout)?;
-        let stream = TcpStream::from(socket);
+        let stream = connect(socket, addr, self.timeout, is_wanted)?;
         if is_self_connected(&stream) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
@@ -87,6 +99,39 @@ impl Dialer {
         let stream = self.tls.over(stream, &self.host)?;
         stream.handshake(deadline)?;
         Ok(stream)
+    }
+}
+
+/// Connects within `timeout` and while `is_wanted`. Systems without poll wait for
+/// the whole of it.
+fn connect(
+    socket: Socket,
+    addr: &SocketAddr,
+    timeout: Duration,
+    is_wanted: &impl Fn() -> bool,
+) -> io::Result<TcpStream> {
+    let started = Instant::now();
+    let first = if cfg!(unix) {
+        CHECK_INTERVAL.min(timeout)
+    } else {
+        timeout
+    };
+    match socket.connect_timeout(&(*addr).into(), first) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+        connected => return connected.map(|()| socket.into()),
+    }
+    // It goes on connecting.
+    let stream = TcpStream::from(socket);
+    loop {
+        let left = timeout.saturating_sub(started.elapsed());
+        if left.is_zero() || !is_wanted() {
+            let error = io::Error::new(io::ErrorKind::TimedOut, "connection timed out");
+            return Err(error);
+        }
+        let found = poll::wait(&stream, true, left.min(CHECK_INTERVAL))?;
+        if found.can_read || found.can_write {
+            return stream.take_error()?.map_or(Ok(stream), Err);
+        }
     }
 }
 
@@ -157,6 +202,49 @@ mod tests {
         for size in [socket.send_buffer_size(), socket.recv_buffer_size()] {
             assert!((8192..=16384).contains(&size.unwrap()));
         }
+    }
+
+    /// A listener whose queue is full: connections wait for retransmissions.
+    #[cfg(target_os = "linux")]
+    fn full_listener() -> (TcpListener, Vec<TcpStream>) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any_port.into()).unwrap();
+        socket.listen(0).unwrap();
+        let listener = TcpListener::from(socket);
+        let addr = listener.local_addr().unwrap();
+        let soon = Duration::from_millis(200);
+        let queued = std::iter::from_fn(|| TcpStream::connect_timeout(&addr, soon).ok());
+        let queued = queued.take(100).collect();
+        (listener, queued)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_connection_that_takes_long_is_made_while_it_is_wanted() {
+        let (listener, _queued) = full_listener();
+        let mut dialer = dialer(&listener.local_addr().unwrap(), SocketOptions::default());
+        let started = Instant::now();
+        let wanted = Duration::from_millis(100);
+        assert!(dialer.dial_while(|| started.elapsed() < wanted).is_err());
+        assert!(started.elapsed() < dialer.timeout);
+        dialer.timeout = Duration::from_millis(100);
+        let error = dialer.dial().unwrap_err();
+        assert!(error.to_string().contains("timed out"), "{error}");
+
+        // Once there is room, it is made late.
+        dialer.timeout = Duration::from_mins(1);
+        std::thread::scope(|scope| {
+            let dial = scope.spawn(|| dialer.dial());
+            let mut accepted = Vec::new();
+            while !dial.is_finished() {
+                listener.set_nonblocking(true).unwrap();
+                accepted.extend(listener.accept());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let stream = dial.join().unwrap().unwrap();
+            assert!(stream.is_same_host());
+        });
     }
 
     #[test]

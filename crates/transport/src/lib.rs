@@ -12,8 +12,8 @@ mod poll;
 mod resolve;
 pub mod signals;
 mod socket;
-mod stop;
 pub mod stdio;
+mod stop;
 mod stream;
 #[cfg_attr(not(feature = "tls"), path = "tls/none.rs")]
 mod tls;

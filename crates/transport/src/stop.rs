@@ -25,8 +25,9 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Counts SIGINT, SIGTERM and, where there is one, SIGHUP. Without patience,
-    /// as it begins, the first ends the program.
+    /// Counts SIGINT, SIGTERM and, where there is one, SIGHUP, unless they were
+    /// ignored when the program started. Without patience, as it begins, the
+    /// first ends the program.
     ///
     /// # Errors
     ///
@@ -74,12 +75,15 @@ mod system {
     use signal_hook::{consts::SIGHUP, iterator};
 
     use super::{SIGINT, SIGTERM};
+    use crate::signals::is_ignored;
 
     pub(super) struct Signals(iterator::Signals);
 
     impl Signals {
         pub(super) fn new() -> io::Result<Self> {
-            iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map(Self)
+            let counted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+            let counted = counted.filter(|signal| !is_ignored(*signal));
+            iterator::Signals::new(counted).map(Self)
         }
 
         /// Waits for the next one.

@@ -208,7 +208,7 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
         return;
     }
     tracing::debug!("connecting to {}", shared.plan.server.host);
-    let dialled = shared.plan.server.dial();
+    let dialled = shared.plan.server.dial_while(|| !shared.gate.is_over());
     if shared.gate.is_over() {
         return;
     }
