@@ -34,40 +34,49 @@ impl Writer {
         self.add_parts(&[payload])
     }
 
-    /// Adds one message whose payload is `parts`, one after the other, without
-    /// joining them first unless it is compressed.
+    /// Adds one message whose payload lies in several slices, in their order,
+    /// without joining them elsewhere first.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// As [`add`](Self::add); the limit is that of all parts together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use proto::{Wire, Writer};
+    /// let mut writer = Writer::new(Wire::default());
+    /// writer.add_parts(&[b"Hello ", b"World!"])?;
+    /// assert_eq!(writer.raw(), b"\0\0\0\x0cHello World!");
+    /// # Ok::<(), proto::FrameError>(())
+    /// ```
     pub fn add_parts(&mut self, parts: &[&[u8]]) -> Result<(), FrameError> {
         match self.wire {
             Wire::Framed(framing) => self.add_frame(parts, framing),
             Wire::Raw => {
-                self.extend(parts);
+                self.append(parts);
                 Ok(())
             }
         }
     }
 
-    fn extend(&mut self, parts: &[&[u8]]) {
+    fn append(&mut self, parts: &[&[u8]]) {
         for part in parts {
             self.buf.extend_from_slice(part);
         }
     }
 
     fn add_frame(&mut self, parts: &[&[u8]], framing: Framing) -> Result<(), FrameError> {
-        let payload: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        // One slice can be several parts: their sum may be larger than memory.
+        let payload = parts
+            .iter()
+            .fold(0_u64, |sum, part| sum.saturating_add(part.len() as u64));
         framing.max_frame.check(payload)?;
         let start = self.buf.len();
         self.buf.extend_from_slice(&[0; HEADER_LEN]);
-        let compressed = framing.compress
-            && match parts {
-                [whole] => frame::compress(whole, &mut self.buf),
-                _ => frame::compress(&parts.concat(), &mut self.buf),
-            };
+        let compressed = framing.compress && self.append_compressed(parts);
         if !compressed {
-            self.extend(parts);
+            self.append(parts);
         }
         // A heartbeat is always four zero bytes.
         let checksum = framing.checksum && payload > 0;
@@ -93,6 +102,14 @@ impl Writer {
             self.buf.extend_from_slice(&checksum.to_be_bytes());
         }
         Ok(())
+    }
+
+    /// LZ4 compresses one slice: several parts are joined for it.
+    fn append_compressed(&mut self, parts: &[&[u8]]) -> bool {
+        match parts {
+            [payload] => frame::compress(payload, &mut self.buf),
+            parts => frame::compress(&parts.concat(), &mut self.buf),
+        }
     }
 
     /// The collected messages as they will be on the wire.

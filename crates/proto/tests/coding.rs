@@ -4,8 +4,8 @@
 mod support;
 
 use proptest::{collection::vec, prelude::*};
-use proto::{Framing, MaxFrame, Reader, Wire};
-use support::{Chunks, limit, read_all, stream_and_cuts, written_as};
+use proto::{FrameError, Framing, MaxFrame, Reader, Wire, Writer};
+use support::{Chunks, cuts, limit, read_all, stream_and_cuts, written_as};
 
 /// Frames with a checksum, which the reader requires.
 const CHECKED: Wire = Wire::Framed(Framing {
@@ -35,6 +35,36 @@ proptest! {
         if compress {
             let plain = written_as(Wire::Framed(Framing { checksum, ..Framing::default() }), &payloads);
             prop_assert!(bytes.len() <= plain.len(), "compressed frames are never larger");
+        }
+    }
+
+    /// However a payload is cut into parts, the message is the same.
+    #[test]
+    fn parts_make_the_message_of_the_whole(
+        whole in vec(any::<u8>(), 0..200),
+        repeat in 1_usize..20,
+        cuts in cuts(4000),
+        checksum: bool,
+        compress: bool,
+        raw: bool,
+        max in 1_u64..5000,
+    ) {
+        let whole = whole.repeat(repeat);
+        let mut ends: Vec<usize> = cuts.iter().map(|&cut| cut.min(whole.len())).collect();
+        ends.push(whole.len());
+        let mut start = 0;
+        let parts: Vec<&[u8]> = ends
+            .iter()
+            .map(|&end| &whole[std::mem::replace(&mut start, end)..end])
+            .collect();
+        let max_frame = MaxFrame::new(max).unwrap();
+        let framing = Framing { max_frame, checksum, compress, ..Framing::default() };
+        let wire = if raw { Wire::Raw } else { Wire::Framed(framing) };
+        let (mut joined, mut in_parts) = (Writer::new(wire), Writer::new(wire));
+        for payload in [&b"before"[..], &whole, b"after"] {
+            let parts = if payload == whole { &parts[..] } else { &[payload] };
+            prop_assert_eq!(joined.add(payload), in_parts.add_parts(parts));
+            prop_assert_eq!(joined.raw(), in_parts.raw());
         }
     }
 
@@ -83,6 +113,18 @@ fn golden_compressed_frame() {
     // Heartbeats and what does not shrink stay plain.
     assert_eq!(written_as(wire, &[Vec::new()]), [0; 4]);
     assert_eq!(written_as(wire, &[b"abc".to_vec()]), b"\0\0\0\x03abc");
+}
+
+/// A slice can be a part many times over: what they add up to is refused
+/// before any of it is copied.
+#[test]
+fn parts_that_add_up_to_too_much_cost_nothing() {
+    let mut writer = Writer::new(Wire::default());
+    let part = vec![0; 1 << 20];
+    let refused = writer.add_parts(&vec![&part[..]; 1 << 12]);
+    let (len, max) = (1 << 32, 8 << 20);
+    assert_eq!(refused, Err(FrameError::TooLarge { len, max }));
+    assert!(writer.raw().is_empty());
 }
 
 /// Whether a reader that requires checksums hands anything over.
