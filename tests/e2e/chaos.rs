@@ -99,7 +99,7 @@ fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result
                 Ok(Received::Batch(batch)) => {
                     let payloads = batch
                         .frames()
-                        .map(|frame| frame.payload(&mut scratch).to_vec());
+                        .map(|frame| frame.payload(&mut scratch).unwrap().to_vec());
                     back.extend(payloads);
                 }
                 Ok(Received::Closed) => break Ok(()),

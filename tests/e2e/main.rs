@@ -7,6 +7,8 @@
 mod accounting;
 mod bad_input;
 mod bench;
+#[cfg(target_os = "linux")]
+mod budget;
 mod buffering;
 mod certificates;
 #[cfg(target_os = "linux")]

@@ -50,6 +50,20 @@ pub(crate) fn assert_echoes(mut stream: &TcpStream, payload: &[u8]) {
     assert_eq!(back, frame(payload));
 }
 
+/// Sends whole frames, of any size, and checks that they come back.
+#[track_caller]
+pub(crate) fn send_and_read_back(mut stream: &TcpStream, frames: &[u8]) {
+    let mut back = vec![0; frames.len()];
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // What goes wrong here shows in what comes back.
+            let _ = { stream }.write_all(frames);
+        });
+        stream.read_exact(&mut back).unwrap();
+    });
+    assert!(back == frames, "other bytes came back");
+}
+
 /// Checks that a server serves its next client.
 #[track_caller]
 pub(crate) fn assert_serves(addr: SocketAddr) {

@@ -189,7 +189,7 @@ impl Conversation<'_> {
             }
         }
         for frame in batch.frames() {
-            let payload = frame.payload(&mut self.scratch);
+            let payload = frame.payload(&mut self.scratch)?;
             if payload.is_empty() {
                 continue; // the echo of a heartbeat
             }

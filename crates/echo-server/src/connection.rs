@@ -22,6 +22,10 @@ use crate::{
 /// Most bytes of a message that the log shows.
 const SHOWN: usize = 1024;
 
+/// Largest payload that the log decompresses to show its beginning, in bytes:
+/// more would be memory that a peer takes beside `--max-memory`.
+const MAX_DECOMPRESSED: usize = 64 * 1024;
+
 /// What a peer that is being closed may still be sending, in bytes and time.
 /// Closing with bytes unread resets the connection, and a reset destroys
 /// what the peer has not read yet.
@@ -212,13 +216,22 @@ fn log_messages(verb: &str, batch: &Batch<'_>) {
     }
     let mut scratch = Vec::new();
     for frame in batch.frames() {
-        let message = frame.payload(&mut scratch);
+        let len = frame.payload_len();
+        if frame.is_compressed() && len > MAX_DECOMPRESSED {
+            tracing::debug!("{verb} message: {len} bytes, compressed");
+            continue;
+        }
+        let message = match frame.payload(&mut scratch) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!("{verb} message: {error}");
+                continue;
+            }
+        };
         match message.get(..SHOWN) {
-            Some(beginning) if message.len() > SHOWN => tracing::debug!(
-                "{verb} message: {}... ({} bytes)",
-                Escaped(beginning),
-                message.len()
-            ),
+            Some(beginning) if len > SHOWN => {
+                tracing::debug!("{verb} message: {}... ({len} bytes)", Escaped(beginning));
+            }
             _ => tracing::debug!("{verb} message: {}", Escaped(message)),
         }
     }

@@ -37,8 +37,10 @@
 //!     panic!("closed");
 //! };
 //! let mut scratch = Vec::new();
-//! let payloads: Vec<_> = batch.frames().map(|frame| frame.payload(&mut scratch).to_vec()).collect();
-//! assert_eq!(payloads, [b"abc", b"123"]);
+//! let mut frames = batch.frames();
+//! assert_eq!(frames.next().unwrap().payload(&mut scratch)?, b"abc");
+//! assert_eq!(frames.next().unwrap().payload(&mut scratch)?, b"123");
+//! assert!(frames.next().is_none());
 //! # Ok::<(), proto::Error>(())
 //! ```
 #![warn(clippy::indexing_slicing)]
@@ -49,6 +51,7 @@ mod escape;
 mod foreign;
 mod frame;
 mod header;
+mod lz4;
 pub mod qps;
 mod reader;
 mod wire;

@@ -37,8 +37,6 @@ pub struct Reader {
     opening: bool,
     /// Why the frame at `start` cannot be accepted.
     refused: Option<(FrameError, Option<Foreign>)>,
-    /// What compressed payloads decompress to while they are checked.
-    scratch: Vec<u8>,
 }
 
 /// What one read brought.
@@ -69,7 +67,6 @@ impl Reader {
             filled: false,
             opening: true,
             refused: None,
-            scratch: Vec::new(),
         }
     }
 
@@ -111,13 +108,13 @@ impl Reader {
         }
     }
 
-    /// Bytes that the buffers hold at the moment, so that whoever has many
+    /// Bytes that the buffer holds at the moment, so that whoever has many
     /// readers can keep a budget. It changes by reading only, and grows by at
     /// most 64 KiB, or twofold up to `read_size`, at each read.
     #[must_use]
-    pub fn capacity(&self) -> usize {
+    pub const fn capacity(&self) -> usize {
         // What a vector allocates beyond its length was never touched.
-        self.buf.len() + self.scratch.capacity()
+        self.buf.len()
     }
 
     /// Whether the buffer has grown since the stream began or was last
@@ -215,7 +212,7 @@ impl Reader {
         while let Some(rest) = pending.get(cut.raw..)
             && let Some(first) = rest.first_chunk()
         {
-            match first_frame(*first, rest, framing, &mut self.scratch) {
+            match first_frame(*first, rest, framing) {
                 Ok(First::Whole { size, payload }) => {
                     cut.count += 1;
                     cut.raw += size;
@@ -232,11 +229,6 @@ impl Reader {
                     break;
                 }
             }
-        }
-        if self.scratch.capacity() > GROWTH {
-            // A small frame can decompress to a large payload: an idle
-            // connection must not hold what it did not receive.
-            self.scratch = Vec::new();
         }
         cut
     }
@@ -261,7 +253,6 @@ fn first_frame(
     first: [u8; HEADER_LEN],
     bytes: &[u8],
     framing: Framing,
-    scratch: &mut Vec<u8>,
 ) -> Result<First, FrameError> {
     let header = Header::decode(first, framing)?;
     let len = header.len as usize;
@@ -271,7 +262,7 @@ fn first_frame(
     }
     let payload = if header.checksum || header.compressed {
         let raw = bytes.get(..size).unwrap_or_default();
-        frame::check(header, raw, framing.max_frame, scratch)?
+        frame::check(header, raw, framing.max_frame)?
     } else {
         len
     };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame};
+use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame, lz4};
 
 /// Collects messages and writes them together.
 ///
@@ -107,8 +107,8 @@ impl Writer {
     /// LZ4 compresses one slice: several parts are joined for it.
     fn append_compressed(&mut self, parts: &[&[u8]]) -> bool {
         match parts {
-            [payload] => frame::compress(payload, &mut self.buf),
-            parts => frame::compress(&parts.concat(), &mut self.buf),
+            [payload] => lz4::compress(payload, &mut self.buf),
+            parts => lz4::compress(&parts.concat(), &mut self.buf),
         }
     }
 

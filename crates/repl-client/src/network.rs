@@ -39,8 +39,11 @@ pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<N
                 match reader.read(&mut &*stream) {
                     Ok(Received::Batch(batch)) => {
                         for frame in batch.frames() {
-                            let payload = frame.payload(&mut scratch).to_vec();
-                            if !queue.push(Event::Payload(payload)) {
+                            let event = match frame.payload(&mut scratch) {
+                                Ok(payload) => Event::Payload(payload.to_vec()),
+                                Err(error) => Event::Lost(error.into()),
+                            };
+                            if !queue.push(event) {
                                 return;
                             }
                         }

@@ -1,14 +1,16 @@
-//! A compressed frame is refused, or has exactly the length that it announces,
-//! within the limit, and gives the same bytes whenever it is decompressed.
+//! A compressed frame is accepted or refused, for the same reason, as lz4_flex
+//! decompresses it into a buffer of the announced length or does not; and gives
+//! the same bytes whenever it is decompressed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use proto::{Framing, Header, MaxFrame, Reader, Received, Wire};
+use lz4_flex::block::{DecompressError, decompress_into};
+use proto::{Error, FrameError, Framing, Header, MaxFrame, Reader, Received, Wire};
 
 const MAX: u32 = 64 * 1024;
 
 /// The payload of a compressed frame, unless that is refused.
-fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Option<Vec<u8>> {
+fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Result<Vec<u8>, FrameError> {
     let header = Header {
         len: body.len().try_into().unwrap(),
         checksum: false,
@@ -21,27 +23,57 @@ fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Option<Vec<u8>> {
     });
     let mut reader = Reader::new(wire, 64 * 1024);
     let mut stream = stream.as_slice();
-    while let Ok(Received::Batch(batch)) = reader.read(&mut stream) {
-        if let Some(frame) = batch.frames().next() {
-            let payload = frame.payload(&mut scratch);
-            assert_eq!(payload.len(), batch.payload_len());
-            return Some(payload.to_vec());
+    loop {
+        match reader.read(&mut stream) {
+            Ok(Received::Batch(batch)) => {
+                if let Some(frame) = batch.frames().next() {
+                    let payload = frame.payload(&mut scratch).unwrap();
+                    assert_eq!(payload.len(), batch.payload_len());
+                    assert_eq!(payload.len(), frame.payload_len());
+                    return Ok(payload.to_vec());
+                }
+            }
+            Err(Error::Refused { error, .. }) => return Err(error),
+            other => panic!("{other:?}"),
         }
     }
-    None
+}
+
+/// What lz4_flex makes of it; `None` where it is not asked.
+fn expected(body: &[u8]) -> Option<Result<Vec<u8>, FrameError>> {
+    let (original, block) = body.split_first_chunk()?;
+    let original = u32::from_be_bytes(*original);
+    if original > MAX || body.len() > MAX as usize {
+        return None;
+    }
+    let mut payload = vec![0xa5; original as usize];
+    let reason = match decompress_into(block, &mut payload) {
+        Ok(n) if n == payload.len() => return Some(Ok(payload)),
+        Ok(_) => "its block holds fewer",
+        Err(DecompressError::OutputTooSmall { .. }) => "its block holds more",
+        Err(_) => "its block is not LZ4",
+    };
+    Some(Err(FrameError::BadCompression { original, reason }))
 }
 
 fuzz_target!(|body: &[u8]| {
-    if let Some(payload) = delivered(body, Vec::new()) {
+    let delivery = delivered(body, Vec::new());
+    match expected(body) {
+        Some(expected) => assert_eq!(delivery, expected),
+        None => assert!(matches!(
+            delivery,
+            Err(FrameError::TooLarge { .. } | FrameError::TooShort { .. })
+        )),
+    }
+    if let Ok(payload) = delivery {
         let (original, block) = body.split_first_chunk().unwrap();
         let original = u32::from_be_bytes(*original);
-        assert!(original <= MAX && payload.len() == original as usize);
         // What a reused buffer held before must not show.
-        assert_eq!(delivered(body, vec![0xa5; MAX as usize]), Some(payload));
+        assert_eq!(delivered(body, vec![0xa5; MAX as usize]), Ok(payload));
         // Nor is anything padded or cut: a block has one length.
         for other in [original.wrapping_sub(1), original + 1] {
             let lie = [&other.to_be_bytes(), block].concat();
-            assert_eq!(delivered(&lie, Vec::new()), None);
+            assert!(delivered(&lie, Vec::new()).is_err());
         }
     }
 });

@@ -15,7 +15,7 @@ pub fn read_all(
             Ok(Received::Batch(batch)) => {
                 let before = payloads.len();
                 let frames = batch.frames();
-                payloads.extend(frames.map(|frame| frame.payload(&mut scratch).to_vec()));
+                payloads.extend(frames.map(|frame| frame.payload(&mut scratch).unwrap().to_vec()));
                 assert_eq!(batch.len(), payloads.len() - before);
                 assert_eq!(batch.payload_len(), payloads[before..].concat().len());
                 raw.extend_from_slice(batch.raw());

@@ -53,7 +53,7 @@ pub(crate) fn payloads_of(batch: &Batch<'_>) -> Vec<Vec<u8>> {
     let mut scratch = Vec::new();
     let frames = batch.frames();
     frames
-        .map(|frame| frame.payload(&mut scratch).to_vec())
+        .map(|frame| frame.payload(&mut scratch).unwrap().to_vec())
         .collect()
 }
 

@@ -8,13 +8,15 @@ use super::Replies;
 use crate::load::{failure::Failure, payload::Identity};
 
 impl Replies<'_> {
-    pub(super) fn take_frames(&mut self, batch: &Batch<'_>, now_ns: u64) {
+    pub(super) fn take_frames(&mut self, batch: &Batch<'_>, now_ns: u64) -> Result<(), Failure> {
         let mut scratch = std::mem::take(&mut self.scratch);
         for frame in batch.frames() {
             if self.echoes_due > 0 && frame.is_empty() {
                 self.echoes_due -= 1;
             } else if self.rules.verify {
-                self.take_reply(frame.payload(&mut scratch), now_ns);
+                // It fails where there is no memory.
+                let payload = frame.payload(&mut scratch);
+                self.take_reply(payload.map_err(|_| Failure::IoError)?, now_ns);
             } else if self.in_flight.is_empty() {
                 self.tally.failures.add(Failure::Extra);
             } else {
@@ -22,6 +24,7 @@ impl Replies<'_> {
             }
         }
         self.scratch = scratch;
+        Ok(())
     }
 
     fn take_reply(&mut self, payload: &[u8], now_ns: u64) {

@@ -158,7 +158,7 @@ impl<'a> Replies<'a> {
     /// A failure after which replies can no longer be told apart.
     pub(crate) fn take(&mut self, batch: &Batch<'_>, now_ns: u64) -> Result<(), Failure> {
         match self.rules.wire {
-            Wire::Framed(_) => self.take_frames(batch, now_ns),
+            Wire::Framed(_) => self.take_frames(batch, now_ns)?,
             Wire::Raw => self.take_bytes(batch.raw(), now_ns)?,
         }
         if self.passed_over > 0 {

@@ -1,0 +1,330 @@
+//! LZ4 blocks: made, checked, and taken apart.
+//!
+//! A block is a row of sequences. Each begins with a token, whose upper half
+//! is a number of literals and whose lower half the length of a match, less 4;
+//! 15 in either goes on in further bytes, up to the first that is not 255.
+//! Behind the literals stands how far back the match begins, as a
+//! little-endian u16. The last sequence ends with its literals.
+
+use lz4_flex::block;
+
+use crate::{FrameError, MaxFrame, ORIGINAL_LEN};
+
+/// Shortest match; the token's lower half counts from here.
+const MIN_MATCH: usize = 4;
+
+/// Why a block is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It ends inside a sequence, or refers to what was not there.
+    Malformed,
+    /// It holds more than announced.
+    Longer,
+    /// It holds less than announced.
+    Shorter,
+}
+
+/// Checks that `body`, an original length and a block, decompresses, within
+/// the limit, to just that length, and returns it in bytes.
+///
+/// Nothing is decompressed: a token says how much it stands for, so this takes
+/// no memory, and time for the bytes that arrived only.
+pub(crate) fn check(body: &[u8], max: MaxFrame) -> Result<usize, FrameError> {
+    let (original, block) = split(body);
+    let len = max.check(u64::from(original))? as usize;
+    match walk(block, len) {
+        Ok(()) => Ok(len),
+        Err(fault) => Err(fault.of(original)),
+    }
+}
+
+/// Decompresses a `body` that was [checked](check) into `output`, which then
+/// has just the original's bytes.
+pub(crate) fn decompress(body: &[u8], output: &mut Vec<u8>) -> Result<(), FrameError> {
+    let (original, block) = split(body);
+    let len = original as usize;
+    // All of it is zero before, whatever a reused buffer held.
+    output.clear();
+    output
+        .try_reserve_exact(len)
+        .map_err(|_| FrameError::NoMemory { original })?;
+    output.resize(len, 0);
+    match block::decompress_into(block, output) {
+        Ok(n) if n == len => Ok(()),
+        _ => Err(Fault::Malformed.of(original)),
+    }
+}
+
+/// Appends the original length and the LZ4 block of `payload`, if both are
+/// smaller together than `payload` is; says whether they were.
+pub(crate) fn compress(payload: &[u8], output: &mut Vec<u8>) -> bool {
+    let Ok(original) = u32::try_from(payload.len()) else {
+        return false;
+    };
+    let start = output.len();
+    output.extend_from_slice(&original.to_be_bytes());
+    let block = output.len();
+    output.resize(block + block::get_maximum_output_size(payload.len()), 0);
+    let room = output.get_mut(block..).unwrap_or_default();
+    match block::compress_into(payload, room) {
+        Ok(n) if ORIGINAL_LEN + n < payload.len() => {
+            output.truncate(block + n);
+            true
+        }
+        _ => {
+            output.truncate(start);
+            false
+        }
+    }
+}
+
+/// The length in bytes that a `body` says it decompresses to.
+pub(crate) fn announced(body: &[u8]) -> u32 {
+    split(body).0
+}
+
+/// The original length and the block.
+fn split(body: &[u8]) -> (u32, &[u8]) {
+    let (original, block) = body
+        .split_first_chunk()
+        .unwrap_or((&[0; ORIGINAL_LEN], &[]));
+    (u32::from_be_bytes(*original), block)
+}
+
+/// Follows a block from token to token and checks that it stands for `len`
+/// bytes.
+///
+/// What it accepts and refuses, and why, is what `lz4_flex` does when it
+/// decompresses into a buffer of `len` bytes. The format also asks for five
+/// literals at the end and no match that begins within the last twelve bytes,
+/// for the sake of fast decoders; neither crate insists.
+fn walk(block: &[u8], len: usize) -> Result<(), Fault> {
+    let mut rest = block;
+    let mut produced = 0;
+    loop {
+        let (&token, after) = rest.split_first().ok_or(Fault::Malformed)?;
+        rest = after;
+        let literals = length(token >> 4, &mut rest)?;
+        rest = rest.get(literals..).ok_or(Fault::Malformed)?;
+        produced = advance(produced, literals, len)?;
+        if rest.is_empty() {
+            break;
+        }
+        let (offset, after) = rest.split_first_chunk().ok_or(Fault::Malformed)?;
+        rest = after;
+        let offset = usize::from(u16::from_le_bytes(*offset));
+        if offset == 0 {
+            return Err(Fault::Malformed);
+        }
+        let begin = produced;
+        let matched = length(token & 0xf, &mut rest)?.saturating_add(MIN_MATCH);
+        produced = advance(produced, matched, len)?;
+        if offset > begin {
+            return Err(Fault::Malformed);
+        }
+    }
+    if produced == len {
+        Ok(())
+    } else {
+        Err(Fault::Shorter)
+    }
+}
+
+/// A length that begins with half a token and may go on in `rest`. Saturating:
+/// a block of the largest frame can announce more than 32 bits hold.
+#[inline]
+fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
+    let mut length = usize::from(nibble);
+    if nibble == 0xf {
+        loop {
+            let (&more, after) = rest.split_first().ok_or(Fault::Malformed)?;
+            *rest = after;
+            length = length.saturating_add(usize::from(more));
+            if more != u8::MAX {
+                break;
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// Both are at most `len` and lengths that memory can hold.
+#[inline]
+const fn advance(produced: usize, by: usize, len: usize) -> Result<usize, Fault> {
+    if by <= len - produced {
+        Ok(produced + by)
+    } else {
+        Err(Fault::Longer)
+    }
+}
+
+impl Fault {
+    const fn of(self, original: u32) -> FrameError {
+        let reason = match self {
+            Self::Malformed => "its block is not LZ4",
+            Self::Longer => "its block holds more",
+            Self::Shorter => "its block holds fewer",
+        };
+        FrameError::BadCompression { original, reason }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// What `lz4_flex` makes of a block for a buffer of `len` bytes.
+    fn theirs(block: &[u8], len: usize) -> Result<(), Fault> {
+        match block::decompress_into(block, &mut vec![0; len]) {
+            Ok(n) if n == len => Ok(()),
+            Ok(_) => Err(Fault::Shorter),
+            Err(block::DecompressError::OutputTooSmall { .. }) => Err(Fault::Longer),
+            Err(_) => Err(Fault::Malformed),
+        }
+    }
+
+    /// A sequence of a block: literals, offset, length of the match.
+    fn sequence(literals: &[u8], offset: u16, matched: usize) -> Vec<u8> {
+        fn extension(length: usize) -> Vec<u8> {
+            length.checked_sub(15).map_or_else(Vec::new, |left| {
+                let mut bytes = vec![255; left / 255];
+                bytes.push(u8::try_from(left % 255).unwrap());
+                bytes
+            })
+        }
+        let token = literals.len().min(15) << 4 | matched.min(15);
+        let mut bytes = vec![u8::try_from(token).unwrap()];
+        bytes.extend(extension(literals.len()));
+        bytes.extend_from_slice(literals);
+        bytes.extend(offset.to_le_bytes());
+        bytes.extend(extension(matched));
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Blocks that are nearly right: sequences that were not cut with care,
+        /// and one byte of all that may be another.
+        #[test]
+        fn a_walk_comes_to_the_verdict_of_decompression(
+            sequences in vec((vec(any::<u8>(), 0..40), 0_u16..60, 0_usize..600), 0..6),
+            last in vec(any::<u8>(), 0..40),
+            changed in any::<Option<(prop::sample::Index, u8)>>(),
+            off_by in -2_isize..=2,
+        ) {
+            let produced: usize = sequences
+                .iter()
+                .map(|(literals, _, matched)| literals.len() + MIN_MATCH + matched)
+                .sum::<usize>() + last.len();
+            let mut block = Vec::new();
+            for (literals, offset, matched) in &sequences {
+                block.extend(sequence(literals, *offset, *matched));
+            }
+            let end = sequence(&last, 0, 0);
+            block.extend(&end[..end.len() - 2]);
+            if let Some((at, byte)) = changed {
+                let at = at.index(block.len());
+                block[at] = byte;
+            }
+            let len = produced.saturating_add_signed(off_by);
+            prop_assert_eq!(walk(&block, len), theirs(&block, len));
+        }
+
+        #[test]
+        fn noise_is_judged_as_decompression_judges_it(
+            block in vec(any::<u8>(), 0..64),
+            len in 0_usize..2000,
+        ) {
+            prop_assert_eq!(walk(&block, len), theirs(&block, len));
+        }
+    }
+
+    /// Every block of up to two bytes, and of three that begin a match.
+    #[test]
+    fn short_blocks_are_all_judged_alike() {
+        let agree = |block: &[u8]| {
+            for len in 0..40 {
+                assert_eq!(walk(block, len), theirs(block, len), "{block:x?} as {len}");
+            }
+        };
+        agree(&[]);
+        for a in 0..=u8::MAX {
+            agree(&[a]);
+            for b in 0..=u8::MAX {
+                agree(&[a, b]);
+                agree(&[a, b, 0]);
+                agree(&[0x10, b'x', a, 0, b]);
+                agree(&[0x1f, b'x', 1, 0, a, b]);
+            }
+        }
+    }
+
+    #[test]
+    fn lying_lengths_are_refused() {
+        let mut body = Vec::new();
+        assert!(compress(&[7; 1000], &mut body));
+        let (_, block) = split(&body);
+        let claimed = |original: u32| {
+            let body = [&original.to_be_bytes()[..], block].concat();
+            check(&body, MaxFrame::DEFAULT).map_err(|error| error.to_string())
+        };
+        assert_eq!(claimed(1000), Ok(1000));
+        for (claim, reason) in [
+            (
+                999,
+                "bad compression: 999 bytes announced, its block holds more",
+            ),
+            (
+                1001,
+                "bad compression: 1001 bytes announced, its block holds fewer",
+            ),
+            (
+                0,
+                "bad compression: 0 bytes announced, its block holds more",
+            ),
+            (
+                8 << 20,
+                "bad compression: 8388608 bytes announced, its block holds fewer",
+            ),
+            (
+                (8 << 20) + 1,
+                "frame of 8388609 bytes exceeds the limit of 8388608",
+            ),
+            (
+                u32::MAX,
+                "frame of 4294967295 bytes exceeds the limit of 8388608",
+            ),
+        ] {
+            assert_eq!(claimed(claim), Err(reason.to_owned()));
+        }
+    }
+
+    /// RUSTSEC-2026-0041: a match that reaches behind the output's beginning
+    /// must not copy what a reused buffer held before.
+    #[test]
+    fn a_reused_buffer_does_not_leak() {
+        let mut output = b"secret secret secret secret secret".to_vec();
+        // One literal, then a match 9 bytes back, where nothing was produced;
+        // an offset of zero would copy the output onto itself.
+        for offset in [9, 0] {
+            let block = [0x14, b'a', offset, 0, 0x10, b'b'];
+            let body = [&10_u32.to_be_bytes()[..], &block].concat();
+            let malformed = Fault::Malformed.of(10);
+            assert_eq!(check(&body, MaxFrame::DEFAULT), Err(malformed));
+            assert_eq!(decompress(&body, &mut output), Err(malformed));
+            assert!(!output.windows(6).any(|bytes| bytes == b"secret"));
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_stays_as_it_is() {
+        let mut output = b"before".to_vec();
+        assert!(!compress(b"", &mut output));
+        assert!(!compress(b"Hello World!", &mut output));
+        assert_eq!(output, b"before");
+    }
+}
