@@ -87,7 +87,7 @@ fn converse(server: &Server, seed: u64) -> bool {
 fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result<(), Error>) {
     let stream = connect(addr);
     let (mut back, mut scratch) = (Vec::new(), Vec::new());
-    let mut reader = Reader::new(wire, 64 * 1024);
+    let mut reader = Reader::new(wire);
     thread::scope(|scope| {
         scope.spawn(|| {
             // The way may end before everything is sent.

@@ -314,7 +314,7 @@ fn arguments(args: &RunArgs) -> Arguments {
         compress: client.compress,
         tls: client.tls.is_on(),
         heartbeat_s: client.heartbeat.map(|heartbeat| heartbeat.as_secs_f64()),
-        read_buffer: bytes(client.buffers.read_buffer),
+        read_buffer: client.buffers.read_buffer.map(bytes),
         write_buffer: client.buffers.write_buffer.map(bytes),
         send_buffer: socket.send_buffer.map(bytes),
         recv_buffer: socket.recv_buffer.map(bytes),

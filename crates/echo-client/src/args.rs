@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
-    pub(crate) read_buffer: usize,
+    pub(crate) read_buffer: Option<usize>,
     /// Bytes to collect before a write.
     pub(crate) write_buffer: usize,
     pub(crate) count: u64,

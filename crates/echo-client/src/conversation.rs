@@ -23,7 +23,7 @@ pub(crate) fn run(plan: &Plan, stream: &Stream) -> Result<()> {
     let mut conversation = Conversation {
         plan,
         stream,
-        reader: Reader::new(plan.wire, plan.read_buffer),
+        reader: Reader::new(plan.wire).max_read(plan.read_buffer),
         due: VecDeque::new(),
         returned: 0,
         reply: Vec::new(),

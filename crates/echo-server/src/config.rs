@@ -14,8 +14,9 @@ pub struct Config {
     pub listen: String,
     /// What is echoed: frames once they are whole, or bytes as they come.
     pub wire: Wire,
-    /// Most bytes that one read takes; at least 1.
-    pub read_buffer: usize,
+    /// Most bytes that one read takes, at least 1; `None`: 64 KiB, and more
+    /// for a frame that is larger.
+    pub read_buffer: Option<usize>,
     /// Bytes of echoes to collect before a write. All that a read brought is
     /// written before the next read; `None`: in one write.
     pub write_buffer: Option<usize>,
@@ -43,7 +44,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:60000".to_owned(),
             wire: Wire::default(),
-            read_buffer: 64 * 1024,
+            read_buffer: None,
             write_buffer: None,
             socket: SocketOptions::default(),
             tls: ServerTls::default(),

@@ -40,7 +40,7 @@ const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Plan {
     wire: Wire,
-    read_buffer: usize,
+    read_buffer: Option<usize>,
     /// Bytes to collect before a write, of what one read brought.
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
@@ -133,7 +133,7 @@ impl From<Error> for Failure {
 fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let stream = &connection.stream;
     let mut incoming = Incoming::new(connection);
-    let mut reader = Reader::new(plan.wire, plan.read_buffer);
+    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
     let mut memory = plan.memory.share();
     let mut has_grown = false;
     loop {

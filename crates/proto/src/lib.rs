@@ -32,7 +32,7 @@
 //! writer.write_to(&mut wire)?; // both frames in one write
 //! assert_eq!(wire, b"\x00\x00\x00\x03abc\x00\x00\x00\x03123");
 //!
-//! let mut reader = Reader::new(Wire::default(), 64 * 1024);
+//! let mut reader = Reader::new(Wire::default());
 //! let Received::Batch(batch) = reader.read(&mut wire.as_slice())? else {
 //!     panic!("closed");
 //! };

@@ -9,9 +9,9 @@ use crate::{Batch, Error, Foreign, FrameError, Framing, HEADER_LEN, Header, Wire
 /// 640 of full buffers.
 const FIRST_BUFFER: usize = 1024;
 
-/// Most that the buffer grows at once for a frame larger than itself, in
-/// bytes, so that memory follows what arrived and never what was announced.
-const GROWTH: usize = 64 * 1024;
+/// Most that the buffer grows to for messages that fit into it, in bytes. More
+/// of them at once would save few system calls and cost cache.
+const BATCH: usize = 64 * 1024;
 
 /// Cuts a stream of bytes into messages.
 ///
@@ -22,7 +22,9 @@ const GROWTH: usize = 64 * 1024;
 pub struct Reader {
     wire: Wire,
     /// Most bytes that one read takes.
-    read_size: usize,
+    max_read: usize,
+    /// Most bytes that the buffer grows to for frames that are smaller.
+    batch: usize,
     /// Initialised to its whole length; `start..end` is what has arrived and
     /// was not handed over. Between calls that is less than one frame, unless
     /// `refused` is set.
@@ -51,15 +53,16 @@ pub enum Received<'a> {
 impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// `read_size` is the most bytes that one read takes (at least 1). The
-    /// buffer begins with 1 KiB, is doubled up to `read_size` while reads fill
-    /// it, and grows past that by at most 64 KiB at a time for as long as a
-    /// frame really arrives.
+    /// The buffer begins with 1 KiB, and is doubled up to 64 KiB while reads
+    /// fill it. For a larger frame it is doubled whenever what has arrived of
+    /// the frame fills it, up to the frame's size: it holds less than twice
+    /// what arrived, whatever length is announced.
     #[must_use]
-    pub fn new(wire: Wire, read_size: usize) -> Self {
+    pub const fn new(wire: Wire) -> Self {
         Self {
             wire,
-            read_size: read_size.max(1),
+            max_read: usize::MAX,
+            batch: BATCH,
             buf: Vec::new(),
             start: 0,
             end: 0,
@@ -67,6 +70,19 @@ impl Reader {
             filled: false,
             opening: true,
             refused: None,
+        }
+    }
+
+    /// Sets the most bytes that one read takes (at least 1), and that the
+    /// buffer grows to for frames that are smaller. Without, a read takes what
+    /// the buffer has room for, so that a large frame needs few.
+    #[must_use]
+    pub fn max_read(self, bytes: Option<usize>) -> Self {
+        let bytes = bytes.map(|bytes| bytes.max(1));
+        Self {
+            max_read: bytes.unwrap_or(usize::MAX),
+            batch: bytes.unwrap_or(BATCH),
+            ..self
         }
     }
 
@@ -108,12 +124,9 @@ impl Reader {
         }
     }
 
-    /// Bytes that the buffer holds at the moment, so that whoever has many
-    /// readers can keep a budget. It changes by reading only, and grows by at
-    /// most 64 KiB, or twofold up to `read_size`, at each read.
+    /// Bytes that the buffer holds at the moment. It changes by reading only.
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        // What a vector allocates beyond its length was never touched.
         self.buf.len()
     }
 
@@ -143,33 +156,46 @@ impl Reader {
             self.start = 0;
         }
 
-        let size = self.buf.len();
-        let full = self.end == size;
-        if size == 0 {
+        let size = self.next_size();
+        if self.buf.is_empty() {
             // Fresh memory is zero already: no page is touched before a byte
             // arrives.
-            self.buf = vec![0; FIRST_BUFFER.min(self.read_size)];
-        } else if size < self.read_size && (full || self.filled) {
-            let doubled = size.saturating_mul(2);
-            self.grow_to(doubled.min(self.read_size))?;
-        } else if full {
-            let missing = self.frame.saturating_sub(size).max(1);
-            self.grow_to(size.saturating_add(missing.min(GROWTH)))?;
+            self.buf = vec![0; size];
+        } else if size > self.buf.len() {
+            self.grow_to(size)?;
         }
         self.filled = false;
         Ok(())
     }
 
+    /// The size of the buffer that the next read needs.
+    fn next_size(&self) -> usize {
+        let size = self.buf.len();
+        let doubled = size.saturating_mul(2);
+        let is_full = self.end - self.start == size;
+        if size == 0 {
+            FIRST_BUFFER.min(self.batch)
+        } else if size < self.batch && (is_full || self.filled) {
+            doubled.min(self.batch)
+        } else if is_full {
+            // A part of a frame, or it would have been handed over.
+            doubled.min(self.frame)
+        } else {
+            size
+        }
+    }
+
     /// A machine without memory is no reason to abort: the others go on.
     fn grow_to(&mut self, size: usize) -> io::Result<()> {
-        self.buf.try_reserve(size.saturating_sub(self.buf.len()))?;
+        let missing = size.saturating_sub(self.buf.len());
+        self.buf.try_reserve_exact(missing)?;
         self.buf.resize(size, 0);
         Ok(())
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         let room = self.buf.get_mut(self.end..).unwrap_or_default();
-        let room_len = room.len().min(self.read_size);
+        let room_len = room.len().min(self.max_read);
         let room = room.get_mut(..room_len).unwrap_or_default();
         loop {
             match stream.read(room) {

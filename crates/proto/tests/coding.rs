@@ -28,7 +28,7 @@ proptest! {
         let wire = Wire::Framed(Framing { checksum, compress, ..Framing::default() });
         let bytes = written_as(wire, &payloads);
         let stream = Chunks { stream: &bytes, cuts: &cuts, at: 0 };
-        let (read, raw, ending) = read_all(&mut Reader::new(Wire::default(), 4096), stream);
+        let (read, raw, ending) = read_all(&mut Reader::new(Wire::default()), stream);
         prop_assert_eq!(&read, &payloads);
         prop_assert_eq!(&raw, &bytes);
         prop_assert!(ending.is_ok());
@@ -73,7 +73,7 @@ proptest! {
     fn noise_never_decompresses_beyond_the_limit(original in 0_u32..3000, block in vec(any::<u8>(), 0..300)) {
         let len = u32::try_from(4 + block.len()).unwrap() | 1 << 30;
         let wire = [&len.to_be_bytes()[..], &original.to_be_bytes(), &block].concat();
-        let (payloads, _, _) = read_all(&mut Reader::new(limit(1000), 4096), wire.as_slice());
+        let (payloads, _, _) = read_all(&mut Reader::new(limit(1000)), wire.as_slice());
         prop_assert!(payloads.iter().all(|payload| payload.len() == original as usize && original <= 1000));
     }
 }
@@ -104,7 +104,7 @@ fn golden_compressed_frame() {
     // offset 1, 75 more; the last five bytes are literals.
     let block = [0x1f, b'x', 1, 0, 75, 0x50, b'x', b'x', b'x', b'x', b'x'];
     let bytes = [&[0x40, 0, 0, 15, 0, 0, 0, 100][..], &block].concat();
-    let (payloads, raw, ending) = read_all(&mut Reader::new(wire, 4096), bytes.as_slice());
+    let (payloads, raw, ending) = read_all(&mut Reader::new(wire), bytes.as_slice());
     assert_eq!(payloads, [[b'x'; 100]]);
     assert_eq!(raw, bytes);
     ending.unwrap();
@@ -129,7 +129,7 @@ fn parts_that_add_up_to_too_much_cost_nothing() {
 
 /// Whether a reader that requires checksums hands anything over.
 fn is_delivered(bytes: &[u8]) -> bool {
-    let (payloads, _, _) = read_all(&mut Reader::new(CHECKED, 64 * 1024), bytes);
+    let (payloads, _, _) = read_all(&mut Reader::new(CHECKED), bytes);
     // A heartbeat carries nothing.
     payloads.iter().any(|payload| !payload.is_empty())
 }

@@ -21,7 +21,7 @@ fn golden_stream() {
     let payloads = [b"abc".to_vec(), Vec::new(), vec![0xff]];
     assert_eq!(written(&payloads), wire);
 
-    let mut reader = Reader::new(Wire::default(), 64 * 1024);
+    let mut reader = Reader::new(Wire::default());
     let mut stream = wire;
     let Received::Batch(batch) = reader.read(&mut stream).unwrap() else {
         panic!("closed");
@@ -40,7 +40,7 @@ proptest! {
     ) {
         let wire = written(&payloads);
         let stream = Chunks { stream: &wire, cuts: &cuts, at: 0 };
-        let mut reader = Reader::new(Wire::default(), read_size);
+        let mut reader = Reader::new(Wire::default()).max_read(Some(read_size));
         let (read, raw, ending) = read_all(&mut reader, stream);
         prop_assert_eq!(read, payloads);
         prop_assert_eq!(raw, wire);
@@ -53,7 +53,7 @@ proptest! {
         size in 1_usize..200,
     ) {
         let wire = written(&payloads);
-        let mut reader = Reader::new(Wire::default(), 4096);
+        let mut reader = Reader::new(Wire::default());
         let mut stream = wire.as_slice();
         let Ok(Received::Batch(batch)) = reader.read(&mut stream) else { panic!("no batch") };
         let lumps: Vec<&[u8]> = batch.lumps(size).collect();
@@ -63,7 +63,7 @@ proptest! {
         prop_assert!(others.iter().all(|lump| lump.len() >= size));
         // No lump is longer than it has to be.
         for lump in &lumps {
-            let (read, _, ending) = read_all(&mut Reader::new(Wire::default(), 4096), *lump);
+            let (read, _, ending) = read_all(&mut Reader::new(Wire::default()), *lump);
             prop_assert!(ending.is_ok());
             let last_frame = HEADER_LEN + read.last().unwrap().len();
             prop_assert!(lump.len() - last_frame < size);
@@ -72,7 +72,7 @@ proptest! {
 
     #[test]
     fn bare_bytes_come_as_they_are_read(bytes in vec(any::<u8>(), 1..200), read_size in 1_usize..64) {
-        let mut reader = Reader::new(Wire::Raw, read_size);
+        let mut reader = Reader::new(Wire::Raw).max_read(Some(read_size));
         let (messages, raw, ending) = read_all(&mut reader, bytes.as_slice());
         prop_assert_eq!(messages.concat(), bytes.clone());
         prop_assert_eq!(raw, bytes);
@@ -91,7 +91,7 @@ proptest! {
         }
         for at in 0..=wire.len() {
             let stream = Chunks { stream: &wire[..at], cuts: &cuts, at: 0 };
-            let mut reader = Reader::new(Wire::default(), 4096);
+            let mut reader = Reader::new(Wire::default());
             let (read, raw, ending) = read_all(&mut reader, stream);
             let whole = boundaries.iter().filter(|&&boundary| boundary <= at).count() - 1;
             let start = boundaries[whole];
@@ -121,7 +121,7 @@ proptest! {
 
             let mut payloads = vec![vec![1]; before];
             payloads.push(payload);
-            let mut reader = Reader::new(limit(max as u64), 4096);
+            let mut reader = Reader::new(limit(max as u64));
             let wire = written(&payloads);
             let (read, _, ending) = read_all(&mut reader, wire.as_slice());
             if allowed {
@@ -167,7 +167,7 @@ enum End {
 /// The same bytes in the same chunks give the same frames after each chunk,
 /// and end at the same place and in the same way, as in tokio-util.
 fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
-    let mut ours = Reader::new(limit(max as u64), 4096);
+    let mut ours = Reader::new(limit(max as u64));
     let mut theirs = LengthDelimitedCodec::builder()
         .max_frame_length(max)
         .new_codec();
@@ -240,7 +240,7 @@ fn every_partition_of_a_stream_gives_the_same_frames() {
             cuts: &cuts,
             at: 0,
         };
-        let mut reader = Reader::new(Wire::default(), 64);
+        let mut reader = Reader::new(Wire::default());
         let (mut next, mut reads) = (0, 0);
         while let Received::Batch(batch) = reader.read(&mut stream).unwrap() {
             for frame in payloads_of(&batch) {
@@ -277,7 +277,7 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
         stream: &wire,
         ready: true,
     };
-    let mut reader = Reader::new(Wire::default(), 64 * 1024);
+    let mut reader = Reader::new(Wire::default());
     let mut read = Vec::new();
     loop {
         match reader.read(&mut stream) {
@@ -302,7 +302,7 @@ fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
         (b"\xff\xff\xff\xff", None),
     ] {
         let refusal = |wire: &[u8]| {
-            let mut reader = Reader::new(Wire::default(), 4096);
+            let mut reader = Reader::new(Wire::default());
             read_all(&mut reader, wire).2.unwrap_err().to_string()
         };
         let at_start = refusal(first);

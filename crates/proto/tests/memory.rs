@@ -28,7 +28,7 @@ fn an_announced_length_allocates_nothing() {
         stream: &wire,
         largest_room: 0,
     };
-    let mut reader = Reader::new(limit((1 << 28) - 1), 64 * 1024);
+    let mut reader = Reader::new(limit((1 << 28) - 1));
     let (_, _, ending) = read_all(&mut reader, &mut stream);
     assert!(matches!(
         ending,
@@ -45,7 +45,7 @@ fn an_announced_length_allocates_nothing() {
 fn what_a_burst_grew_is_given_back_and_no_part_of_a_frame() {
     let wire = written(&[vec![7; 100_000], vec![8; 10]]);
     let (burst, rest) = wire.split_at(wire.len() - 5);
-    let mut reader = Reader::new(Wire::default(), 64 * 1024);
+    let mut reader = Reader::new(Wire::default());
     assert!(!reader.has_grown());
     let mut stream = burst;
     let mut frames = 0;
@@ -70,4 +70,109 @@ fn what_a_burst_grew_is_given_back_and_no_part_of_a_frame() {
     reader.shrink();
     assert!(!reader.has_grown());
     assert_eq!(reader.capacity(), 0);
+}
+
+/// A stream that has all that is asked for, and counts how often it is.
+struct Counted<'a> {
+    stream: &'a [u8],
+    reads: usize,
+    largest: usize,
+}
+
+impl<'a> Counted<'a> {
+    fn of(stream: &'a [u8]) -> Self {
+        Self {
+            stream,
+            reads: 0,
+            largest: 0,
+        }
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        self.largest = self.largest.max(buf.len());
+        self.stream.read(buf)
+    }
+}
+
+/// Reads up to the next whole frames, and says how many there are.
+fn read_frames(reader: &mut Reader, stream: &mut impl Read) -> usize {
+    loop {
+        let Ok(Received::Batch(batch)) = reader.read(stream) else {
+            panic!("no batch");
+        };
+        if !batch.is_empty() {
+            return batch.len();
+        }
+    }
+}
+
+#[test]
+fn a_large_frame_takes_few_reads() {
+    let wire = written(&vec![vec![7; 1 << 20]; 3]);
+    let mut stream = Counted::of(&wire);
+    let mut reader = Reader::new(Wire::default());
+    let mut reads = Vec::new();
+    while !stream.stream.is_empty() {
+        assert_eq!(read_frames(&mut reader, &mut stream), 1);
+        reads.push(std::mem::take(&mut stream.reads));
+    }
+    // 1 KiB doubled up to 1 MiB and the header's four bytes, then all at once.
+    assert_eq!(reads, [12, 1, 1]);
+}
+
+#[test]
+fn a_limit_of_reads_holds_for_large_frames_too() {
+    let wire = written(&vec![vec![7; 1 << 20]; 2]);
+    for max_read in [15, 1000, 65_536, 100_000] {
+        let mut stream = Counted::of(&wire);
+        let mut reader = Reader::new(Wire::default()).max_read(Some(max_read));
+        let (payloads, _, ending) = read_all(&mut reader, &mut stream);
+        assert!(ending.is_ok());
+        assert_eq!(payloads.len(), 2);
+        assert_eq!(stream.largest, max_read);
+    }
+}
+
+/// Small messages are collected up to 64 KiB, however much there is.
+#[test]
+fn a_batch_has_an_end() {
+    let wire = written(&vec![vec![7; 12]; 100_000]);
+    let mut stream = Counted::of(&wire);
+    let mut reader = Reader::new(Wire::default());
+    while !stream.stream.is_empty() {
+        assert!(read_frames(&mut reader, &mut stream) <= 4096);
+    }
+    assert_eq!(stream.largest, 65_536);
+    assert_eq!(reader.capacity(), 65_536);
+}
+
+/// P3: a frame that comes in small parts costs less than twice of what came.
+#[test]
+fn the_buffer_follows_what_arrived() {
+    struct Drip<'a>(&'a [u8], usize);
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = buf.len().min(self.1);
+            self.0.read(&mut buf[..n])
+        }
+    }
+    let wire = written(&[vec![7; 1 << 20]]);
+    for (drip, max_read) in [(100, None), (5000, None), (1 << 20, None), (100, Some(15))] {
+        let mut reader = Reader::new(Wire::default()).max_read(max_read);
+        let mut stream = Drip(&wire, drip);
+        let mut frames = 0;
+        while frames == 0 {
+            let arrived = wire.len() - stream.0.len();
+            let Ok(Received::Batch(batch)) = reader.read(&mut stream) else {
+                panic!("no batch");
+            };
+            frames = batch.len();
+            let most = (2 * arrived).max(1024).min(wire.len());
+            assert!(reader.capacity() <= most, "{arrived} bytes");
+        }
+        assert_eq!(reader.capacity(), wire.len());
+    }
 }

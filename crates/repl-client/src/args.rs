@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) wire: Wire,
-    pub(crate) read_buffer: usize,
+    pub(crate) read_buffer: Option<usize>,
     /// Longest line to send, in bytes.
     pub(crate) max_line: usize,
 }

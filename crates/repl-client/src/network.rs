@@ -28,7 +28,7 @@ pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<N
         host: plan.server.host.clone(),
         timeout: plan.timeout,
     };
-    let mut reader = Reader::new(plan.wire, plan.read_buffer);
+    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
     let host = plan.server.host.clone();
     let queue = Arc::clone(queue);
     thread::Builder::new()

@@ -87,9 +87,10 @@ impl ClientArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Buffering")]
 pub struct BufferArgs {
-    /// Most bytes that one read takes
-    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_buffer)]
-    pub read_buffer: usize,
+    /// Most bytes that one read takes [default: 64KiB, and more for a frame
+    /// that is larger]
+    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
+    pub read_buffer: Option<usize>,
 
     /// Bytes to collect before a write; what is there is written at the
     /// latest before waiting for the peer

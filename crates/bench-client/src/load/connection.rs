@@ -118,7 +118,7 @@ impl<'a> Connection<'a> {
                 Recorder::new(shared.shard(index), clock.now_ns()),
             ),
             traffic: Traffic::default(),
-            reader: Reader::new(plan.reply_wire(), plan.read_buffer),
+            reader: Reader::new(plan.reply_wire()).max_read(plan.read_buffer),
             outbox: Outbox::new(plan.wire, plan.write_buffer),
             liveness: Liveness::new(plan.heartbeat, Instant::now()),
             patience: plan.heartbeat.unwrap_or(plan.timeout),

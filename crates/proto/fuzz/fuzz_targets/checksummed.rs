@@ -34,13 +34,13 @@ fuzz_target!(|data: &[u8]| {
     }
     let mut bytes = writer.raw().to_vec();
 
-    let (payloads, raw, ending) = read_all(Reader::new(wire, 4096), &mut &*bytes);
+    let (payloads, raw, ending) = read_all(Reader::new(wire), &mut &*bytes);
     assert_eq!((&payloads, &raw), (&sent, &bytes));
     ending.unwrap();
 
     let at = usize::from(u16::from_le_bytes(at)) % bytes.len();
     bytes[at] ^= xor.max(1);
-    let (payloads, raw, ending) = read_all(Reader::new(wire, 4096), &mut &*bytes);
+    let (payloads, raw, ending) = read_all(Reader::new(wire), &mut &*bytes);
     assert!(sent.starts_with(&payloads));
     assert!(raw.len() <= at && ending.is_err());
 });

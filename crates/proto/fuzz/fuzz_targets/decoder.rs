@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     // Squares reach both buffers smaller than a frame and larger ones.
-    let reader = Reader::new(wire, usize::from(*read_size).pow(2));
+    let reader = Reader::new(wire).max_read(Some(usize::from(*read_size).pow(2)));
     let mut chunks = Chunks {
         stream,
         sizes: sizes.iter().cycle(),
@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
     let (payloads, raw, ending) = read_all(reader, &mut chunks);
     assert!(stream.starts_with(&raw));
     assert!(ending.is_err() || raw == stream);
-    let whole = read_all(Reader::new(wire, 1 << 20), &mut &*stream);
+    let whole = read_all(Reader::new(wire), &mut &*stream);
     assert_eq!((payloads, raw), (whole.0, whole.1));
     assert_eq!(format!("{ending:?}"), format!("{:?}", whole.2));
 });

@@ -21,7 +21,7 @@ fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         max_frame: MaxFrame::new(MAX.into()).unwrap(),
         ..Framing::default()
     });
-    let mut reader = Reader::new(wire, 64 * 1024);
+    let mut reader = Reader::new(wire);
     let mut stream = stream.as_slice();
     loop {
         match reader.read(&mut stream) {

@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         max_frame: max,
         ..Framing::default()
     });
-    let reader = Reader::new(wire, usize::from(read_size).pow(2));
+    let reader = Reader::new(wire).max_read(Some(usize::from(read_size).pow(2)));
     let (payloads, raw, ending) = read_all(reader, &mut &*stream);
 
     let mut codec = LengthDelimitedCodec::builder()
