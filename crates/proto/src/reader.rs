@@ -13,6 +13,16 @@ const FIRST_BUFFER: usize = 1024;
 /// of them at once would save few system calls and cost cache.
 const BATCH: usize = 64 * 1024;
 
+/// Least that is allocated for a buffer that has grown, in bytes; what is not
+/// touched of it costs no memory.
+///
+/// Allocators map a block of this size on its own, and it goes back to the
+/// system when it is freed: it exceeds glibc's `M_MMAP_THRESHOLD` and what an
+/// arena may have left (`M_TRIM_THRESHOLD` and `M_TOP_PAD`, 128 KiB each).
+/// Smaller blocks stay with the process for as long as any later one is in use:
+/// 2,000 connections kept the 60 KiB that each once had a burst of.
+const OWN_MAPPING: usize = 256 * 1024;
+
 /// Cuts a stream of bytes into messages.
 ///
 /// The stream is handed to every [`read`](Self::read) rather than owned, so
@@ -77,13 +87,11 @@ impl Reader {
     /// buffer grows to for frames that are smaller. Without, a read takes what
     /// the buffer has room for, so that a large frame needs few.
     #[must_use]
-    pub fn max_read(self, bytes: Option<usize>) -> Self {
+    pub fn max_read(mut self, bytes: Option<usize>) -> Self {
         let bytes = bytes.map(|bytes| bytes.max(1));
-        Self {
-            max_read: bytes.unwrap_or(usize::MAX),
-            batch: bytes.unwrap_or(BATCH),
-            ..self
-        }
+        self.max_read = bytes.unwrap_or(usize::MAX);
+        self.batch = bytes.unwrap_or(BATCH);
+        self
     }
 
     /// Reads once and hands over every frame that is whole by then; of bare
@@ -102,7 +110,7 @@ impl Reader {
         if let Some((error, foreign)) = self.refused {
             return Err(Error::Refused { error, foreign });
         }
-        self.make_room()?;
+        self.reserve()?;
         if self.fill(stream)? == 0 {
             return self.ending();
         }
@@ -124,52 +132,18 @@ impl Reader {
         }
     }
 
-    /// Bytes that the buffer holds at the moment. It changes by reading only.
+    /// Bytes that the buffer holds at the moment. What is allocated beyond it
+    /// was never touched.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.buf.len()
     }
 
-    /// Whether the buffer has grown since the stream began or was last
-    /// [shrunk](Self::shrink).
+    /// Bytes that the buffer will hold during the next read: so that a budget
+    /// for many readers can be asked before. While the buffer grows, the old
+    /// one and the new one can both be there.
     #[must_use]
-    pub const fn has_grown(&self) -> bool {
-        self.buf.len() > FIRST_BUFFER
-    }
-
-    /// Gives back what a burst or a large frame made the buffer grow to, unless
-    /// a part of a frame is in it. For a stream that has become quiet: the next
-    /// burst makes it grow again.
-    pub fn shrink(&mut self) {
-        if self.start == self.end {
-            self.buf = Vec::new();
-            (self.start, self.end) = (0, 0);
-        }
-    }
-
-    /// Moves what is left to the front and grows the buffer where it must.
-    fn make_room(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            // What is left all came with the last read, so no byte moves twice.
-            self.buf.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-
-        let size = self.next_size();
-        if self.buf.is_empty() {
-            // Fresh memory is zero already: no page is touched before a byte
-            // arrives.
-            self.buf = vec![0; size];
-        } else if size > self.buf.len() {
-            self.grow_to(size)?;
-        }
-        self.filled = false;
-        Ok(())
-    }
-
-    /// The size of the buffer that the next read needs.
-    fn next_size(&self) -> usize {
+    pub fn next_capacity(&self) -> usize {
         let size = self.buf.len();
         let doubled = size.saturating_mul(2);
         let is_full = self.end - self.start == size;
@@ -185,12 +159,49 @@ impl Reader {
         }
     }
 
-    /// A machine without memory is no reason to abort: the others go on.
-    fn grow_to(&mut self, size: usize) -> io::Result<()> {
-        let missing = size.saturating_sub(self.buf.len());
-        self.buf.try_reserve_exact(missing)?;
-        self.buf.resize(size, 0);
+    /// Makes the buffer as large as the next read needs it. That read would do
+    /// so itself; here it takes no longer than it takes, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`; the buffer is as it was.
+    pub fn reserve(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            // What is left all came with the last read, so no byte moves twice.
+            self.buf.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let size = self.next_capacity();
+        if size > self.buf.len() {
+            let allocated = if size > FIRST_BUFFER {
+                size.max(OWN_MAPPING)
+            } else {
+                size
+            };
+            // A machine without memory is no reason to abort: others go on.
+            self.buf.try_reserve_exact(allocated - self.buf.len())?;
+            self.buf.resize(size, 0);
+        }
+        self.filled = false;
         Ok(())
+    }
+
+    /// Whether the buffer has grown since the stream began or was last
+    /// [shrunk](Self::shrink).
+    #[must_use]
+    pub const fn has_grown(&self) -> bool {
+        self.buf.len() > FIRST_BUFFER
+    }
+
+    /// Gives back what a burst or a large frame made the buffer grow to, unless
+    /// a part of a frame is in it. For a stream that has become quiet: the next
+    /// burst makes it grow again.
+    pub fn shrink(&mut self) {
+        if self.start == self.end {
+            release(&mut self.buf);
+            (self.start, self.end) = (0, 0);
+        }
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
@@ -258,6 +269,23 @@ impl Reader {
         }
         cut
     }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        release(&mut self.buf);
+    }
+}
+
+/// Gives memory back to the system.
+///
+/// A mapped block that is freed whole is a habit to glibc: from then on it maps
+/// none of that size, and keeps twice as much in every arena (mallopt(3),
+/// `M_MMAP_THRESHOLD`). Cut before, a block leaves nothing behind.
+fn release(buf: &mut Vec<u8>) {
+    buf.truncate(FIRST_BUFFER);
+    buf.shrink_to_fit();
+    *buf = Vec::new();
 }
 
 /// Whole messages: how many, their bytes on the wire, their bytes of payload.

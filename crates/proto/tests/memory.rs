@@ -176,3 +176,37 @@ fn the_buffer_follows_what_arrived() {
         assert_eq!(reader.capacity(), wire.len());
     }
 }
+
+/// A budget that asks before each read is told what the read then takes.
+#[test]
+fn the_next_capacity_is_known_before_it_is_taken() {
+    let payloads: Vec<Vec<u8>> = [10, 5000, 0, 70_000, 3, 300_000, 300_000, 1]
+        .map(|len| vec![7; len])
+        .into();
+    let wire = written(&payloads);
+    for (max_read, cut) in [(None, 1000), (None, 1 << 20), (Some(100), 90), (Some(1), 7)] {
+        let mut reader = Reader::new(Wire::default()).max_read(max_read);
+        let (mut stream, mut reads) = (wire.as_slice(), 0);
+        loop {
+            let next = reader.next_capacity();
+            // To make it so beforehand, once or twice, changes nothing.
+            for _ in 0..reads % 3 {
+                reader.reserve().unwrap();
+                assert_eq!((reader.capacity(), reader.next_capacity()), (next, next));
+            }
+            let mut part = &stream[..stream.len().min(cut)];
+            let before = part.len();
+            let received = reader.read(&mut part).unwrap();
+            stream = &stream[before - part.len()..];
+            if matches!(received, Received::Closed) {
+                break;
+            }
+            assert_eq!(reader.capacity(), next);
+            reads += 1;
+        }
+        assert!(stream.is_empty());
+        reader.shrink();
+        let first = max_read.unwrap_or(1024).min(1024);
+        assert_eq!((reader.capacity(), reader.next_capacity()), (0, first));
+    }
+}
