@@ -124,7 +124,7 @@ fn spawn(
             registry.refuse(Close::Reset);
             Trouble::Peer(error)
         })?;
-    if let Err(no_memory) = check_headroom() {
+    if let Err(no_memory) = check_headroom(0) {
         registry.refuse(Close::Memory);
         return Err(Trouble::Machine(format!("{peer} closed: {no_memory}")));
     }

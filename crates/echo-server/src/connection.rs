@@ -15,7 +15,7 @@ use crate::{
     close::Close,
     incoming::Incoming,
     live::{Connection, Phase},
-    memory::{Budget, NoMemory},
+    memory::{Budget, NoMemory, Share},
     registry::Live,
 };
 
@@ -119,6 +119,12 @@ impl fmt::Display for Failure {
     }
 }
 
+impl From<NoMemory> for Failure {
+    fn from(error: NoMemory) -> Self {
+        Self::Memory(error)
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Stream(error)
@@ -133,11 +139,12 @@ impl From<Error> for Failure {
 fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let stream = &connection.stream;
     let mut incoming = Incoming::new(connection);
-    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
+    // Given back once the reader's buffer is.
     let mut memory = plan.memory.share();
+    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
     let mut has_grown = false;
     loop {
-        memory.resize(reader.capacity()).map_err(Failure::Memory)?;
+        reserve(&mut reader, &mut memory)?;
         if reader.has_grown() != has_grown {
             has_grown = !has_grown;
             let timeout = has_grown.then_some(QUIET);
@@ -153,6 +160,20 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Reserves what the connection holds during the next read, before it does.
+///
+/// Whatever else it makes the server hold, such as what TLS buffers, belongs
+/// into both sums.
+fn reserve(reader: &mut Reader, memory: &mut Share<'_>) -> Result<(), Failure> {
+    let (held, next) = (reader.capacity(), reader.next_capacity());
+    if next > held {
+        // While it grows, the old buffer and the new one can both be there.
+        memory.resize(held.saturating_add(next))?;
+        reader.reserve().map_err(Error::Io)?;
+    }
+    Ok(memory.resize(next)?)
 }
 
 /// Whether a read found nothing for as long as the socket's timeout says.

@@ -29,7 +29,7 @@ pub(crate) struct Share<'a> {
     bytes: usize,
 }
 
-/// Why a buffer must not be as large as it is.
+/// Why a buffer must not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoMemory {
     /// All buffers together would exceed the budget.
@@ -38,33 +38,51 @@ pub(crate) enum NoMemory {
     Headroom,
 }
 
-/// Checks that this process may have some more memory.
+/// Checks that this process may have `more` bytes.
 ///
 /// It is computed: to try would take it from others for that moment.
+pub(crate) fn check_headroom(more: usize) -> Result<(), NoMemory> {
+    match address_space_left() {
+        Some(left) if left < HEADROOM.saturating_add(more as u64) => Err(NoMemory::Headroom),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes below the process's limit; `None` when there is none.
 #[cfg(target_os = "linux")]
-pub(crate) fn check_headroom() -> Result<(), NoMemory> {
+fn address_space_left() -> Option<u64> {
     use rustix::{
         param::page_size,
         process::{Resource, getrlimit},
     };
 
-    let Some(limit) = getrlimit(Resource::As).current else {
-        return Ok(());
-    };
-    // The first field is the whole size, in pages (proc(5)).
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').next().and_then(|pages| pages.parse().ok());
-    let size = pages.unwrap_or(0_u64).saturating_mul(page_size() as u64);
-    if limit.saturating_sub(size) < HEADROOM {
-        return Err(NoMemory::Headroom);
-    }
-    Ok(())
+    let limit = getrlimit(Resource::As).current?;
+    // What cannot be told could be all.
+    let pages = size_in_pages().unwrap_or(u64::MAX);
+    Some(limit.saturating_sub(pages.saturating_mul(page_size() as u64)))
 }
 
-/// Checks that this process may have some more memory; nothing is known here.
+/// Nothing is known of a limit here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) const fn check_headroom() -> Result<(), NoMemory> {
-    Ok(())
+const fn address_space_left() -> Option<u64> {
+    None
+}
+
+/// The process's address space, by the first field of proc(5)'s `statm`. The
+/// file stays open: a process without descriptors to spare must know, too.
+#[cfg(target_os = "linux")]
+fn size_in_pages() -> Option<u64> {
+    use std::{fs::File, os::unix::fs::FileExt, sync::OnceLock};
+
+    static STATM: OnceLock<File> = OnceLock::new();
+
+    if STATM.get().is_none() {
+        let _ = STATM.set(File::open("/proc/self/statm").ok()?);
+    }
+    let mut line = [0; 128];
+    let n = STATM.get()?.read_at(&mut line, 0).ok()?;
+    let line = str::from_utf8(line.get(..n)?).ok()?;
+    line.split(' ').next()?.parse().ok()
 }
 
 impl Budget {
@@ -85,36 +103,39 @@ impl Budget {
 }
 
 impl Share<'_> {
-    /// Makes the part `bytes` large. When nothing changed, which is nearly
-    /// always, it costs a comparison.
+    /// Makes the part `bytes` large, or leaves it as it is. When nothing
+    /// changes, which is nearly always, it costs a comparison.
     #[inline]
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), NoMemory> {
         if bytes == self.bytes {
             return Ok(());
         }
-        // The first buffer is small, and came with the thread.
-        if self.bytes > 0 && bytes > self.bytes {
-            check_headroom()?;
-        }
-        self.give_back();
-        let Budget { max, held } = self.budget;
-        let before = held.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes = bytes;
-        if before.saturating_add(bytes) > *max {
-            return Err(NoMemory::Budget { bytes, max: *max });
-        }
-        Ok(())
+        self.change(bytes)
     }
 
-    fn give_back(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+    #[cold]
+    fn change(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        let Budget { max, held } = self.budget;
+        if bytes < self.bytes {
+            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        } else {
+            let more = bytes - self.bytes;
+            // The first buffer is small, and came with the thread.
+            if self.bytes > 0 {
+                check_headroom(more)?;
+            }
+            let fits = |held: usize| held.checked_add(more).filter(|held| held <= max);
+            held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+                .map_err(|_| NoMemory::Budget { bytes, max: *max })?;
+        }
+        self.bytes = bytes;
+        Ok(())
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        self.give_back();
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -123,8 +144,8 @@ impl fmt::Display for NoMemory {
         match self {
             Self::Budget { bytes, max } => write!(
                 f,
-                "its read buffer of {bytes} bytes is too much for --max-memory: all together \
-                 may hold {max}"
+                "its read buffer would take {bytes} bytes, too much for --max-memory: all \
+                 together may hold {max}"
             ),
             Self::Headroom => write!(
                 f,
@@ -139,22 +160,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_one_that_would_exceed_it_is_told_and_gives_back() {
+    fn the_one_that_would_exceed_it_is_told_and_stays_as_it_is() {
         let budget = Budget::new(100);
         let (mut a, mut b) = (budget.share(), budget.share());
         assert_eq!(a.resize(60), Ok(()));
         assert_eq!(a.resize(60), Ok(()));
         assert_eq!(b.resize(40), Ok(()));
-        assert_eq!(
-            b.resize(41),
-            Err(NoMemory::Budget {
-                bytes: 41,
-                max: 100
-            })
-        );
+        let (bytes, max) = (41, 100);
+        assert_eq!(b.resize(41), Err(NoMemory::Budget { bytes, max }));
+        assert_eq!(budget.held.load(Ordering::Relaxed), 100);
+        // It can become smaller, and another larger by that.
+        assert_eq!(b.resize(10), Ok(()));
+        assert_eq!(a.resize(90), Ok(()));
         drop(b);
         assert_eq!(a.resize(100), Ok(()));
+        let (bytes, max) = (usize::MAX, 100);
+        assert_eq!(a.resize(usize::MAX), Err(NoMemory::Budget { bytes, max }));
         drop(a);
         assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+    }
+
+    /// One that is refused takes nothing meanwhile: another that fits is never
+    /// refused for it.
+    #[test]
+    fn a_refusal_costs_others_nothing() {
+        let budget = Budget::new(100);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut greedy = budget.share();
+                for _ in 0..100_000 {
+                    assert!(greedy.resize(101).is_err());
+                }
+            });
+            for _ in 0..100_000 {
+                let mut modest = budget.share();
+                assert_eq!(modest.resize(100), Ok(()));
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_size_of_the_process_is_known() {
+        // The program, its libraries and this thread's stack are more.
+        assert!(size_in_pages().is_some_and(|pages| pages > 256));
+        assert_eq!(check_headroom(0), Ok(()));
     }
 }
