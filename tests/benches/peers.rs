@@ -250,7 +250,7 @@ fn batches(
             .add(&vec![b'x'; size])
             .expect("a frame within the limit");
     }
-    let lump = writer.raw();
+    let lump = writer.as_bytes();
     let start = Instant::now();
     let rounds: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..connections)

@@ -66,9 +66,9 @@ fn converse(server: &Server, seed: u64) -> bool {
         writer.add(&payload).unwrap();
         sent.push(payload);
     }
-    let plan = Plan::seeded(seed, writer.raw().len());
+    let plan = Plan::seeded(seed, writer.as_bytes().len());
     let proxy = ChaosProxy::start(server.addr(), plan.clone());
-    let (back, end) = exchange(proxy.addr(), writer.raw(), wire);
+    let (back, end) = exchange(proxy.addr(), writer.as_bytes(), wire);
 
     let (count, total) = (back.len(), sent.len());
     let hangs = matches!(&end, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock);

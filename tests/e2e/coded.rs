@@ -29,7 +29,7 @@ pub(crate) fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
     };
     let mut writer = Writer::new(Wire::Framed(framing));
     writer.add(payload).unwrap();
-    writer.raw().to_vec()
+    writer.as_bytes().to_vec()
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(crate) fn run(plan: &Plan, stream: &Stream) -> Result<()> {
     for i in 1..=plan.count {
         writer.add(&plan.message(i))?;
         let waits = plan.pace == Pace::AfterReply;
-        if waits || i == plan.count || writer.raw().len() >= plan.write_buffer {
-            conversation.send(writer.raw())?;
+        if waits || i == plan.count || writer.as_bytes().len() >= plan.write_buffer {
+            conversation.send(writer.as_bytes())?;
             writer.clear();
         }
         if waits {
@@ -182,7 +182,7 @@ impl Conversation<'_> {
             self.waiting_since = now;
         }
         if self.plan.pace == Pace::NoWait {
-            let bytes = batch.raw().len();
+            let bytes = batch.as_bytes().len();
             match self.plan.wire {
                 Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
                 Wire::Raw => tracing::info!("read {bytes} bytes"),
@@ -226,7 +226,7 @@ impl Conversation<'_> {
                 let mut heartbeat = Writer::new(self.plan.wire);
                 heartbeat.add(&[])?;
                 let mut stream = self.stream;
-                self.due.extend(heartbeat.raw());
+                self.due.extend(heartbeat.as_bytes());
                 heartbeat
                     .write_to(&mut stream)
                     .map_err(|error| self.failed("sending a heartbeat", error))?;
@@ -255,7 +255,7 @@ impl Conversation<'_> {
 
 /// Takes what came back off what is due.
 fn check(due: &mut VecDeque<u8>, batch: Batch<'_>) -> Result<()> {
-    let came = batch.raw();
+    let came = batch.as_bytes();
     if came.len() > due.len() {
         bail!("it returned {} bytes too many", came.len() - due.len());
     }

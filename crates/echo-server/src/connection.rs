@@ -194,18 +194,18 @@ fn send_back(connection: &Connection, batch: &Batch<'_>, plan: &Plan) -> Result<
     tracing::trace!(
         "read {} messages, {} bytes, inside a frame: {}",
         batch.len(),
-        batch.raw().len(),
-        batch.is_split()
+        batch.as_bytes().len(),
+        batch.has_partial()
     );
     if !batch.is_empty() {
         log_messages("read", batch);
         connection.enter(Phase::Writing);
-        for lump in batch.lumps(plan.write_buffer) {
-            write(connection, lump).map_err(Error::Io)?;
+        for chunk in batch.chunks(plan.write_buffer) {
+            write(connection, chunk).map_err(Error::Io)?;
         }
         log_messages("send", batch);
     }
-    connection.enter(if batch.is_split() {
+    connection.enter(if batch.has_partial() {
         Phase::Inside
     } else {
         Phase::Between

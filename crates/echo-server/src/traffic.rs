@@ -50,10 +50,10 @@ impl Counters {
         self.reads.add(1);
         if !batch.is_empty() {
             self.frames.add(batch.len() as u64);
-            self.bytes.add(batch.raw().len() as u64);
+            self.bytes.add(batch.as_bytes().len() as u64);
             self.payload_bytes.add(batch.payload_len() as u64);
         }
-        if batch.is_split() {
+        if batch.has_partial() {
             self.split_reads.add(1);
         }
     }

@@ -4,7 +4,7 @@
 //! `cargo run -p proto --example byte_order`
 #![allow(clippy::print_stdout)]
 
-fn main() {
+fn main() -> Result<(), proto::FrameError> {
     let value: u16 = 0x1234;
     let host = if value.to_ne_bytes() == value.to_le_bytes() {
         "little endian"
@@ -38,12 +38,13 @@ fn main() {
         checksum: false,
         compressed: false,
     };
-    let header = header.encode();
+    let header = header.encode()?;
     println!("a frame's header for 12 bytes: {}", hex(&header));
     println!(
         "read in the wrong order it announces {} bytes",
         u32::from_le_bytes(header)
     );
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

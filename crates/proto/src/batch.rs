@@ -1,15 +1,33 @@
 //! What a read brought: whole messages, still in the read buffer.
 
+use std::iter::FusedIterator;
+
 use crate::{Frame, HEADER_LEN, Header, Wire};
 
 /// The messages that were whole after a read, one behind the other.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Reader, Received, Wire};
+///
+/// let mut reader = Reader::new(Wire::default());
+/// let Received::Batch(batch) = reader.read(&mut &b"\0\0\0\x01a\0\0\0\0\0\0"[..])? else {
+///     panic!("closed");
+/// };
+/// assert_eq!(batch.len(), 2);
+/// assert_eq!(batch.payload_len(), 1);
+/// assert_eq!(batch.as_bytes(), b"\0\0\0\x01a\0\0\0\0");
+/// assert!(batch.has_partial()); // half a header
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     pub(crate) wire: Wire,
-    pub(crate) raw: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     pub(crate) count: usize,
     pub(crate) payload: usize,
-    pub(crate) split: bool,
+    pub(crate) partial: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -31,26 +49,26 @@ impl<'a> Batch<'a> {
         self.payload
     }
 
-    /// Whether the read ended inside the next frame.
+    /// Whether a part of another frame has arrived behind them.
     #[must_use]
-    pub const fn is_split(&self) -> bool {
-        self.split
+    pub const fn has_partial(&self) -> bool {
+        self.partial
     }
 
     /// The messages as they were on the wire, headers included: what an echo
     /// sends back.
     #[must_use]
-    pub const fn raw(&self) -> &'a [u8] {
-        self.raw
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
-    /// The same bytes, in lumps that each hold whole messages and at least
-    /// `size` bytes, but for the last.
+    /// The same bytes in chunks of whole messages, each as few as make `size`
+    /// bytes; at least one, whatever the size. The last chunk may be smaller.
     #[must_use]
-    pub const fn lumps(&self, size: usize) -> Lumps<'a> {
-        Lumps {
+    pub const fn chunks(&self, size: usize) -> Chunks<'a> {
+        Chunks {
             frames: self.frames(),
-            size,
+            size: if size == 0 { 1 } else { size },
         }
     }
 
@@ -59,57 +77,96 @@ impl<'a> Batch<'a> {
     pub const fn frames(&self) -> Frames<'a> {
         Frames {
             wire: self.wire,
-            raw: self.raw,
+            bytes: self.bytes,
+            left: self.count,
         }
     }
 }
 
-/// Messages that were checked before, in lumps.
+/// A [`Batch`]'s bytes, in [chunks](Batch::chunks) of whole messages.
+///
+/// # Examples
+///
+/// ```
+/// # use proto::{Reader, Received, Wire};
+/// # let mut reader = Reader::new(Wire::default());
+/// # let Received::Batch(batch) = reader.read(&mut &b"\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c"[..])? else {
+/// #     panic!("closed");
+/// # };
+/// // Three frames of five bytes.
+/// let chunks: Vec<usize> = batch.chunks(6).map(<[u8]>::len).collect();
+/// assert_eq!(chunks, [10, 5]);
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Lumps<'a> {
+pub struct Chunks<'a> {
     frames: Frames<'a>,
+    /// At least 1.
     size: usize,
 }
 
-impl<'a> Iterator for Lumps<'a> {
+impl<'a> Iterator for Chunks<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let all = self.frames.raw;
+        let all = self.frames.bytes;
         if self.size >= all.len() {
             // The usual case, and it need not know where messages end.
-            self.frames.raw = &[];
+            (self.frames.bytes, self.frames.left) = (&[], 0);
         }
-        while !self.frames.raw.is_empty() && all.len() - self.frames.raw.len() < self.size {
-            self.frames.next()?;
-        }
-        let lump = all.get(..all.len() - self.frames.raw.len())?;
-        (!lump.is_empty()).then_some(lump)
+        while all.len() - self.frames.bytes.len() < self.size && self.frames.next().is_some() {}
+        let chunk = all.get(..all.len() - self.frames.bytes.len())?;
+        (!chunk.is_empty()).then_some(chunk)
     }
 }
 
-/// Messages that were checked before.
+impl FusedIterator for Chunks<'_> {}
+
+/// The [messages](Batch::frames) of a [`Batch`], which were checked when they
+/// were read.
+///
+/// # Examples
+///
+/// ```
+/// # use proto::{Reader, Received, Wire};
+/// # let mut reader = Reader::new(Wire::default());
+/// # let Received::Batch(batch) = reader.read(&mut &b"\0\0\0\x01a\0\0\0\x01b"[..])? else {
+/// #     panic!("closed");
+/// # };
+/// let mut frames = batch.frames();
+/// assert_eq!(frames.len(), 2);
+/// let first = frames.next().unwrap();
+/// assert_eq!(first.payload(&mut Vec::new())?, b"a");
+/// assert_eq!(frames.len(), 1);
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     wire: Wire,
-    raw: &'a [u8],
+    bytes: &'a [u8],
+    left: usize,
 }
 
 impl<'a> Iterator for Frames<'a> {
     type Item = Frame<'a>;
 
     fn next(&mut self) -> Option<Frame<'a>> {
-        let first = match self.wire {
-            Wire::Framed(framing) => {
-                let header = Header::decode(*self.raw.first_chunk()?, framing).ok()?;
-                let size = HEADER_LEN + header.len as usize;
-                let (raw, rest) = self.raw.split_at_checked(size)?;
-                self.raw = rest;
-                Frame::split(header, raw)
-            }
-            Wire::Raw if self.raw.is_empty() => return None,
-            Wire::Raw => Frame::bare(std::mem::take(&mut self.raw)),
+        self.left = self.left.checked_sub(1)?;
+        let Wire::Framed(framing) = self.wire else {
+            return Some(Frame::bare(std::mem::take(&mut self.bytes)));
         };
-        Some(first)
+        let header = Header::decode(*self.bytes.first_chunk()?, framing).ok()?;
+        let size = HEADER_LEN + header.len as usize;
+        let (frame, rest) = self.bytes.split_at_checked(size)?;
+        self.bytes = rest;
+        Some(Frame::split(header, frame))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
     }
 }
+
+impl ExactSizeIterator for Frames<'_> {}
+
+impl FusedIterator for Frames<'_> {}

@@ -80,17 +80,28 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header as it is on the wire.
-    #[must_use]
-    pub const fn encode(self) -> [u8; HEADER_LEN] {
-        let mut word = self.len & MAX_LEN;
+    /// Returns the header as it is on the wire.
+    ///
+    /// # Errors
+    ///
+    /// What [`decode`](Self::decode) would refuse: [`FrameError::TooLarge`] for
+    /// a length above [`MAX_LEN`], [`FrameError::TooShort`] for one that has no
+    /// room for what the flags announce.
+    pub const fn encode(self) -> Result<[u8; HEADER_LEN], FrameError> {
+        let mut word = match MaxFrame::LARGEST.check(self.len as u64) {
+            Ok(len) => len,
+            Err(error) => return Err(error),
+        };
         if self.checksum {
             word |= CHECKSUM;
         }
         if self.compressed {
             word |= COMPRESSED;
         }
-        word.to_be_bytes()
+        if self.overhead() > self.len as usize {
+            return Err(FrameError::TooShort { header: word });
+        }
+        Ok(word.to_be_bytes())
     }
 
     /// Reads a header and checks all that it can be checked for.
@@ -179,8 +190,31 @@ mod tests {
                 compressed,
             };
             assert_eq!(Header::decode(bytes, framing(MAX_LEN, false)), Ok(header));
-            assert_eq!(header.encode(), bytes);
+            assert_eq!(header.encode(), Ok(bytes));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_not_encoded() {
+        let encoded = |len, checksum, compressed| {
+            let header = Header {
+                len,
+                checksum,
+                compressed,
+            };
+            header.encode().map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            encoded(MAX_LEN + 1, false, false).unwrap_err(),
+            "frame of 268435456 bytes exceeds the limit of 268435455"
+        );
+        assert!(encoded(u32::MAX, true, true).is_err());
+        assert_eq!(
+            encoded(3, true, false).unwrap_err(),
+            "header 0x80000003 announces fewer bytes than its flags need"
+        );
+        assert!(encoded(4, true, false).is_ok() && encoded(4, false, true).is_ok());
+        assert!(encoded(7, true, true).is_err() && encoded(8, true, true).is_ok());
     }
 
     #[test]
@@ -255,7 +289,7 @@ mod tests {
                 let expected = !is_reserved && (shortest..=max).contains(&len);
                 assert_eq!(decoded.is_ok(), expected, "{word:#010x}");
                 if let Ok(header) = decoded {
-                    assert_eq!(header.encode(), word.to_be_bytes());
+                    assert_eq!(header.encode(), Ok(word.to_be_bytes()));
                     accepted += 1;
                 }
             }

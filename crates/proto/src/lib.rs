@@ -57,7 +57,7 @@ mod reader;
 mod wire;
 mod writer;
 
-pub use batch::{Batch, Frames, Lumps};
+pub use batch::{Batch, Chunks, Frames};
 pub use error::{Error, FrameError, LimitError};
 pub use escape::Escaped;
 pub use foreign::Foreign;

@@ -118,15 +118,15 @@ impl Reader {
         match self.refused {
             Some((error, foreign)) if cut.count == 0 => Err(Error::Refused { error, foreign }),
             _ => {
-                let raw = self.start..self.start + cut.raw;
-                self.start = raw.end;
+                let whole = self.start..self.start + cut.bytes;
+                self.start = whole.end;
                 self.opening &= cut.count == 0;
                 Ok(Received::Batch(Batch {
                     wire: self.wire,
-                    raw: self.buf.get(raw).unwrap_or_default(),
+                    bytes: self.buf.get(whole).unwrap_or_default(),
                     count: cut.count,
                     payload: cut.payload,
-                    split: self.start < self.end,
+                    partial: self.start < self.end,
                 }))
             }
         }
@@ -240,19 +240,19 @@ impl Reader {
         let Wire::Framed(framing) = self.wire else {
             return Cut {
                 count: 1,
-                raw: pending.len(),
+                bytes: pending.len(),
                 payload: pending.len(),
             };
         };
         let mut cut = Cut::default();
         self.frame = HEADER_LEN;
-        while let Some(rest) = pending.get(cut.raw..)
+        while let Some(rest) = pending.get(cut.bytes..)
             && let Some(first) = rest.first_chunk()
         {
             match first_frame(*first, rest, framing) {
                 Ok(First::Whole { size, payload }) => {
                     cut.count += 1;
-                    cut.raw += size;
+                    cut.bytes += size;
                     cut.payload += payload;
                 }
                 Ok(First::Partial { size }) => {
@@ -292,7 +292,7 @@ fn release(buf: &mut Vec<u8>) {
 #[derive(Clone, Copy, Default)]
 struct Cut {
     count: usize,
-    raw: usize,
+    bytes: usize,
     payload: usize,
 }
 

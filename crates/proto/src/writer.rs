@@ -47,7 +47,7 @@ impl Writer {
     /// # use proto::{Wire, Writer};
     /// let mut writer = Writer::new(Wire::default());
     /// writer.add_parts(&[b"Hello ", b"World!"])?;
-    /// assert_eq!(writer.raw(), b"\0\0\0\x0cHello World!");
+    /// assert_eq!(writer.as_bytes(), b"\0\0\0\x0cHello World!");
     /// # Ok::<(), proto::FrameError>(())
     /// ```
     pub fn add_parts(&mut self, parts: &[&[u8]]) -> Result<(), FrameError> {
@@ -82,19 +82,17 @@ impl Writer {
         let checksum = framing.checksum && payload > 0;
         let body = self.buf.len() - start - HEADER_LEN;
         let len = body + if checksum { CHECKSUM_LEN } else { 0 };
-        let header = match framing.max_frame.check(len as u64) {
-            Ok(len) => Header {
+        let header = framing.max_frame.check(len as u64).and_then(|len| {
+            let header = Header {
                 len,
                 checksum,
                 compressed,
-            },
-            Err(error) => {
-                self.buf.truncate(start);
-                return Err(error);
-            }
-        };
+            };
+            header.encode()
+        });
+        let header = header.inspect_err(|_| self.buf.truncate(start))?;
         if let Some(slot) = self.buf.get_mut(start..start + HEADER_LEN) {
-            slot.copy_from_slice(&header.encode());
+            slot.copy_from_slice(&header);
         }
         if checksum {
             let covered = self.buf.get(start..).unwrap_or_default();
@@ -114,7 +112,7 @@ impl Writer {
 
     /// The collected messages as they will be on the wire.
     #[must_use]
-    pub fn raw(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.buf
     }
 

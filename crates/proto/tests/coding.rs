@@ -64,7 +64,7 @@ proptest! {
         for payload in [&b"before"[..], &whole, b"after"] {
             let parts = if payload == whole { &parts[..] } else { &[payload] };
             prop_assert_eq!(joined.add(payload), in_parts.add_parts(parts));
-            prop_assert_eq!(joined.raw(), in_parts.raw());
+            prop_assert_eq!(joined.as_bytes(), in_parts.as_bytes());
         }
     }
 
@@ -124,7 +124,7 @@ fn parts_that_add_up_to_too_much_cost_nothing() {
     let refused = writer.add_parts(&vec![&part[..]; 1 << 12]);
     let (len, max) = (1 << 32, 8 << 20);
     assert_eq!(refused, Err(FrameError::TooLarge { len, max }));
-    assert!(writer.raw().is_empty());
+    assert!(writer.as_bytes().is_empty());
 }
 
 /// Whether a reader that requires checksums hands anything over.

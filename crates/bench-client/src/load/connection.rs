@@ -294,7 +294,7 @@ impl<'a> Connection<'a> {
         let now = Instant::now();
         let now_ns = self.clock.ns_at(now);
         self.traffic.reads += 1;
-        self.is_split = batch.is_split();
+        self.is_split = batch.has_partial();
         if !batch.is_empty() {
             self.liveness.heard(now);
         }

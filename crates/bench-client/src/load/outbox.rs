@@ -34,9 +34,9 @@ impl Outbox {
     ///
     /// A payload beyond the limit.
     pub(crate) fn add(&mut self, parts: &[&[u8]]) -> Result<usize, FrameError> {
-        let before = self.writer.raw().len();
+        let before = self.writer.as_bytes().len();
         self.writer.add_parts(parts)?;
-        Ok(self.writer.raw().len() - before)
+        Ok(self.writer.as_bytes().len() - before)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     fn unsent(&self) -> &[u8] {
-        self.writer.raw().get(self.written..).unwrap_or_default()
+        self.writer.as_bytes().get(self.written..).unwrap_or_default()
     }
 
     /// Sends what the stream takes at once, and returns in how many writes.

@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
         sent.push([salt, &line.repeat(repeat)].concat());
         writer.add(&sent[sent.len() - 1]).unwrap();
     }
-    let mut bytes = writer.raw().to_vec();
+    let mut bytes = writer.as_bytes().to_vec();
 
     let (payloads, raw, ending) = read_all(Reader::new(wire), &mut &*bytes);
     assert_eq!((&payloads, &raw), (&sent, &bytes));

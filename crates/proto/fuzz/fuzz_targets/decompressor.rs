@@ -16,7 +16,7 @@ fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         checksum: false,
         compressed: true,
     };
-    let stream = [&header.encode(), body].concat();
+    let stream = [&header.encode().unwrap(), body].concat();
     let wire = Wire::Framed(Framing {
         max_frame: MaxFrame::new(MAX.into()).unwrap(),
         ..Framing::default()

@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
             Err(_) => break header,
         }
     };
-    assert_eq!(writer.raw(), &*encoded);
+    assert_eq!(writer.as_bytes(), &*encoded);
 
     // A flag is a length to them, and too large.
     if refused.is_some_and(|header| header > MAX_LEN) {

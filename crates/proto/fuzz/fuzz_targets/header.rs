@@ -49,6 +49,22 @@ fuzz_target!(|data: &[u8]| {
     let decoded = Header::decode(bytes, framing);
     assert_eq!(decoded, expected);
     if let Ok(header) = decoded {
-        assert_eq!(header.encode(), bytes);
+        assert_eq!(header.encode(), Ok(bytes));
+    }
+    // What is never accepted, whatever the limit, is never made.
+    let header = Header {
+        len: u32::from_be_bytes(bytes),
+        checksum: options & 2 != 0,
+        compressed: options & 4 != 0,
+    };
+    let largest = Framing {
+        max_frame: MaxFrame::LARGEST,
+        ..Framing::default()
+    };
+    match header.encode() {
+        Ok(bytes) => assert_eq!(Header::decode(bytes, largest), Ok(header)),
+        Err(FrameError::TooLarge { len, .. }) => assert!(len > 0xfff_ffff),
+        Err(FrameError::TooShort { .. }) => assert!(header.len < 8),
+        Err(other) => panic!("{other}"),
     }
 });

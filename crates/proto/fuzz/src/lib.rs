@@ -18,7 +18,7 @@ pub fn read_all(
                 payloads.extend(frames.map(|frame| frame.payload(&mut scratch).unwrap().to_vec()));
                 assert_eq!(batch.len(), payloads.len() - before);
                 assert_eq!(batch.payload_len(), payloads[before..].concat().len());
-                raw.extend_from_slice(batch.raw());
+                raw.extend_from_slice(batch.as_bytes());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
             // Whatever a pause gives back, nothing is lost by it.

@@ -39,9 +39,9 @@ pub(crate) fn read_all(
         match reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => {
                 assert_eq!(batch.len(), batch.frames().count());
-                assert_eq!(batch.is_empty(), batch.raw().is_empty());
+                assert_eq!(batch.is_empty(), batch.as_bytes().is_empty());
                 payloads.extend(payloads_of(&batch));
-                raw.extend_from_slice(batch.raw());
+                raw.extend_from_slice(batch.as_bytes());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
             Err(error) => return (payloads, raw, Err(error)),

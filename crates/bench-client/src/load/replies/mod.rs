@@ -159,7 +159,7 @@ impl<'a> Replies<'a> {
     pub(crate) fn take(&mut self, batch: &Batch<'_>, now_ns: u64) -> Result<(), Failure> {
         match self.rules.wire {
             Wire::Framed(_) => self.take_frames(batch, now_ns)?,
-            Wire::Raw => self.take_bytes(batch.raw(), now_ns)?,
+            Wire::Raw => self.take_bytes(batch.as_bytes(), now_ns)?,
         }
         if self.passed_over > 0 {
             self.give_up_overdue(now_ns);

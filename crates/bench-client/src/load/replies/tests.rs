@@ -198,7 +198,7 @@ fn feed(
     for answer in answers {
         writer.add(answer).unwrap();
     }
-    let mut stream = writer.raw();
+    let mut stream = writer.as_bytes();
     while !stream.is_empty() {
         match reader.read(&mut stream).unwrap() {
             Received::Batch(batch) => replies.take(&batch, now_ns)?,
