@@ -11,7 +11,7 @@ use std::{
 
 use e2e::{Chaos, ChaosProxy, Plan, Server, run};
 use fastrand::Rng;
-use proto::{Error, Reader, Received, Wire, Writer};
+use proto::{Error, Framing, Reader, Received, Wire, Writer};
 
 use crate::{
     footprint::Footprint,
@@ -54,7 +54,12 @@ fn survive(seeds: impl Iterator<Item = u64>) {
 /// One conversation as a seed will have it; says whether it was complete.
 fn converse(server: &Server, seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
-    let wire = Wire::of_client(false, 8 << 20, true, rng.bool()).unwrap();
+    let wire = Wire::Framed(Framing {
+        checksum: true,
+        require_checksum: true,
+        compress: rng.bool(),
+        ..Framing::default()
+    });
     let mut sent = Vec::new();
     let mut writer = Writer::new(wire);
     for _ in 0..rng.usize(1..40) {

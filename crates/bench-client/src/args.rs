@@ -5,7 +5,6 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use echo_server::{Cost, MaxConnections};
-use proto::Wire;
 use transport::{
     ClientTls, Dialer, ServerTls,
     args::{ClientArgs, parse_count, parse_timeout},
@@ -167,13 +166,7 @@ impl TryFrom<RunArgs> for Plan {
 
     fn try_from(args: RunArgs) -> Result<Self> {
         let client = &args.client;
-        let wire = Wire::of_client(
-            client.raw,
-            client.max_frame,
-            client.checksum,
-            client.compress,
-        )
-        .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        let wire = client.wire()?;
         check_connections(args.load.connections, args.load.with_server)?;
         let messages = Messages {
             sizes: args.messages.size.clone(),

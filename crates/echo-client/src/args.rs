@@ -67,13 +67,7 @@ impl TryFrom<Args> for Plan {
 
     fn try_from(args: Args) -> Result<Self> {
         let plan = Self {
-            wire: Wire::of_client(
-                args.client.raw,
-                args.client.max_frame,
-                args.client.checksum,
-                args.client.compress,
-            )
-            .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            wire: args.client.wire()?,
             server: args.client.dialer()?,
             timeout: args.client.timeout,
             read_buffer: args.client.buffers.read_buffer,

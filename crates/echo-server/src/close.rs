@@ -106,15 +106,17 @@ impl From<&Error> for Close {
     fn from(error: &Error) -> Self {
         match error {
             Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => Self::Memory,
-            Error::Io(_) => Self::Reset,
             Error::Truncated { .. } => Self::Truncated,
             Error::Refused { error, .. } => match error {
                 FrameError::TooLarge { .. } => Self::TooLarge,
-                FrameError::ReservedFlags { .. } | FrameError::TooShort { .. } => Self::BadHeader,
                 FrameError::ChecksumMissing | FrameError::BadChecksum { .. } => Self::BadChecksum,
                 FrameError::BadCompression { .. } => Self::BadCompression,
                 FrameError::NoMemory { .. } => Self::Memory,
+                // Reserved flags, too short, or what is yet to be refused.
+                _ => Self::BadHeader,
             },
+            // The stream failed.
+            _ => Self::Reset,
         }
     }
 }

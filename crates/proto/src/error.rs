@@ -6,7 +6,21 @@ use crate::{Foreign, HEADER_LEN, MAX_LEN};
 
 /// Why a frame is refused. Mostly the peer is at fault, or its limit differs,
 /// or the way between has changed a byte.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{FrameError, Framing, MaxFrame, Wire, Writer};
+///
+/// let max_frame = MaxFrame::new(3)?;
+/// let mut writer = Writer::new(Wire::Framed(Framing { max_frame, ..Framing::default() }));
+/// let error = writer.add(b"four").unwrap_err();
+/// assert_eq!(error, FrameError::TooLarge { len: 4, max: 3 });
+/// assert_eq!(error.to_string(), "frame of 4 bytes exceeds the limit of 3");
+/// # Ok::<(), proto::LimitError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The frame, or what it decompresses to, is larger than the limit.
     TooLarge {
@@ -88,27 +102,53 @@ impl fmt::Display for FrameError {
 
 impl error::Error for FrameError {}
 
-/// A frame limit that the format cannot express.
+/// Why there is no such [`MaxFrame`](crate::MaxFrame).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitError {
-    /// The limit that was asked for, in bytes.
-    pub bytes: u64,
+#[non_exhaustive]
+pub enum LimitError {
+    /// The format cannot express it: it is not between 1 and [`MAX_LEN`].
+    OutOfRange {
+        /// The limit that was asked for, in bytes.
+        bytes: u64,
+    },
+    /// The text is not a whole number, or none that 64 bits hold.
+    NotANumber,
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a frame limit of {} bytes is not between 1 and {MAX_LEN}",
-            self.bytes
-        )
+        match self {
+            Self::OutOfRange { bytes } => write!(
+                f,
+                "a frame limit of {bytes} bytes is not between 1 and {MAX_LEN}"
+            ),
+            Self::NotANumber => write!(
+                f,
+                "a frame limit is a whole number of bytes between 1 and {MAX_LEN}"
+            ),
+        }
     }
 }
 
 impl error::Error for LimitError {}
 
 /// Why a stream of frames ended other than by a close between two frames.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Error, Reader, Wire};
+///
+/// let mut reader = Reader::new(Wire::default());
+/// let error = reader.read(&mut &b"GET / HTTP/1.1"[..]).unwrap_err();
+/// assert!(matches!(error, Error::Refused { foreign: Some(_), .. }));
+/// assert_eq!(
+///     error.to_string(),
+///     "frame of 121984032 bytes exceeds the limit of 8388608; the peer speaks HTTP, not frames"
+/// );
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The stream failed. A read timeout is here too (`WouldBlock` or
     /// `TimedOut`), and so is a buffer that cannot grow (`OutOfMemory`); nothing

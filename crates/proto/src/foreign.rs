@@ -5,7 +5,17 @@ use std::fmt;
 use crate::HEADER_LEN;
 
 /// A well-known protocol whose first bytes are no sensible header.
+///
+/// # Examples
+///
+/// ```
+/// use proto::Foreign;
+///
+/// assert_eq!(Foreign::detect(*b"SSH-"), Some(Foreign::Ssh));
+/// assert_eq!(Foreign::detect([0, 0, 0, 12]), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Foreign {
     /// A request method or the start of a status line (RFC 9112).
     Http,

@@ -3,6 +3,26 @@
 use crate::{CHECKSUM_LEN, FrameError, HEADER_LEN, Header, MaxFrame, lz4};
 
 /// One whole message, borrowed from where it was read.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Framing, Reader, Received, Wire, Writer};
+///
+/// let mut writer = Writer::new(Wire::Framed(Framing { compress: true, ..Framing::default() }));
+/// writer.add(&[b'x'; 1000])?;
+///
+/// let mut reader = Reader::new(Wire::default());
+/// let Received::Batch(batch) = reader.read(&mut writer.as_bytes())? else {
+///     panic!("closed");
+/// };
+/// let frame = batch.frames().next().unwrap();
+/// assert!(frame.is_compressed());
+/// assert_eq!(frame.payload_len(), 1000);
+/// let mut scratch = Vec::new(); // for as many frames as there are
+/// assert_eq!(frame.payload(&mut scratch)?, [b'x'; 1000]);
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     compressed: bool,

@@ -1,5 +1,7 @@
 //! The four bytes in front of every payload.
 
+use std::{fmt, str::FromStr};
+
 use crate::{FrameError, Framing, LimitError};
 
 /// Length of a frame's header, in bytes.
@@ -23,8 +25,20 @@ const RESERVED: u32 = 0b11 << 28;
 ///
 /// It bounds what follows the header, a checksum included, and what that
 /// decompresses to. The limit is exact: a frame of this size passes, one byte
-/// more does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// more does not. As text it is a number of bytes.
+///
+/// # Examples
+///
+/// ```
+/// use proto::MaxFrame;
+///
+/// assert_eq!(MaxFrame::default().get(), 8 << 20);
+/// assert_eq!(MaxFrame::new(65_536)?, "65536".parse()?);
+/// let error = MaxFrame::new(0).unwrap_err();
+/// assert_eq!(error.to_string(), "a frame limit of 0 bytes is not between 1 and 268435455");
+/// # Ok::<(), proto::LimitError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MaxFrame(u32);
 
 impl MaxFrame {
@@ -42,7 +56,7 @@ impl MaxFrame {
     pub fn new(bytes: u64) -> Result<Self, LimitError> {
         match u32::try_from(bytes) {
             Ok(limit) if (1..=MAX_LEN).contains(&limit) => Ok(Self(limit)),
-            _ => Err(LimitError { bytes }),
+            _ => Err(LimitError::OutOfRange { bytes }),
         }
     }
 
@@ -68,7 +82,49 @@ impl MaxFrame {
     }
 }
 
+impl Default for MaxFrame {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl TryFrom<u64> for MaxFrame {
+    type Error = LimitError;
+
+    fn try_from(bytes: u64) -> Result<Self, LimitError> {
+        Self::new(bytes)
+    }
+}
+
+impl FromStr for MaxFrame {
+    type Err = LimitError;
+
+    fn from_str(text: &str) -> Result<Self, LimitError> {
+        Self::new(text.parse().map_err(|_| LimitError::NotANumber)?)
+    }
+}
+
+impl fmt::Display for MaxFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What a frame's first four bytes say.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Framing, Header};
+///
+/// let header = Header { len: 16, checksum: true, compressed: false };
+/// assert_eq!(header.encode()?, [0x80, 0, 0, 16]);
+/// assert_eq!(Header::decode([0x80, 0, 0, 16], Framing::default())?, header);
+/// // A reserved flag is named.
+/// let error = Header::decode([0x20, 0, 0, 16], Framing::default()).unwrap_err();
+/// assert_eq!(error.to_string(), "reserved flag bit 29 is set in header 0x20000010");
+/// # Ok::<(), proto::FrameError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Bytes that follow the header.
@@ -272,6 +328,26 @@ mod tests {
         assert!(MaxFrame::new(u64::from(MAX_LEN)).is_ok());
         assert!(MaxFrame::new(u64::from(MAX_LEN) + 1).is_err());
         assert!(MaxFrame::new((1 << 32) + 1).is_err());
+    }
+
+    #[test]
+    fn a_limit_is_a_number_of_bytes_as_text() {
+        assert_eq!(MaxFrame::default(), MaxFrame::DEFAULT);
+        for limit in [MaxFrame::DEFAULT, MaxFrame::LARGEST, MaxFrame(1)] {
+            assert_eq!(limit.to_string().parse(), Ok(limit));
+            assert_eq!(MaxFrame::try_from(u64::from(limit.get())), Ok(limit));
+        }
+        let refused = |text: &str| text.parse::<MaxFrame>().unwrap_err().to_string();
+        assert_eq!(
+            refused("0"),
+            "a frame limit of 0 bytes is not between 1 and 268435455"
+        );
+        for text in ["", "8MiB", "-1", "99999999999999999999"] {
+            assert_eq!(
+                refused(text),
+                "a frame limit is a whole number of bytes between 1 and 268435455"
+            );
+        }
     }
 
     /// Row F1: every header there is, accepted iff flags and length allow.

@@ -40,6 +40,14 @@ impl Counter {
 
 /// Queries per second: `count` over the time that was measured, not the time
 /// that was asked for. Zero when no time has passed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(proto::qps::rate(3000, Duration::from_millis(1500)), 2000.0);
+/// ```
 #[must_use]
 pub fn rate(count: u64, elapsed: Duration) -> f64 {
     if elapsed.is_zero() {

@@ -28,6 +28,28 @@ const OWN_MAPPING: usize = 256 * 1024;
 /// The stream is handed to every [`read`](Self::read) rather than owned, so
 /// that the caller can write the frames back to it while they are still
 /// borrowed from the buffer.
+///
+/// # Examples
+///
+/// An echo of whole frames, straight from the read buffer:
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use proto::{Error, Reader, Received, Wire};
+///
+/// fn echo(mut stream: impl Read + Write) -> Result<(), Error> {
+///     let mut reader = Reader::new(Wire::default());
+///     loop {
+///         match reader.read(&mut stream)? {
+///             Received::Batch(batch) => stream.write_all(batch.as_bytes())?,
+///             Received::Closed => return Ok(()),
+///         }
+///     }
+/// }
+/// # echo(std::io::Cursor::new(Vec::new()))?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader {
     wire: Wire,
@@ -52,6 +74,24 @@ pub struct Reader {
 }
 
 /// What one read brought.
+///
+/// # Examples
+///
+/// A read may bring a part of a message, and the next one its rest:
+///
+/// ```
+/// use proto::{Reader, Received, Wire};
+///
+/// let mut reader = Reader::new(Wire::default());
+/// for (part, messages) in [(&b"\0\0\0\x02h"[..], 0), (b"i", 1)] {
+///     match reader.read(&mut { part })? {
+///         Received::Batch(batch) => assert_eq!(batch.len(), messages),
+///         Received::Closed => panic!("closed"),
+///     }
+/// }
+/// assert!(matches!(reader.read(&mut std::io::empty())?, Received::Closed));
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum Received<'a> {
     /// Bytes arrived. There may be no whole frame among them yet.

@@ -1,43 +1,23 @@
 //! What the bytes of a connection mean.
 
-use crate::{LimitError, MaxFrame};
+use crate::MaxFrame;
 
 /// What the bytes of a connection mean. Both ends must agree on framed or raw;
 /// what a sender adds to its frames is said in each of them.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Framing, Wire};
+///
+/// assert_eq!(Wire::default(), Wire::Framed(Framing::default()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// Messages are frames.
     Framed(Framing),
     /// Bare bytes; a message is whatever one read brings.
     Raw,
-}
-
-impl Wire {
-    /// How a client talks that was told to be `raw` or not: the limit in
-    /// bytes is checked even where `raw` leaves it unused. One that sends
-    /// checksums requires them of the replies, which are its own frames.
-    ///
-    /// # Errors
-    ///
-    /// [`LimitError`] unless `max_frame` is 1 to [`MAX_LEN`](crate::MAX_LEN).
-    pub fn of_client(
-        raw: bool,
-        max_frame: u64,
-        checksum: bool,
-        compress: bool,
-    ) -> Result<Self, LimitError> {
-        let framing = Framing {
-            max_frame: MaxFrame::new(max_frame)?,
-            checksum,
-            compress,
-            require_checksum: checksum,
-        };
-        Ok(if raw {
-            Self::Raw
-        } else {
-            Self::Framed(framing)
-        })
-    }
 }
 
 impl Default for Wire {
@@ -47,6 +27,23 @@ impl Default for Wire {
 }
 
 /// How frames are sent, and which are accepted.
+///
+/// # Examples
+///
+/// A client that sends checksums requires them of the replies, which are its own
+/// frames:
+///
+/// ```
+/// use proto::{Framing, MaxFrame, Wire};
+///
+/// let wire = Wire::Framed(Framing {
+///     max_frame: MaxFrame::new(64 << 10)?,
+///     checksum: true,
+///     require_checksum: true,
+///     ..Framing::default()
+/// });
+/// # Ok::<(), proto::LimitError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
     /// Largest frame, in both directions.

@@ -8,6 +8,21 @@ use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame, 
 ///
 /// A header in a write of its own costs a system call, and with Nagle's
 /// algorithm and delayed acknowledgements about 40 ms a message as well.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{Wire, Writer};
+///
+/// let mut stream = Vec::new();
+/// let mut writer = Writer::new(Wire::default());
+/// writer.add(b"one")?;
+/// writer.add(b"two")?;
+/// writer.write_to(&mut stream)?;
+/// assert_eq!(stream, b"\0\0\0\x03one\0\0\0\x03two");
+/// assert!(writer.as_bytes().is_empty());
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer {
     wire: Wire,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use proto::Wire;
-use transport::{Dialer, args::ClientArgs, cli::UsageError};
+use transport::{Dialer, args::ClientArgs};
 
 /// Sends the lines that are typed and prints the replies; q, Ctrl-D or Ctrl-C
 /// ends
@@ -34,13 +34,7 @@ impl TryFrom<Args> for Plan {
 
     fn try_from(Args { client }: Args) -> Result<Self> {
         Ok(Self {
-            wire: Wire::of_client(
-                client.raw,
-                client.max_frame,
-                client.checksum,
-                client.compress,
-            )
-            .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            wire: client.wire()?,
             server: client.dialer()?,
             timeout: client.timeout,
             read_buffer: client.buffers.read_buffer,

@@ -4,8 +4,9 @@ use std::{net::Ipv6Addr, time::Duration};
 
 use anyhow::Result;
 use clap::{ArgAction, Args};
+use proto::{Framing, MaxFrame, Wire};
 
-use crate::{ClientTls, ClientTlsArgs, Dialer, SocketOptions};
+use crate::{ClientTls, ClientTlsArgs, Dialer, SocketOptions, cli::UsageError};
 
 /// What every client is told about its connection.
 #[derive(Args, Clone, Debug)]
@@ -59,6 +60,28 @@ pub struct ClientArgs {
 }
 
 impl ClientArgs {
+    /// What the bytes mean. The limit is checked even where `--raw` leaves it
+    /// unused. A client that sends checksums requires them of the replies, which
+    /// are its own frames.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that says what a limit can be.
+    pub fn wire(&self) -> Result<Wire> {
+        let max_frame = MaxFrame::new(self.max_frame)
+            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
+        Ok(if self.raw {
+            Wire::Raw
+        } else {
+            Wire::Framed(Framing {
+                max_frame,
+                checksum: self.checksum,
+                compress: self.compress,
+                require_checksum: self.checksum,
+            })
+        })
+    }
+
     /// How to reach the server.
     ///
     /// # Errors

@@ -340,6 +340,7 @@ impl<'a> Connection<'a> {
             Error::Io(error) => self.failure_of_io(error),
             Error::Refused { error, .. } => self.failure_of_frame(error),
             Error::Truncated { .. } => self.failure_of_close(),
+            _ => Failure::IoError,
         }
     }
 
