@@ -101,45 +101,33 @@ impl Deadlines {
 /// What the watcher remembers of a connection between two looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
-    accepted: Instant,
     phase: Phase,
+    /// What had counted as progress in this phase at the last look.
+    progress: u64,
     /// When it was first seen to be where it is now.
     since: Instant,
-    /// What it did since the last look, and the bytes of all looks.
-    traffic: Traffic,
-    bytes: u64,
     is_condemned: bool,
 }
 
 impl Watch {
     pub(crate) fn new(connection: &Connection) -> Self {
         Self {
-            accepted: connection.accepted,
             phase: connection.phase(),
+            progress: 0,
             since: connection.accepted,
-            traffic: Traffic::default(),
-            bytes: 0,
             is_condemned: false,
         }
     }
 
-    /// Takes what the connection counted since the last call.
-    pub(crate) fn take_traffic(&mut self, connection: &Connection) -> Traffic {
-        let taken = connection.take_traffic();
-        self.traffic += taken;
-        taken
-    }
-
-    /// Looks at the connection, whose traffic has just been taken, and ends
-    /// it if it has overstayed.
+    /// Looks at the connection, and ends it if it has overstayed.
     pub(crate) fn look(&mut self, connection: &Connection, now: Instant, deadlines: &Deadlines) {
-        let traffic = std::mem::take(&mut self.traffic);
         if self.is_condemned {
             // It had a whole tick to send what had arrived.
             let _ = connection.stream.shutdown(Shutdown::Both);
             return;
         }
-        let Some(fate) = self.judge(connection.phase(), &traffic, now, deadlines) else {
+        let (phase, traffic) = (connection.phase(), connection.traffic());
+        let Some(fate) = self.judge(phase, &traffic, connection.accepted, now, deadlines) else {
             return;
         };
         if connection.decide(fate) {
@@ -159,19 +147,20 @@ impl Watch {
         &mut self,
         phase: Phase,
         traffic: &Traffic,
+        accepted: Instant,
         now: Instant,
         deadlines: &Deadlines,
     ) -> Option<Fate> {
-        self.bytes += traffic.bytes;
-        let has_moved_on = match phase {
-            Phase::Handshake | Phase::Closing => false,
-            Phase::Between => traffic.reads > 0,
+        let progress = match phase {
+            Phase::Handshake | Phase::Closing => 0,
+            Phase::Between => traffic.reads,
             // Bytes do not count: a slow drip would go on for ever.
-            Phase::Inside => traffic.frames > 0,
-            Phase::Writing => traffic.writes > 0,
+            Phase::Inside => traffic.frames,
+            Phase::Writing => traffic.writes,
         };
-        if phase != self.phase || has_moved_on {
+        if (phase, progress) != (self.phase, self.progress) {
             self.phase = phase;
+            self.progress = progress;
             self.since = now;
         }
         let overstayed = |since: Instant, (close, most): (Close, Duration)| {
@@ -181,10 +170,12 @@ impl Watch {
         deadlines
             .of(phase)
             .and_then(|deadline| overstayed(self.since, deadline))
-            .or_else(|| overstayed(self.accepted, (Close::Age, deadlines.max_age?)))
+            .or_else(|| overstayed(accepted, (Close::Age, deadlines.max_age?)))
             .or_else(|| {
-                let is_over = deadlines.max_bytes.is_some_and(|most| self.bytes >= most);
-                let after = now.saturating_duration_since(self.accepted);
+                let is_over = deadlines
+                    .max_bytes
+                    .is_some_and(|most| traffic.bytes >= most);
+                let after = now.saturating_duration_since(accepted);
                 is_over.then_some(Fate {
                     close: Close::Bytes,
                     after,
@@ -207,29 +198,24 @@ mod tests {
         writes: 0,
     };
 
-    fn watch(start: Instant) -> Watch {
-        Watch {
-            accepted: start,
-            phase: Phase::Between,
-            since: start,
-            traffic: NOTHING,
-            bytes: 0,
-            is_condemned: false,
-        }
-    }
-
     /// Looks every second at what each second brought; says what came of it
     /// and after how many looks.
     fn judge(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Fate)> {
         let start = Instant::now();
-        let mut watch = watch(start);
-        let mut now = start;
+        let mut watch = Watch {
+            phase: Phase::Between,
+            progress: 0,
+            since: start,
+            is_condemned: false,
+        };
+        let (mut now, mut total) = (start, NOTHING);
         seconds
             .iter()
             .enumerate()
             .find_map(|(n, (phase, traffic))| {
                 now += SECOND;
-                let fate = watch.judge(*phase, traffic, now, deadlines)?;
+                total += *traffic;
+                let fate = watch.judge(*phase, &total, start, now, deadlines)?;
                 Some((n + 1, fate))
             })
     }

@@ -116,9 +116,9 @@ impl Connection {
         self.activity.counters.count_write();
     }
 
-    /// Takes the traffic since the last call.
-    pub(crate) fn take_traffic(&self) -> Traffic {
-        self.activity.counters.take()
+    /// All traffic so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.activity.counters.total()
     }
 
     /// Decides how the connection ends; `false` when that was decided before.

@@ -45,7 +45,7 @@ struct Inner {
     /// Connections accepted so far; the next one's key.
     accepted: u64,
     closed: Closed,
-    /// Traffic taken from the counters so far.
+    /// Traffic of the connections that ended.
     traffic: Traffic,
     qps: f64,
 }
@@ -81,26 +81,23 @@ impl Registry {
 
     /// Looks at every connection and ends those that have overstayed.
     pub(crate) fn look(&self, now: Instant, deadlines: &Deadlines) {
-        let mut inner = self.lock();
-        let Inner { live, traffic, .. } = &mut *inner;
-        for (connection, watch) in live.values_mut() {
-            *traffic += watch.take_traffic(connection);
+        for (connection, watch) in self.lock().live.values_mut() {
             watch.look(connection, now, deadlines);
         }
     }
 
     /// The accounts as of this instant.
     pub(crate) fn accounts(&self) -> Accounts {
-        let mut inner = self.lock();
-        let Inner { live, traffic, .. } = &mut *inner;
-        for (connection, watch) in live.values_mut() {
-            *traffic += watch.take_traffic(connection);
+        let inner = self.lock();
+        let mut traffic = inner.traffic;
+        for (connection, _) in inner.live.values() {
+            traffic += connection.traffic();
         }
         Accounts {
             accepted: inner.accepted,
             closed: inner.closed,
             live: inner.live.len() as u64,
-            traffic: inner.traffic,
+            traffic,
             qps: inner.qps,
         }
     }
@@ -189,7 +186,7 @@ impl Drop for Live {
         let mut inner = self.registry.lock();
         inner.live.remove(&self.key);
         inner.closed.add(close);
-        inner.traffic += self.connection.take_traffic();
+        inner.traffic += self.connection.traffic();
         if inner.live.is_empty() {
             self.registry.emptied.notify_all();
         }

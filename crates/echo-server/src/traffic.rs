@@ -32,8 +32,8 @@ impl AddAssign for Traffic {
     }
 }
 
-/// One connection's traffic since it was last taken. Its thread adds at every
-/// read, and nobody else touches it but a few times a second.
+/// One connection's traffic so far. Its thread alone adds to it; others read it
+/// a few times per second.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     frames: Counter,
@@ -63,14 +63,14 @@ impl Counters {
         self.writes.add(1);
     }
 
-    pub(crate) fn take(&self) -> Traffic {
+    pub(crate) fn total(&self) -> Traffic {
         Traffic {
-            frames: self.frames.take(),
-            bytes: self.bytes.take(),
-            payload_bytes: self.payload_bytes.take(),
-            reads: self.reads.take(),
-            split_reads: self.split_reads.take(),
-            writes: self.writes.take(),
+            frames: self.frames.total(),
+            bytes: self.bytes.total(),
+            payload_bytes: self.payload_bytes.total(),
+            reads: self.reads.total(),
+            split_reads: self.split_reads.total(),
+            writes: self.writes.total(),
         }
     }
 }
