@@ -145,7 +145,7 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
     let mut has_grown = false;
     loop {
         reserve(&mut reader, &mut memory)?;
-        if reader.has_grown() != has_grown {
+        if has_grown != (reader.capacity() > 0) {
             has_grown = !has_grown;
             let timeout = has_grown.then_some(QUIET);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;

@@ -120,10 +120,7 @@ impl Share<'_> {
             held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         } else {
             let more = bytes - self.bytes;
-            // The first buffer is small, and came with the thread.
-            if self.bytes > 0 {
-                check_headroom(more)?;
-            }
+            check_headroom(more)?;
             let fits = |held: usize| held.checked_add(more).filter(|held| held <= max);
             held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
                 .map_err(|_| NoMemory::Budget { bytes, max: *max })?;

@@ -46,6 +46,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod batch;
+mod buffer;
 mod error;
 mod escape;
 mod foreign;

@@ -2,26 +2,13 @@
 
 use std::io::{self, Read};
 
-use crate::{Batch, Error, Foreign, FrameError, Framing, HEADER_LEN, Header, Wire, frame};
-
-/// First size of the buffer, in bytes. Less than a page, so that connections
-/// with small messages share pages: ten thousand of them cost 10 MB, not the
-/// 640 of full buffers.
-const FIRST_BUFFER: usize = 1024;
+use crate::{
+    Batch, Error, Foreign, FrameError, Framing, HEADER_LEN, Header, Wire, buffer::Buffer, frame,
+};
 
 /// Most that the buffer grows to for messages that fit into it, in bytes. More
 /// of them at once would save few system calls and cost cache.
 const BATCH: usize = 64 * 1024;
-
-/// Least that is allocated for a buffer that has grown, in bytes; what is not
-/// touched of it costs no memory.
-///
-/// Allocators map a block of this size on its own, and it goes back to the
-/// system when it is freed: it exceeds glibc's `M_MMAP_THRESHOLD` and what an
-/// arena may have left (`M_TRIM_THRESHOLD` and `M_TOP_PAD`, 128 KiB each).
-/// Smaller blocks stay with the process for as long as any later one is in use:
-/// 2,000 connections kept the 60 KiB that each once had a burst of.
-const OWN_MAPPING: usize = 256 * 1024;
 
 /// Cuts a stream of bytes into messages.
 ///
@@ -57,19 +44,15 @@ pub struct Reader {
     max_read: usize,
     /// Most bytes that the buffer grows to for frames that are smaller.
     batch: usize,
-    /// Initialised to its whole length; `start..end` is what has arrived and
-    /// was not handed over. Between calls that is less than one frame, unless
-    /// `refused` is set.
-    buf: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Bytes of the frame at `start`, header included, as far as is known.
+    /// Between calls less than one frame, unless `refused` is set.
+    buffer: Buffer,
+    /// Bytes of the frame that is pending, header included, as far as is known.
     frame: usize,
     /// Whether the last read took all the room there was.
     filled: bool,
     /// Whether the stream's first frame is still to come.
     opening: bool,
-    /// Why the frame at `start` cannot be accepted.
+    /// Why the frame that is pending cannot be accepted.
     refused: Option<(FrameError, Option<Foreign>)>,
 }
 
@@ -103,19 +86,17 @@ pub enum Received<'a> {
 impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// The buffer begins with 1 KiB, and is doubled up to 64 KiB while reads
-    /// fill it. For a larger frame it is doubled whenever what has arrived of
-    /// the frame fills it, up to the frame's size: it holds less than twice
-    /// what arrived, whatever length is announced.
+    /// The buffer begins with 1 KiB, which is a part of the reader, and is doubled
+    /// up to 64 KiB while reads fill it. For a larger frame it is doubled
+    /// whenever what has arrived of the frame fills it, up to the frame's size: it
+    /// is at most twice what arrived, whatever length is announced.
     #[must_use]
     pub const fn new(wire: Wire) -> Self {
         Self {
             wire,
             max_read: usize::MAX,
             batch: BATCH,
-            buf: Vec::new(),
-            start: 0,
-            end: 0,
+            buffer: Buffer::new(),
             frame: HEADER_LEN,
             filled: false,
             opening: true,
@@ -158,37 +139,43 @@ impl Reader {
         match self.refused {
             Some((error, foreign)) if cut.count == 0 => Err(Error::Refused { error, foreign }),
             _ => {
-                let whole = self.start..self.start + cut.bytes;
-                self.start = whole.end;
                 self.opening &= cut.count == 0;
+                let partial = cut.bytes < self.buffer.len();
                 Ok(Received::Batch(Batch {
                     wire: self.wire,
-                    bytes: self.buf.get(whole).unwrap_or_default(),
+                    bytes: self.buffer.take(cut.bytes),
                     count: cut.count,
                     payload: cut.payload,
-                    partial: self.start < self.end,
+                    partial,
                 }))
             }
         }
     }
 
-    /// Bytes that the buffer holds at the moment. What is allocated beyond it
-    /// was never touched.
+    /// Bytes that are allocated for the buffer at the moment: none while it is
+    /// small.
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        self.buf.len()
+        Buffer::allocated(self.buffer.size())
     }
 
-    /// Bytes that the buffer will hold during the next read: so that a budget
-    /// for many readers can be asked before. While the buffer grows, the old
-    /// one and the new one can both be there.
+    /// Bytes that will be allocated for the buffer during the next read: so that
+    /// a budget for many readers can be asked before. While the buffer grows,
+    /// the old one and the new one can both be there.
+    #[inline]
     #[must_use]
     pub fn next_capacity(&self) -> usize {
-        let size = self.buf.len();
+        Buffer::allocated(self.next_size())
+    }
+
+    /// The size of the buffer that the next read needs.
+    #[inline]
+    fn next_size(&self) -> usize {
+        let size = self.buffer.size();
         let doubled = size.saturating_mul(2);
-        let is_full = self.end - self.start == size;
+        let is_full = self.buffer.len() == size;
         if size == 0 {
-            FIRST_BUFFER.min(self.batch)
+            Buffer::FIRST.min(self.batch)
         } else if size < self.batch && (is_full || self.filled) {
             doubled.min(self.batch)
         } else if is_full {
@@ -199,71 +186,46 @@ impl Reader {
         }
     }
 
-    /// Makes the buffer as large as the next read needs it. That read would do
-    /// so itself; here it takes no longer than it takes, and never waits.
+    /// Makes the buffer as large as the next read needs it, and never waits. That
+    /// read would do so itself.
     ///
     /// # Errors
     ///
     /// `OutOfMemory`; the buffer is as it was.
     pub fn reserve(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            // What is left all came with the last read, so no byte moves twice.
-            self.buf.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        let size = self.next_capacity();
-        if size > self.buf.len() {
-            let allocated = if size > FIRST_BUFFER {
-                size.max(OWN_MAPPING)
-            } else {
-                size
-            };
-            // A machine without memory is no reason to abort: others go on.
-            self.buf.try_reserve_exact(allocated - self.buf.len())?;
-            self.buf.resize(size, 0);
-        }
+        // What is left all came with the last read, so no byte moves twice.
+        self.buffer.compact();
+        self.buffer.grow_to(self.next_size())?;
         self.filled = false;
         Ok(())
-    }
-
-    /// Whether the buffer has grown since the stream began or was last
-    /// [shrunk](Self::shrink).
-    #[must_use]
-    pub const fn has_grown(&self) -> bool {
-        self.buf.len() > FIRST_BUFFER
     }
 
     /// Gives back what a burst or a large frame made the buffer grow to, unless
     /// a part of a frame is in it. For a stream that has become quiet: the next
     /// burst makes it grow again.
     pub fn shrink(&mut self) {
-        if self.start == self.end {
-            release(&mut self.buf);
-            (self.start, self.end) = (0, 0);
+        if self.buffer.len() == 0 {
+            self.buffer.release();
         }
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        let room = self.buf.get_mut(self.end..).unwrap_or_default();
-        let room_len = room.len().min(self.max_read);
-        let room = room.get_mut(..room_len).unwrap_or_default();
-        loop {
+        let room = self.buffer.room(self.max_read);
+        let room_len = room.len();
+        let n = loop {
             match stream.read(room) {
-                Ok(n) => {
-                    self.filled = n == room_len;
-                    self.end += n.min(room_len);
-                    return Ok(n);
-                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                other => break other?,
             }
-        }
+        };
+        self.filled = n == room_len;
+        self.buffer.arrived(n);
+        Ok(n)
     }
 
     /// The stream is at its end: cleanly, or inside a frame?
     fn ending(&self) -> Result<Received<'_>, Error> {
-        let got = self.end - self.start;
+        let got = self.buffer.len();
         if got == 0 {
             return Ok(Received::Closed);
         }
@@ -273,10 +235,10 @@ impl Reader {
         })
     }
 
-    /// Checks the frames from `start` on, as far as they are whole, and notes
+    /// Checks the frames that are pending, as far as they are whole, and notes
     /// the size of the first that is not.
     fn cut(&mut self) -> Cut {
-        let pending = self.buf.get(self.start..self.end).unwrap_or_default();
+        let pending = self.buffer.pending();
         let Wire::Framed(framing) = self.wire else {
             return Cut {
                 count: 1,
@@ -309,23 +271,6 @@ impl Reader {
         }
         cut
     }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        release(&mut self.buf);
-    }
-}
-
-/// Gives memory back to the system.
-///
-/// A mapped block that is freed whole is a habit to glibc: from then on it maps
-/// none of that size, and keeps twice as much in every arena (mallopt(3),
-/// `M_MMAP_THRESHOLD`). Cut before, a block leaves nothing behind.
-fn release(buf: &mut Vec<u8>) {
-    buf.truncate(FIRST_BUFFER);
-    buf.shrink_to_fit();
-    *buf = Vec::new();
 }
 
 /// Whole messages: how many, their bytes on the wire, their bytes of payload.

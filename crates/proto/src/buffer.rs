@@ -1,0 +1,159 @@
+//! The bytes that have arrived and were not handed over.
+
+use std::{fmt, io, mem};
+
+/// Least that is allocated for a buffer that has grown, in bytes; what is not
+/// touched of it costs no memory.
+///
+/// Allocators map a block of this size on its own, and it goes back to the
+/// system when it is freed: it exceeds glibc's `M_MMAP_THRESHOLD` and what an
+/// arena may have left (`M_TRIM_THRESHOLD` and `M_TOP_PAD`, 128 KiB each).
+/// Smaller blocks stay with the process for as long as any later one is in use:
+/// 2,000 connections kept the 60 KiB that each once had a burst of.
+const OWN_MAPPING: usize = 256 * 1024;
+
+/// A buffer that begins small and grows as it is told.
+pub(crate) struct Buffer {
+    /// All there is while it is small. It lies where its owner does: on a
+    /// thread's stack, mostly, in a page that is there anyway.
+    first: [u8; Self::FIRST],
+    /// All there is once it has grown, zero where nothing arrived; else empty.
+    grown: Vec<u8>,
+    /// Bytes of either that are in use.
+    size: usize,
+    /// What arrived and was not taken.
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// Size in bytes up to which nothing is allocated.
+    pub(crate) const FIRST: usize = 1024;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: [0; Self::FIRST],
+            grown: Vec::new(),
+            size: 0,
+            start: 0,
+            end: 0,
+        }
+    }
+
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Bytes of a buffer of `size` that are allocated.
+    pub(crate) const fn allocated(size: usize) -> usize {
+        if size > Self::FIRST { size } else { 0 }
+    }
+
+    /// How much is pending, in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// What arrived and was not taken.
+    #[inline]
+    pub(crate) fn pending(&self) -> &[u8] {
+        let bytes = if self.grown.is_empty() {
+            &self.first
+        } else {
+            self.grown.as_slice()
+        };
+        bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where more can arrive: at most `most` bytes.
+    #[inline]
+    pub(crate) fn room(&mut self, most: usize) -> &mut [u8] {
+        let bytes = if self.grown.is_empty() {
+            &mut self.first
+        } else {
+            self.grown.as_mut_slice()
+        };
+        let room = self.end..self.size.min(self.end.saturating_add(most));
+        bytes.get_mut(room).unwrap_or_default()
+    }
+
+    /// Notes that the first `n` bytes of the room were filled.
+    pub(crate) fn arrived(&mut self, n: usize) {
+        self.end = self.size.min(self.end.saturating_add(n));
+    }
+
+    /// Takes the first `n` pending bytes off.
+    #[inline]
+    pub(crate) fn take(&mut self, n: usize) -> &[u8] {
+        let n = n.min(self.len());
+        self.start += n;
+        let bytes = if self.grown.is_empty() {
+            &self.first
+        } else {
+            self.grown.as_slice()
+        };
+        bytes.get(self.start - n..self.start).unwrap_or_default()
+    }
+
+    /// Moves what is pending to the front.
+    pub(crate) fn compact(&mut self) {
+        if self.start > 0 {
+            let pending = self.start..self.end;
+            if self.grown.is_empty() {
+                self.first.copy_within(pending, 0);
+            } else {
+                self.grown.copy_within(pending, 0);
+            }
+            self.end -= self.start;
+            self.start = 0;
+        }
+    }
+
+    /// Makes it `size` bytes large, unless it is already.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`; it is as it was.
+    pub(crate) fn grow_to(&mut self, size: usize) -> io::Result<()> {
+        if size > Self::FIRST && size > self.grown.len() {
+            // A machine without memory is no reason to abort: others go on.
+            let allocated = size.max(OWN_MAPPING);
+            self.grown.try_reserve_exact(allocated - self.grown.len())?;
+            if self.grown.is_empty() {
+                self.grown.extend_from_slice(&self.first);
+            }
+            self.grown.resize(size, 0);
+        }
+        self.size = self.size.max(size);
+        Ok(())
+    }
+
+    /// Begins anew, without what is pending, and gives memory back to the
+    /// system.
+    ///
+    /// A mapped block that is freed whole is a habit to glibc: from then on it
+    /// maps none of that size, and keeps twice as much in every arena
+    /// (mallopt(3), `M_MMAP_THRESHOLD`). Cut before, a block leaves nothing
+    /// behind.
+    pub(crate) fn release(&mut self) {
+        let mut grown = mem::take(&mut self.grown);
+        grown.truncate(Self::FIRST);
+        grown.shrink_to_fit();
+        (self.size, self.start, self.end) = (0, 0, 0);
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("size", &self.size)
+            .field("pending", &(self.start..self.end))
+            .finish_non_exhaustive()
+    }
+}
