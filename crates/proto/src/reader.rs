@@ -152,8 +152,8 @@ impl Reader {
         }
     }
 
-    /// Bytes that are allocated for the buffer at the moment: none while it is
-    /// small.
+    /// Bytes that are allocated for the buffer at the moment, in whole pages:
+    /// none while it is small.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         Buffer::allocated(self.buffer.size())
