@@ -94,7 +94,7 @@ fn a_clients_read_buffer_splits_replies() {
     ];
     let _ = run("bench-client", &args)
         .expect_code(0)
-        .expect_stdout_line("system calls 1.00 writes and 3.00 reads a message");
+        .expect_stdout_line("system calls 1.00 writes and 3.00 reads per message");
 }
 
 /// The kernel says what it made of the sizes; Linux doubles them.

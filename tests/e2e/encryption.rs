@@ -274,7 +274,7 @@ fn a_stopped_server_is_dead_over_tls() {
     server.process().signal("STOP");
     let stopped = Instant::now();
     let _ = repl.wait_for_stderr("is dead: no frame for 1.");
-    let _ = bench.wait_for_stderr("10 dead");
+    let _ = bench.wait_for_stderr("10 heartbeat timeout");
     assert!(stopped.elapsed() > Duration::from_millis(500));
 }
 

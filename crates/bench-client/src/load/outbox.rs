@@ -49,7 +49,10 @@ impl Outbox {
     }
 
     fn unsent(&self) -> &[u8] {
-        self.writer.as_bytes().get(self.written..).unwrap_or_default()
+        self.writer
+            .as_bytes()
+            .get(self.written..)
+            .unwrap_or_default()
     }
 
     /// Sends what the stream takes at once, and returns in how many writes.

@@ -101,7 +101,7 @@ impl Run<'_> {
 
     fn converse(&self, replies: &mut Replies<'_>, body: &[u8]) -> (Option<Failure>, u64) {
         let wire = replies.rules.wire;
-        let mut reader = Reader::new(wire, self.cut);
+        let mut reader = Reader::new(wire).max_read(Some(self.cut));
         let (mut sent, mut now_ns) = (0, 0);
         let mut asked: VecDeque<usize> = VecDeque::new();
         let (mut held, mut late) = (None, None);
@@ -412,7 +412,7 @@ fn messages_in_flight_are_counted_inside_the_window() {
     };
     let payloads = Payloads::new(3, SEED, &body);
     let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
-    let mut reader = Reader::new(FRAMED(), 1000);
+    let mut reader = Reader::new(FRAMED());
     // Intended, sent and answered; the last has no reply.
     let messages = [
         (10, 20, 90),
@@ -467,7 +467,7 @@ fn what_is_not_verified_is_counted() {
         };
         let payloads = Payloads::new(3, SEED, &body);
         let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
-        let mut reader = Reader::new(wire, 1000);
+        let mut reader = Reader::new(wire);
         for sequence in 0..2 {
             replies.sent(Flight {
                 sequence,
@@ -508,7 +508,7 @@ fn echoes_of_heartbeats_are_no_replies() {
     };
     let payloads = Payloads::new(3, SEED, &body);
     let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
-    let mut reader = Reader::new(FRAMED(), 1000);
+    let mut reader = Reader::new(FRAMED());
     replies.echoes_due = 1;
     feed(&mut replies, &mut reader, &[Vec::new()], 1).unwrap();
     assert_eq!((replies.echoes_due, replies.tally.failures.total()), (0, 0));
