@@ -104,7 +104,7 @@ impl Buffer {
 
     /// Moves what is pending to the front.
     pub(crate) fn compact(&mut self) {
-        if self.start > 0 {
+        if self.start != 0 {
             let pending = self.start..self.end;
             self.bytes_mut().copy_within(pending, 0);
             self.end -= self.start;
@@ -112,16 +112,19 @@ impl Buffer {
         }
     }
 
-    /// Makes it `size` bytes large, unless it is already.
+    /// Makes it `size` bytes large, which it is not larger than.
     ///
     /// # Errors
     ///
     /// `OutOfMemory`; it is as it was.
     pub(crate) fn grow_to(&mut self, size: usize) -> io::Result<()> {
-        let len = UNUSED.saturating_add(size);
-        if size > Self::FIRST && len > self.grown.len() {
+        if size == self.size {
+            return Ok(());
+        }
+        if size > Self::FIRST {
+            let len = UNUSED.saturating_add(size);
+            let missing = len.max(OWN_MAPPING).saturating_sub(self.grown.len());
             // A machine without memory is no reason to abort: others go on.
-            let missing = len.max(OWN_MAPPING) - self.grown.len();
             self.grown.try_reserve_exact(missing)?;
             if self.grown.is_empty() {
                 self.grown.resize(UNUSED, 0);
@@ -129,7 +132,7 @@ impl Buffer {
             }
             self.grown.resize(len, 0);
         }
-        self.size = self.size.max(size);
+        self.size = size;
         Ok(())
     }
 
@@ -170,5 +173,93 @@ impl fmt::Debug for Buffer {
             .field("size", &self.size)
             .field("pending", &(self.start..self.end))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kibibyte_is_the_owners_and_the_rest_in_whole_pages() {
+        for (size, allocated) in [
+            (0, 0),
+            (1024, 0),
+            (1025, PAGE),
+            (3072, PAGE),
+            (3073, 2 * PAGE),
+            (1 << 20, (1 << 20) + PAGE),
+        ] {
+            assert_eq!(Buffer::allocated(size), allocated, "{size}");
+        }
+    }
+
+    #[test]
+    fn what_is_pending_stays_when_it_grows() {
+        let mut buffer = Buffer::new();
+        let (mut sent, mut taken) = (0_u8, 0_u8);
+        for size in [3, 1000, 1024, 1025, 5000, 300_000, 600_000] {
+            buffer.compact();
+            buffer.grow_to(size).unwrap();
+            assert_eq!((buffer.size(), buffer.start), (size, 0));
+            assert_eq!(buffer.grown.is_empty(), size <= 1024);
+            let room = buffer.room(usize::MAX);
+            room.fill_with(|| {
+                sent = sent.wrapping_add(1);
+                sent
+            });
+            let n = room.len();
+            buffer.arrived(n);
+            assert_eq!(buffer.len(), size);
+            // All but two bytes go.
+            for byte in buffer.take(size - 2) {
+                taken = taken.wrapping_add(1);
+                assert_eq!(*byte, taken, "{size}");
+            }
+            assert_eq!(buffer.pending(), [sent.wrapping_sub(1), sent]);
+        }
+    }
+
+    #[test]
+    fn no_more_is_allocated_than_a_mapping_needs() {
+        let mut buffer = Buffer::new();
+        buffer.grow_to(1024).unwrap();
+        assert_eq!(buffer.grown.capacity(), 0);
+        for (size, least) in [(1025, 256 << 10), (300_000, 300_000), (600_000, 600_000)] {
+            buffer.grow_to(size).unwrap();
+            let capacity = buffer.grown.capacity();
+            assert!((least..least + 8192).contains(&capacity), "{capacity}");
+        }
+        buffer.release();
+        assert_eq!((buffer.size(), buffer.grown.capacity()), (0, 0));
+    }
+
+    /// Where glibc maps the block on its own.
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+    fn it_begins_a_quarter_into_a_page() {
+        let mut buffer = Buffer::new();
+        buffer.grow_to(8 << 20).unwrap();
+        assert_eq!(buffer.room(1).as_ptr().addr() % PAGE, OFFSET);
+    }
+
+    #[test]
+    fn room_and_what_arrives_in_it_end_with_the_buffer() {
+        let mut buffer = Buffer::new();
+        assert!(buffer.room(10).is_empty());
+        buffer.grow_to(100).unwrap();
+        assert_eq!(buffer.room(10).len(), 10);
+        buffer.arrived(95);
+        assert_eq!(buffer.room(10).len(), 5);
+        // A stream that claims more than it was given room for.
+        buffer.arrived(10);
+        assert_eq!(buffer.len(), 100);
+        assert_eq!(buffer.take(200).len(), 100);
+        assert_eq!(buffer.len(), 0);
+        assert_eq!(
+            format!("{buffer:?}"),
+            "Buffer { size: 100, pending: 100..100, .. }"
+        );
     }
 }

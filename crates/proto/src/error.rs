@@ -224,3 +224,84 @@ impl From<FrameError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_is_wrong_in_one_line() {
+        for (error, text) in [
+            (
+                Error::from(FrameError::ChecksumMissing),
+                "no checksum, and one is required",
+            ),
+            (
+                FrameError::BadChecksum {
+                    announced: 0xa,
+                    computed: 0xb,
+                }
+                .into(),
+                "bad checksum: the frame says 0x0000000a, its bytes give 0x0000000b",
+            ),
+            (
+                FrameError::NoMemory { original: 7 }.into(),
+                "no memory to decompress 7 bytes",
+            ),
+            (
+                Error::Refused {
+                    error: FrameError::ReservedFlags {
+                        header: 0x5353_482d,
+                    },
+                    foreign: Some(Foreign::Ssh),
+                },
+                "reserved flag bit 28 is set in header 0x5353482d; the peer speaks SSH, not frames",
+            ),
+            (
+                Error::Truncated {
+                    got: 7,
+                    expected: Some(16),
+                },
+                "truncated: closed after 7 of the frame's 16 bytes",
+            ),
+            (
+                Error::Truncated {
+                    got: 3,
+                    expected: None,
+                },
+                "truncated: closed after 3 of the header's 4 bytes",
+            ),
+            (
+                io::Error::other("the wire is cut").into(),
+                "the wire is cut",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert!(error.source().is_none());
+        }
+    }
+
+    /// The inner error's text is the outer one's, so the next cause is behind it.
+    #[test]
+    fn a_stream_that_failed_has_the_cause_of_its_error() {
+        #[derive(Debug)]
+        struct Cut;
+        impl fmt::Display for Cut {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("cut")
+            }
+        }
+        impl error::Error for Cut {
+            fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+                Some(&LimitError::NotANumber)
+            }
+        }
+        let error = Error::from(io::Error::other(Cut));
+        assert_eq!(error.to_string(), "cut");
+        let source = error.source().unwrap().to_string();
+        assert_eq!(source, LimitError::NotANumber.to_string());
+    }
+}

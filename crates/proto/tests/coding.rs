@@ -95,6 +95,24 @@ fn golden_checksummed_frame() {
 }
 
 #[test]
+fn a_heartbeat_is_four_zero_bytes_whatever_is_added_to_others() {
+    for (checksum, compress) in [(false, false), (true, false), (false, true), (true, true)] {
+        let framing = Framing {
+            checksum,
+            compress,
+            require_checksum: checksum,
+            ..Framing::default()
+        };
+        let wire = written_as(Wire::Framed(framing), &[Vec::new()]);
+        assert_eq!(wire, [0; 4]);
+        let (payloads, _, ending) =
+            read_all(&mut Reader::new(Wire::Framed(framing)), wire.as_slice());
+        assert_eq!(payloads, [b""]);
+        ending.unwrap();
+    }
+}
+
+#[test]
 fn golden_compressed_frame() {
     let wire = Wire::Framed(Framing {
         compress: true,

@@ -28,7 +28,13 @@ fn golden_stream() {
     };
     assert_eq!(batch.len(), 3, "all frames of one read, at once");
     assert_eq!(batch.as_bytes(), wire);
+    assert_eq!(batch.payload_len(), 4);
+    assert!(!batch.has_partial());
     assert_eq!(payloads_of(&batch), payloads);
+    let empty: Vec<bool> = batch.frames().map(|frame| frame.is_empty()).collect();
+    assert_eq!(empty, [false, true, false]);
+    assert_eq!(batch.frames().len(), 3);
+    assert_eq!(batch.frames().skip(1).len(), 2);
     assert!(matches!(reader.read(&mut stream), Ok(Received::Closed)));
 }
 
@@ -291,6 +297,40 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
     assert_eq!(read, payloads);
 }
 
+/// An interrupted read is tried again; what else fails is the caller's to see.
+#[test]
+fn only_interruptions_are_tried_again() {
+    struct Failing<'a>(&'a [u8], Vec<io::ErrorKind>);
+    impl Read for Failing<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            match self.1.pop() {
+                Some(kind) => Err(kind.into()),
+                None => self.0.read(buf),
+            }
+        }
+    }
+    use io::ErrorKind::{ConnectionReset, Interrupted, WouldBlock};
+    let kinds = vec![
+        Interrupted,
+        ConnectionReset,
+        WouldBlock,
+        Interrupted,
+        Interrupted,
+    ];
+    let mut stream = Failing(b"\0\0\0\x01x", kinds);
+    let mut reader = Reader::new(Wire::default());
+    for expected in [WouldBlock, ConnectionReset] {
+        match reader.read(&mut stream) {
+            Err(Error::Io(error)) => assert_eq!(error.kind(), expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    let Ok(Received::Batch(batch)) = reader.read(&mut stream) else {
+        panic!("no batch");
+    };
+    assert_eq!(batch.len(), 1);
+}
+
 #[test]
 fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
     for (first, hint) in [
@@ -313,6 +353,11 @@ fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
             None => assert!(!at_start.contains("speaks"), "{at_start}"),
         }
         let later = refusal(&[&b"\0\0\0\x01x"[..], first].concat());
+        assert!(!later.contains("speaks"), "{later}");
+        // Nor when a frame came with an earlier read.
+        let mut reader = Reader::new(Wire::default());
+        assert!(reader.read(&mut &b"\0\0\0\x01x"[..]).is_ok());
+        let later = reader.read(&mut { first }).unwrap_err().to_string();
         assert!(!later.contains("speaks"), "{later}");
     }
 }

@@ -216,3 +216,16 @@ fn the_next_capacity_is_known_before_it_is_taken() {
         assert_eq!((reader.capacity(), reader.next_capacity()), (0, 0));
     }
 }
+
+/// Messages that never fill a read need no more than the reader itself has.
+#[test]
+fn small_messages_grow_nothing() {
+    let mut reader = Reader::new(Wire::default());
+    let wire = written(&[vec![7; 1000]]);
+    for _ in 0..100 {
+        for part in wire.chunks(300) {
+            assert!(reader.read(&mut { part }).is_ok());
+            assert_eq!(reader.capacity(), 0);
+        }
+    }
+}
