@@ -106,9 +106,9 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
         f,
         "framed size",
         format!(
-            "{} bytes, {:.2}x the payload",
+            "{} bytes, {}x the payload",
             rate(framed),
-            framed / payload
+            rate(framed / payload)
         ),
     )?;
     let each = |count: u64| count as f64 / messages.replies as f64;
