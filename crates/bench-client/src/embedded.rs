@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use echo_server::{Config, Server, StopHandle, Summary};
 use transport::ServerTls;
 
-use crate::plan::Plan;
+use crate::plan::RunPlan;
 
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
@@ -17,7 +17,7 @@ pub(crate) struct EmbeddedServer {
 impl EmbeddedServer {
     /// Starts a server on a free loopback port, for the clients of `plan`. It
     /// buffers as they do.
-    pub(crate) fn start(plan: &Plan, tls: ServerTls) -> Result<Self> {
+    pub(crate) fn start(plan: &RunPlan, tls: ServerTls) -> Result<Self> {
         let server = Server::bind(&Config {
             listen: "127.0.0.1:0".to_owned(),
             wire: plan.wire,

@@ -3,28 +3,19 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bench_report::compare;
 use clap::CommandFactory;
 use transport::{cli, log};
 
 mod args;
-mod compare;
-mod cpu;
-mod distribution;
 mod embedded;
-mod expect;
+mod generate;
 mod load;
 mod machine;
-mod measure;
-mod noise;
-mod output;
 mod overhead;
-mod percentile;
 mod plan;
-mod rank;
-mod results;
 mod run;
-mod spread;
-mod verdict;
+mod sizes;
 
 use args::{Args, Command};
 
@@ -50,10 +41,10 @@ fn main() -> ExitCode {
 
 fn execute(args: Args) -> Result<()> {
     if let Some(kind) = args.run.generate() {
-        return output::generate::print(kind, Args::command());
+        return generate::print(kind, Args::command());
     }
     match args.command {
-        Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
         Some(Command::Overhead(args)) => overhead::run(&args),
         None => run::run(&args.run.try_into()?),
     }

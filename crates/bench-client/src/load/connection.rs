@@ -20,8 +20,8 @@ use super::{
     schedule::{Schedule, Slots},
 };
 use crate::{
-    cpu,
-    plan::{Pace, Plan},
+    machine::{cpu, timer::wake_up_on_time},
+    plan::{Pace, RunPlan},
 };
 
 /// The empty frame, which the server echoes like any other.
@@ -43,41 +43,17 @@ pub(crate) struct Connection<'a> {
     /// Whether any more are.
     is_sending: bool,
     pub(crate) replies: Replies<'a>,
-    pub(crate) traffic: Traffic,
+    /// CPU time of this thread when its first message was due.
+    cpu_before: Option<Duration>,
     reader: Reader,
     outbox: Outbox,
     liveness: Liveness,
     /// Longest wait for the socket before it may be time for a heartbeat.
     patience: Duration,
+    /// How long before a message is due the thread stops sleeping.
+    spin: Duration,
     /// Whether the last read ended inside a frame.
     is_split: bool,
-}
-
-/// What went out and came in since the end of the warm-up.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Traffic {
-    pub(crate) sent: u64,
-    /// System calls that sent or brought something.
-    pub(crate) writes: u64,
-    pub(crate) reads: u64,
-    /// What this thread had used of the CPU when its first message was due,
-    /// and after its last.
-    cpu_before: Option<Duration>,
-    cpu_after: Option<Duration>,
-}
-
-impl Traffic {
-    /// Notes that the connection has ended, if it was sending until then.
-    pub(crate) fn end(&mut self) {
-        if self.cpu_after.is_none() {
-            self.cpu_after = cpu::thread_time();
-        }
-    }
-
-    /// CPU time of the thread while it had something to send.
-    pub(crate) fn cpu(&self) -> Option<Duration> {
-        Some(self.cpu_after?.saturating_sub(self.cpu_before?))
-    }
 }
 
 impl<'a> Connection<'a> {
@@ -89,18 +65,18 @@ impl<'a> Connection<'a> {
         link: &'a Link,
     ) -> io::Result<Self> {
         let plan = &shared.plan;
-        if matches!(plan.load.pace, Pace::Open { .. }) {
+        if plan.pace() != Pace::Closed {
             wake_up_on_time();
         }
         // The conductor ends what takes too long: a timeout on the socket would
         // cost every read a timer in the kernel.
-        link.stream.set_read_timeout(plan.heartbeat)?;
-        let messages = &plan.messages;
+        link.stream.set_read_timeout(plan.arguments.heartbeat)?;
+        let arguments = &plan.arguments;
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let rules = Rules {
             wire: plan.wire,
-            verify: messages.verify,
-            timeout_ns: nanos(plan.timeout),
+            verify: arguments.verify,
+            timeout_ns: nanos(arguments.timeout),
         };
         Ok(Self {
             shared,
@@ -108,20 +84,21 @@ impl<'a> Connection<'a> {
             clock,
             schedule: schedule(plan, index, clock),
             // Each connection draws its own sizes, whatever the others do.
-            random: fastrand::Rng::with_seed(messages.seed.wrapping_add(index)),
-            left: plan.load.share(index),
+            random: fastrand::Rng::with_seed(arguments.seed.wrapping_add(index)),
+            left: plan.share(index),
             is_sending: true,
             replies: Replies::new(
                 rules,
-                Payloads::new(number, messages.seed, &shared.body),
+                Payloads::new(number, arguments.seed, &shared.body),
                 &shared.window,
                 Recorder::new(shared.shard(index), clock.now_ns()),
             ),
-            traffic: Traffic::default(),
+            cpu_before: None,
             reader: Reader::new(plan.reply_wire()).max_read(plan.read_buffer),
             outbox: Outbox::new(plan.wire, plan.write_buffer),
-            liveness: Liveness::new(plan.heartbeat, Instant::now()),
-            patience: plan.heartbeat.unwrap_or(plan.timeout),
+            liveness: Liveness::new(plan.arguments.heartbeat, Instant::now()),
+            patience: plan.arguments.heartbeat.unwrap_or(plan.arguments.timeout),
+            spin: plan.spin(),
             is_split: false,
         })
     }
@@ -137,6 +114,14 @@ impl<'a> Connection<'a> {
             now_ns = later_ns;
         }
         Ok(())
+    }
+
+    /// Notes the CPU time that the thread has used so far, if it was sending until
+    /// now.
+    pub(crate) fn note_cpu(&mut self) {
+        let used = || Some(cpu::thread_time()?.saturating_sub(self.cpu_before?));
+        let tally = &mut self.replies.tally;
+        tally.cpu = tally.cpu.or_else(used);
     }
 
     /// Sends what is due at `now_ns`, then waits until something happens; `None`
@@ -163,7 +148,7 @@ impl<'a> Connection<'a> {
     }
 
     fn has_room(&self) -> bool {
-        self.replies.in_flight() < self.shared.plan.load.pipeline
+        (self.replies.in_flight() as u64) < self.shared.plan.arguments.pipeline
     }
 
     /// Composes the messages that are due, as many as there is room for: in
@@ -187,23 +172,22 @@ impl<'a> Connection<'a> {
         }
         if self.left == 0 || now_ns >= end_ns {
             self.is_sending = false;
-            self.traffic.cpu_after = cpu::thread_time();
+            self.note_cpu();
         }
         Ok(())
     }
 
     fn compose(&mut self, intended_ns: u64, now_ns: u64) -> Result<(), Failure> {
         if self.shared.window.counts(intended_ns) {
-            if self.traffic.sent == 0 {
-                self.traffic = Traffic {
-                    cpu_before: cpu::thread_time(),
-                    ..Traffic::default()
-                };
+            let tally = &mut self.replies.tally;
+            if tally.sent == 0 {
+                (tally.reads, tally.writes) = (0, 0);
+                self.cpu_before = cpu::thread_time();
             }
-            self.traffic.sent += 1;
+            tally.sent += 1;
             self.left -= 1;
         }
-        let len = self.shared.plan.messages.sizes.pick(&mut self.random);
+        let len = self.shared.plan.sizes.pick(&mut self.random);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let sequence = self.replies.next_sequence();
         let (mark, rest) = self.replies.payloads.message(sequence, len);
@@ -235,7 +219,7 @@ impl<'a> Connection<'a> {
     /// Sends what the stream takes at once.
     fn flush(&mut self) -> Result<(), Failure> {
         let flushed = self.outbox.flush(&self.link.stream);
-        self.traffic.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
+        self.replies.tally.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
     }
 
@@ -253,7 +237,7 @@ impl<'a> Connection<'a> {
     /// the clock again and again: a sleeping thread wakes up late.
     fn wait_until(&mut self, due_ns: u64, now_ns: u64) -> Result<u64, Failure> {
         let left = Duration::from_nanos(due_ns.saturating_sub(now_ns));
-        let sleep = left.saturating_sub(self.shared.plan.load.spin);
+        let sleep = left.saturating_sub(self.spin);
         if !sleep.is_zero() {
             let sleep = sleep.min(self.patience).min(LONGEST_SLEEP);
             return match self.wait(false, sleep)? {
@@ -293,15 +277,13 @@ impl<'a> Connection<'a> {
         // One reading of the clock ends these round trips and starts the next.
         let now = Instant::now();
         let now_ns = self.clock.ns_at(now);
-        self.traffic.reads += 1;
+        self.replies.tally.reads += 1;
         self.is_split = batch.has_partial();
         if !batch.is_empty() {
             self.liveness.heard(now);
         }
         self.replies.take(&batch, now_ns)?;
-        self.link
-            .failures
-            .store(self.replies.tally.failures.total());
+        self.link.failures.store(self.replies.failures.total());
         if batch.is_empty() {
             return self.check_time(now);
         }
@@ -364,24 +346,13 @@ impl<'a> Connection<'a> {
 }
 
 /// The schedule of a connection that is open since now.
-fn schedule(plan: &Plan, index: u64, clock: Clock) -> Schedule {
-    let Pace::Open { rate } = plan.load.pace else {
+fn schedule(plan: &RunPlan, index: u64, clock: Clock) -> Schedule {
+    let Pace::Open { rate } = plan.pace() else {
         return Schedule::Closed;
     };
-    let mut slots = Slots::new(rate, index, plan.load.connections);
-    if !plan.load.ramp.is_zero() {
+    let mut slots = Slots::new(rate, index, plan.arguments.connections);
+    if !plan.arguments.ramp.is_zero() {
         slots.skip(slots.due_before(clock.now_ns()));
     }
     Schedule::Open(slots)
 }
-
-/// Linux lets a sleeping thread wake up 50 µs late, to wake up several at once
-/// (`PR_SET_TIMERSLACK`, prctl(2)); 1 ns turns that off for this thread.
-#[cfg(target_os = "linux")]
-pub(crate) fn wake_up_on_time() {
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-}
-
-/// Elsewhere timers are as the system has them; the schedule's lag shows it.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn wake_up_on_time() {}

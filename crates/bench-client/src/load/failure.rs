@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use strum::VariantNames;
+
 /// What can go wrong with a connection or a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Failure {
     /// The connection was refused.
     Refused,
@@ -38,31 +41,10 @@ pub(crate) enum Failure {
     HeartbeatTimeout,
 }
 
-impl Failure {
-    /// In the order of the variants.
-    const NAMES: [&str; 15] = [
-        "refused",
-        "connect",
-        "thread",
-        "corrupt",
-        "short",
-        "extra",
-        "duplicate",
-        "reordered",
-        "other_connection",
-        "timeout",
-        "closed",
-        "reset",
-        "io_error",
-        "not_a_frame",
-        "heartbeat_timeout",
-    ];
-}
-
 /// How often each [`Failure`] happened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Failures {
-    by_kind: [u64; Failure::NAMES.len()],
+    by_kind: [u64; Failure::VARIANTS.len()],
     total: u64,
 }
 
@@ -72,11 +54,12 @@ impl Failures {
         self.total += 1;
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
         for (count, more) in self.by_kind.iter_mut().zip(other.by_kind) {
             *count += more;
         }
         self.total += other.total;
+        self
     }
 
     pub(crate) const fn total(&self) -> u64 {
@@ -85,7 +68,7 @@ impl Failures {
 
     /// Those that happened, by name.
     pub(crate) fn by_name(&self) -> BTreeMap<String, u64> {
-        Failure::NAMES
+        Failure::VARIANTS
             .iter()
             .zip(self.by_kind)
             .filter(|(_, count)| *count > 0)
@@ -108,8 +91,8 @@ mod tests {
         let expected = [("heartbeat_timeout".to_owned(), 1), ("short".to_owned(), 2)];
         assert_eq!(failures.by_name(), expected.into());
         assert_eq!(failures.total(), 3);
-        let mut all = failures;
-        all.merge(&failures);
+        let all = failures.plus(&failures);
         assert_eq!(all.total(), 6);
+        assert_eq!(all.by_name()["short"], 4);
     }
 }

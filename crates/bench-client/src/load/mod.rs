@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `connection` | one connection's loop |
 //! | `schedule` | when its messages are meant to be sent |
-//! | `sizes`, `payload` | what they are |
+//! | `payload` | what they say |
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
 //! | `window` | the part of the run that is measured |
@@ -14,7 +14,7 @@
 //! | `gate` | holds connections back until the load begins |
 //! | `conductor` | the thread that starts, samples and ends them |
 //! | `usage` | CPU time as that thread sees it |
-//! | `outcome` | what it all brought |
+//! | `watch` | what is shown of it meanwhile |
 
 use std::{
     io,
@@ -27,6 +27,7 @@ use std::{
 };
 
 use anyhow::{Error, Result, anyhow};
+use bench_report::{ConnectionOutcome, Outcome};
 use transport::{Stop, Stream};
 
 mod clock;
@@ -35,31 +36,26 @@ mod connection;
 mod failure;
 mod gate;
 mod outbox;
-mod outcome;
-pub(crate) mod payload;
+mod payload;
 mod recorder;
 mod replies;
 mod schedule;
-pub(crate) mod sizes;
 mod usage;
+mod watch;
 mod window;
 
 use clock::{Clock, nanos};
 use conductor::Conductor;
-pub(crate) use connection::wake_up_on_time;
-use connection::{Connection, Traffic};
-pub(crate) use failure::{Failure, Failures};
+use connection::Connection;
+use failure::{Failure, Failures};
 use gate::Gate;
-#[cfg(test)]
-pub(crate) use outcome::CpuTime;
-pub(crate) use outcome::{Outcome, Unwatched, Watch};
-pub(crate) use recorder::Measured;
 use recorder::Shard;
-use replies::{Ending, Tally};
+use replies::Ending;
 use schedule::{Schedule, Slots};
+pub(crate) use watch::{Unwatched, Watch};
 use window::Window;
 
-use crate::plan::{Pace, Plan};
+use crate::plan::{Pace, RunPlan};
 
 /// Stack of a connection's thread; buffers are on the heap.
 const STACK_BYTES: usize = 256 * 1024;
@@ -74,15 +70,15 @@ const SHARDS: usize = 8;
 /// # Errors
 ///
 /// When no connection could be opened at all; what goes wrong later is counted.
-pub(crate) fn run(plan: &Plan, stop: &Stop, watch: &mut dyn Watch) -> Result<Outcome> {
+pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<Outcome> {
     let shared = Arc::new(Shared::new(plan));
     let (reports, inbox) = mpsc::channel();
     let mut conductor = Conductor::new(&shared, stop, inbox, watch);
-    if !plan.load.ramp.is_zero() {
+    if !plan.arguments.ramp.is_zero() {
         // What opens late starts late.
         conductor.start();
     }
-    for index in 0..plan.load.connections {
+    for index in 0..plan.arguments.connections {
         // Not scoped: one that waits for a name or a server when the run is
         // over is left behind.
         let shared = Arc::clone(&shared);
@@ -105,7 +101,7 @@ pub(crate) fn run(plan: &Plan, stop: &Stop, watch: &mut dyn Watch) -> Result<Out
 
 /// What the threads of a run share.
 struct Shared {
-    plan: Plan,
+    plan: RunPlan,
     gate: Gate,
     window: Window,
     /// Replies are not waited for any more.
@@ -115,20 +111,19 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(plan: &Plan) -> Self {
-        let has_schedule = matches!(plan.load.pace, Pace::Open { .. });
-        let from_ns = nanos(plan.load.warmup);
-        let end_ns = plan
-            .load
-            .duration
-            .map(|duration| from_ns.saturating_add(nanos(duration)));
+    fn new(plan: &RunPlan) -> Self {
+        let has_schedule = plan.pace() != Pace::Closed;
+        let largest = usize::try_from(plan.sizes.largest()).unwrap_or(usize::MAX);
+        let from_ns = nanos(plan.arguments.warmup);
+        let duration = plan.arguments.duration;
+        let end_ns = duration.map(|duration| from_ns.saturating_add(nanos(duration)));
         Self {
             plan: plan.clone(),
             gate: Gate::default(),
             window: Window::new(from_ns, end_ns),
             is_abandoned: AtomicBool::new(false),
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
-            body: plan.messages.body(),
+            body: payload::body(largest, plan.arguments.seed, plan.arguments.entropy),
         }
     }
 
@@ -178,8 +173,8 @@ enum Report {
 /// What one connection brought, its samples left out.
 struct Done {
     index: u64,
-    tally: Tally,
-    traffic: Traffic,
+    failures: Failures,
+    tally: ConnectionOutcome,
     /// When its last reply or its failure came.
     last_ns: u64,
     /// Messages that it was still to send, and when.
@@ -192,8 +187,8 @@ impl Done {
     fn nothing(index: u64) -> Self {
         Self {
             index,
-            tally: Tally::default(),
-            traffic: Traffic::default(),
+            failures: Failures::default(),
+            tally: ConnectionOutcome::default(),
             last_ns: 0,
             left: 0,
             slots: None,
@@ -203,12 +198,12 @@ impl Done {
 
 /// One connection's thread.
 fn drive(index: u64, shared: &Shared, mut reports: Reports) {
-    let load = &shared.plan.load;
-    if !load.ramp.is_zero() && !shared.gate.wait_for_ramp(load.opening(index)) {
+    let plan = &shared.plan;
+    if !plan.arguments.ramp.is_zero() && !shared.gate.wait_for_ramp(plan.opening(index)) {
         return;
     }
-    tracing::debug!("connecting to {}", shared.plan.server.host);
-    let dialled = shared.plan.server.dial_while(|| !shared.gate.is_over());
+    tracing::debug!("connecting to {}", plan.server.host);
+    let dialled = plan.server.dial_while(|| !shared.gate.is_over());
     if shared.gate.is_over() {
         return;
     }
@@ -260,7 +255,7 @@ impl Drop for Reports {
         }
         if self.is_open {
             let mut done = Done::nothing(self.index);
-            done.tally.failures.add(Failure::IoError);
+            done.failures.add(Failure::IoError);
             self.done(done);
         } else {
             self.opened(Err(anyhow!("the connection's thread panicked")));
@@ -271,7 +266,7 @@ impl Drop for Reports {
 fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     let mut done = Done::nothing(index);
     let Ok(mut connection) = Connection::new(shared, index, clock, link) else {
-        done.tally.failures.add(Failure::IoError);
+        done.failures.add(Failure::IoError);
         return done;
     };
     let outcome = connection.run();
@@ -285,15 +280,15 @@ fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
         Err(failure) => (Ending::Lost, Some(failure)),
     };
     connection.replies.end(done.last_ns, ending);
-    connection.traffic.end();
+    connection.note_cpu();
     done.tally = connection.replies.tally;
+    done.failures = connection.replies.failures;
     if let Some(failure) = failure {
-        done.tally.failures.add(failure);
+        done.failures.add(failure);
     }
-    link.failures.store(done.tally.failures.total());
+    link.failures.store(done.failures.total());
     link.in_flight.store(0);
     link.waiting_since.store(0);
-    done.traffic = connection.traffic;
     done.left = connection.left;
     done.slots = match connection.schedule {
         Schedule::Open(slots) => Some(slots),

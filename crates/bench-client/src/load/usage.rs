@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::outcome::CpuTime;
-use crate::cpu::{self, HostTime};
+use bench_report::CpuTime;
+
+use crate::machine::cpu::{self, HostTime};
 
 /// CPU time used so far.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ impl Usage {
         }
     }
 
-    /// What was used since `before`; nothing of connections.
+    /// What was used since `before`.
     pub(super) fn since(&self, before: &Self) -> CpuTime {
         let since = |after: Option<Duration>, before: Option<Duration>| {
             Some(after?.saturating_sub(before?))
@@ -31,8 +32,7 @@ impl Usage {
         CpuTime {
             conductor: since(self.thread, before.thread),
             process: since(self.process, before.process),
-            host_share: self.host.and_then(|host| host.share_since(&before.host?)),
-            ..CpuTime::default()
+            machine_utilization: self.host.and_then(|host| host.share_since(&before.host?)),
         }
     }
 }

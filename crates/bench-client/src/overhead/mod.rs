@@ -1,84 +1,25 @@
 //! `bench-client overhead`: what each option costs, by the same load with each
 //! of them alone.
-//!
-//! | file | what |
-//! | --- | --- |
-//! | `variant` | the options, and the load with each of them |
-//! | `row` | what the runs of one variant come to |
-//! | `report` | all runs and rows: the schema of `--json` |
-//! | `table` | the same for people |
 
-use std::{path::PathBuf, time::Duration, time::SystemTime};
+use std::time::SystemTime;
 
-use anyhow::{Result, anyhow};
-use clap::{ArgAction, Args};
-use transport::{
-    Stop,
-    args::{parse_count, parse_timeout},
-    cli,
+use anyhow::{Context, Result, anyhow};
+use bench_report::{
+    export::{JsonFile, is_stdout},
+    overhead::{OverheadReport, OverheadRun, OverheadTable},
 };
+use transport::{Stop, cli};
 
-use crate::{
-    args::{parse_pipeline, parse_share, parse_span},
-    load::{Unwatched, sizes::Sizes},
-    output::{json, text::rate},
-    run::measure,
-};
-
-mod report;
-mod row;
-mod table;
 mod variant;
 
-use report::{Report, Run};
-use table::Table;
 use variant::Variant;
 
-/// Measures what checksums, compression, encryption, heartbeats, buffers and
-/// Nagle's algorithm cost, each alone, against a server in this process
-#[derive(Args, Clone, Debug)]
-pub(crate) struct OverheadArgs {
-    /// Runs of each row; at least 4 to tell a cost from noise
-    #[arg(long, value_name = "N", default_value = "5", value_parser = parse_count)]
-    repeats: u64,
-
-    /// How long each run measures
-    #[arg(short, long, value_name = "DUR", default_value = "1s", value_parser = parse_timeout)]
-    duration: Duration,
-
-    /// Warm up each run for this long; excluded from every figure
-    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = parse_span)]
-    warmup: Duration,
-
-    /// Connections, each with a thread of its own
-    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
-    connections: u64,
-
-    /// Messages in flight on each connection; with 1 there is nothing to
-    /// collect or to hold back
-    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
-    pipeline: usize,
-
-    /// Payload of each message: 64, any of 64..4k, or one of 64,512,4k
-    #[arg(short, long, value_name = "BYTES", default_value = "1k", value_parser = Sizes::parse)]
-    size: Sizes,
-
-    /// Share of random bytes in a payload, 0..1: 0 compresses best
-    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse_share)]
-    entropy: f64,
-
-    /// Payloads and sizes depend on this number
-    #[arg(long, value_name = "N", default_value = "1")]
-    seed: u64,
-
-    /// Write runs and rows as JSON; - is stdout, in place of the table
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
-}
+use crate::{
+    args::OverheadArgs,
+    load::Unwatched,
+    machine,
+    run::{measure, print_json},
+};
 
 /// Measures all rows and prints what they come to. A signal ends it after the
 /// current run, with what there is.
@@ -91,23 +32,22 @@ pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     let stop = Stop::on_signals()?;
     let path = args.json.as_deref();
     // What cannot be written is better known before the runs.
-    let file = path.filter(|path| !json::is_stdout(path));
-    let file = file.map(json::JsonFile::create).transpose()?;
+    let file = path.filter(|path| !is_stdout(path));
+    let file = file.map(JsonFile::create).transpose()?;
 
     stop.be_patient(1);
     let started = SystemTime::now();
     let runs = in_turns(&variants, args.repeats, &stop, |variant, repeat| {
         let run = run_once(variant, repeat);
-        let (name, repeats, throughput) = (run.name, args.repeats, rate(run.throughput));
-        tracing::info!("{repeat} of {repeats}: {name}, {throughput}/s");
+        tracing::info!("{repeat} of {}: {run}", args.repeats);
         run
     });
     stop.be_patient(0);
-    let report = Report::new(args, started, &variants, runs);
-    let printed = if path.is_some_and(json::is_stdout) {
-        json::print(&report)
+    let report = report(args, started, &variants, runs)?;
+    let printed = if path.is_some_and(is_stdout) {
+        print_json(&report)
     } else {
-        cli::print(Table(&report))
+        cli::print(OverheadTable(&report))
     };
     let mut errors = report.failures();
     if let Some(Err(error)) = file.map(|file| file.write(&report)) {
@@ -119,6 +59,27 @@ pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     printed
 }
 
+fn report(
+    args: &OverheadArgs,
+    started: SystemTime,
+    variants: &[Variant],
+    runs: Vec<OverheadRun>,
+) -> Result<OverheadReport> {
+    let plain = variants.first().context("there is no row")?;
+    let rows: Vec<_> = variants
+        .iter()
+        .map(|each| (each.name, each.options))
+        .collect();
+    Ok(OverheadReport::new(
+        plain.plan.arguments.clone(),
+        args.repeats,
+        machine::here(),
+        started,
+        &rows,
+        runs,
+    ))
+}
+
 /// Measures each of `variants` once in each repeat, forwards and backwards by
 /// turns: what drifts meanwhile favours one end as often as the other. Ends
 /// between two runs after a signal.
@@ -126,8 +87,8 @@ fn in_turns<T>(
     variants: &[T],
     repeats: u64,
     stop: &Stop,
-    mut measure: impl FnMut(&T, u64) -> Run,
-) -> Vec<Run> {
+    mut measure: impl FnMut(&T, u64) -> OverheadRun,
+) -> Vec<OverheadRun> {
     let turns = (1..=repeats).flat_map(|repeat| {
         let mut turn: Vec<(&T, u64)> = variants.iter().map(|each| (each, repeat)).collect();
         if repeat % 2 == 0 {
@@ -141,14 +102,14 @@ fn in_turns<T>(
         .collect()
 }
 
-fn run_once(variant: &Variant, repeat: u64) -> Run {
+fn run_once(variant: &Variant, repeat: u64) -> OverheadRun {
     // A run that a signal cuts short is not like the others.
     let never = Stop::default();
     match measure(&variant.plan, &never, &mut Unwatched) {
-        Ok(results) => Run::of(variant.name, repeat, &results),
+        Ok(results) => OverheadRun::of(variant.name, repeat, &results),
         Err(error) => {
             tracing::warn!("{}: {error:#}", variant.name);
-            Run::failed(variant.name, repeat)
+            OverheadRun::failed(variant.name, repeat)
         }
     }
 }
@@ -167,7 +128,7 @@ mod tests {
             if count == last {
                 stop.ask();
             }
-            Run::failed(name, repeat)
+            OverheadRun::failed(name, repeat)
         });
         runs.iter().map(|run| (run.name, run.repeat)).collect()
     }

@@ -1,17 +1,13 @@
 //! The rows: the same load, each time with one more option.
 
 use anyhow::Result;
+use bench_report::overhead::{CONTROL, PLAIN};
 use clap::Parser;
 
-use super::OverheadArgs;
-use crate::{args, plan::Plan};
-
-/// The load that all others are held against.
-pub(crate) const PLAIN: &str = "plain";
-
-/// The same once more, for what differs without a reason. In every repeat it
-/// is the run farthest from [`PLAIN`], so it has the most noise of all.
-pub(crate) const CONTROL: &str = "plain again";
+use crate::{
+    args::{self, OverheadArgs},
+    plan::RunPlan,
+};
 
 /// Each option with a value that shows.
 ///
@@ -42,7 +38,7 @@ pub(crate) struct Variant {
     pub(crate) name: &'static str,
     /// What it adds to the plain load's command line.
     pub(crate) options: &'static str,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
 }
 
 /// All rows of this build, the plain one first and the control last.
@@ -70,7 +66,7 @@ pub(crate) fn all(args: &OverheadArgs) -> Result<Vec<Variant>> {
 }
 
 /// The load with `options`, read as a command line: one place makes plans.
-fn plan(args: &OverheadArgs, options: &str) -> Result<Plan> {
+fn plan(args: &OverheadArgs, options: &str) -> Result<RunPlan> {
     // The noise floor is the same for all.
     let line = ["bench-client", "--with-server", "--no-noise-floor"]
         .into_iter()
@@ -88,13 +84,13 @@ fn plan(args: &OverheadArgs, options: &str) -> Result<Plan> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(super) mod tests {
+mod tests {
     use serde_json::Value;
 
     use super::*;
 
     /// The arguments of `bench-client overhead` with these options.
-    pub(in super::super) fn overhead_args(options: &str) -> OverheadArgs {
+    fn overhead_args(options: &str) -> OverheadArgs {
         let line = ["bench-client", "overhead"]
             .into_iter()
             .chain(options.split_whitespace());

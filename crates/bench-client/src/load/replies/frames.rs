@@ -18,7 +18,7 @@ impl Replies<'_> {
                 let payload = frame.payload(&mut scratch);
                 self.take_reply(payload.map_err(|_| Failure::IoError)?, now_ns);
             } else if self.in_flight.is_empty() {
-                self.tally.failures.add(Failure::Extra);
+                self.failures.add(Failure::Extra);
             } else {
                 self.complete(0, now_ns);
             }
@@ -35,7 +35,7 @@ impl Replies<'_> {
             return self.complete(next, now_ns);
         }
         if let Some(failure) = self.misfit(payload, now_ns) {
-            self.tally.failures.add(failure);
+            self.failures.add(failure);
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use bench_report::ConnectionOutcome;
 use proto::{Batch, Wire};
 
 mod bytes;
@@ -45,20 +46,6 @@ pub(crate) struct Rules {
     pub(crate) timeout_ns: u64,
 }
 
-/// What the replies of one connection came to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) failures: Failures,
-    /// Right replies to messages that count, whenever they came.
-    pub(crate) replies: u64,
-    /// Right replies within the window, whenever they were asked for.
-    pub(crate) inside: u64,
-    /// Messages that count and had no reply.
-    pub(crate) unanswered: u64,
-    /// Time that messages were in flight within the window, all together.
-    pub(crate) in_flight_ns: u64,
-}
-
 /// The replies of one connection.
 pub(crate) struct Replies<'a> {
     pub(crate) payloads: Payloads<'a>,
@@ -79,7 +66,8 @@ pub(crate) struct Replies<'a> {
     stream: Partial,
     /// Heartbeats sent whose echo has not come.
     pub(crate) echoes_due: u64,
-    pub(crate) tally: Tally,
+    pub(crate) failures: Failures,
+    pub(crate) tally: ConnectionOutcome,
     recorder: Recorder<'a>,
     /// What compressed payloads decompress to.
     scratch: Vec<u8>,
@@ -114,7 +102,8 @@ impl<'a> Replies<'a> {
             settled: VecDeque::new(),
             stream: Partial::default(),
             echoes_due: 0,
-            tally: Tally::default(),
+            failures: Failures::default(),
+            tally: ConnectionOutcome::default(),
             recorder,
             scratch: Vec::new(),
         }
@@ -176,7 +165,7 @@ impl<'a> Replies<'a> {
     pub(crate) fn end(&mut self, now_ns: u64, ending: Ending) {
         while let Some(flight) = self.in_flight.pop_front() {
             if ending == Ending::TimedOut {
-                self.tally.failures.add(Failure::Timeout);
+                self.failures.add(Failure::Timeout);
             }
             let least_ns = match ending {
                 Ending::Interrupted => 0,
@@ -233,9 +222,9 @@ impl<'a> Replies<'a> {
             is_warmup,
             is_inside,
         });
-        self.tally.inside += u64::from(is_inside);
+        self.tally.replies_in_window += u64::from(is_inside);
         if is_late {
-            self.tally.failures.add(Failure::Reordered);
+            self.failures.add(Failure::Reordered);
         } else {
             self.tally.replies += u64::from(!is_warmup);
         }
@@ -267,7 +256,7 @@ impl<'a> Replies<'a> {
             self.in_flight.pop_front();
             self.passed_over -= 1;
             self.settle(flight);
-            self.tally.failures.add(Failure::Timeout);
+            self.failures.add(Failure::Timeout);
             self.unanswered(flight, self.rules.timeout_ns, now_ns);
         }
     }

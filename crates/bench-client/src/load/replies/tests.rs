@@ -8,12 +8,12 @@ use proto::{Reader, Received, Wire, Writer};
 
 use super::{
     super::{
-        failure::Failure,
+        failure::{Failure, Failures},
         payload::{self, Payloads, tests::whole},
         recorder::{Interval, Recorder, Shard},
         window::Window,
     },
-    Ending, Flight, Replies, Rules, Tally,
+    ConnectionOutcome, Ending, Flight, Replies, Rules,
 };
 
 const SEED: u64 = 7;
@@ -49,13 +49,14 @@ enum Fault {
 
 /// What came of a run.
 struct Outcome {
-    tally: Tally,
+    failures: Failures,
+    tally: ConnectionOutcome,
     measured: Interval,
 }
 
 impl Outcome {
     fn failures(&self) -> Vec<(String, u64)> {
-        self.tally.failures.by_name().into_iter().collect()
+        self.failures.by_name().into_iter().collect()
     }
 }
 
@@ -86,7 +87,7 @@ impl Run<'_> {
         let ending = match failure {
             None => Ending::TimedOut,
             Some(failure) => {
-                replies.tally.failures.add(failure);
+                replies.failures.add(failure);
                 Ending::Lost
             }
         };
@@ -94,6 +95,7 @@ impl Run<'_> {
         let mut measured = Interval::new(false);
         shard.drain_into(&mut measured);
         Outcome {
+            failures: replies.failures,
             tally: replies.tally,
             measured,
         }
@@ -238,8 +240,8 @@ proptest! {
         // It takes two in flight to swap them, or to be late behind others.
         let pipeline = if matches!(fault, Fault::Swap | Fault::Late) { pipeline.max(2) } else { pipeline };
         let run = Run { sizes: &sizes, pipeline, fault, at, cut };
-        let Outcome { tally, .. } = run.go(FRAMED());
-        let failures: Vec<_> = tally.failures.by_name().into_iter().collect();
+        let outcome = run.go(FRAMED());
+        let (failures, tally) = (outcome.failures(), outcome.tally);
         prop_assert_eq!(&failures, &[(kind.to_owned(), 1)]);
         // A client with one in flight does not get past a reply that never comes.
         let is_stuck = fault == Fault::Swallow && pipeline == 1;
@@ -280,7 +282,7 @@ proptest! {
             _ => "corrupt",
         };
         prop_assert_eq!(outcome.failures(), [(kind.to_owned(), 1)]);
-        let Tally { replies, unanswered, .. } = outcome.tally;
+        let ConnectionOutcome { replies, unanswered, .. } = outcome.tally;
         match kind {
             // The place is found again.
             "timeout" | "reordered" => prop_assert_eq!(replies, 39),
@@ -307,7 +309,7 @@ proptest! {
         let outcome = run.go(if is_raw { RAW() } else { FRAMED() });
         prop_assert!(outcome.failures().is_empty());
         prop_assert_eq!(outcome.tally.replies, sizes.len() as u64);
-        prop_assert_eq!(outcome.tally.inside, sizes.len() as u64);
+        prop_assert_eq!(outcome.tally.replies_in_window, sizes.len() as u64);
         prop_assert_eq!(outcome.tally.unanswered, 0);
         let measured = &outcome.measured.measured;
         prop_assert_eq!(measured.latency().len(), sizes.len() as u64);
@@ -381,11 +383,7 @@ fn what_is_missing_at_the_end_has_timed_out_each_for_itself() {
             shard.drain_into(&mut all);
             let latency = all.measured.latency();
             assert_eq!(latency.len(), 10);
-            (
-                replies.tally.failures.by_name(),
-                latency.min(),
-                latency.max(),
-            )
+            (replies.failures.by_name(), latency.min(), latency.max())
         };
         let timeouts = [("timeout".to_owned(), 10)].into();
         let least = |ns: u64| (ns, ns + ns / 1000);
@@ -437,7 +435,10 @@ fn messages_in_flight_are_counted_inside_the_window() {
     replies.end(300, Ending::TimedOut);
     let tally = &replies.tally;
     // Two came inside, although they belong to the warm-up.
-    assert_eq!((tally.replies, tally.inside, tally.unanswered), (1, 2, 1));
+    assert_eq!(
+        (tally.replies, tally.replies_in_window, tally.unanswered),
+        (1, 2, 1)
+    );
     assert_eq!(tally.in_flight_ns, 20 + 20 + 50 + 1);
     let mut all = Interval::new(true);
     shard.drain_into(&mut all);
@@ -485,13 +486,10 @@ fn what_is_not_verified_is_counted() {
             1,
         )
         .unwrap();
-        assert_eq!(
-            (replies.tally.replies, replies.tally.failures.total()),
-            (2, 0)
-        );
+        assert_eq!((replies.tally.replies, replies.failures.total()), (2, 0));
         let surplus = feed(&mut replies, &mut reader, &[wrong], 1);
         match wire {
-            Wire::Framed(_) => assert_eq!(replies.tally.failures.total(), 1),
+            Wire::Framed(_) => assert_eq!(replies.failures.total(), 1),
             Wire::Raw => assert_eq!(surplus, Err(Failure::Extra)),
         }
     }
@@ -511,10 +509,7 @@ fn echoes_of_heartbeats_are_no_replies() {
     let mut reader = Reader::new(FRAMED());
     replies.echoes_due = 1;
     feed(&mut replies, &mut reader, &[Vec::new()], 1).unwrap();
-    assert_eq!((replies.echoes_due, replies.tally.failures.total()), (0, 0));
+    assert_eq!((replies.echoes_due, replies.failures.total()), (0, 0));
     feed(&mut replies, &mut reader, &[Vec::new()], 1).unwrap();
-    assert_eq!(
-        replies.tally.failures.by_name(),
-        [("extra".to_owned(), 1)].into()
-    );
+    assert_eq!(replies.failures.by_name(), [("extra".to_owned(), 1)].into());
 }

@@ -1,0 +1,301 @@
+//! The command line, and how it becomes a [`RunPlan`].
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `files` | an option for each format of files |
+//! | `overhead` | the options of `overhead` |
+//! | `values` | the parsers of values |
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::Result;
+use bench_report::{Expect, export, results::Arguments};
+use clap::{ArgAction, Parser, Subcommand};
+use echo_server::{Cost, MaxConnections};
+use transport::{
+    ClientTls, Dialer, ServerTls,
+    args::{ClientArgs, parse_count, parse_timeout},
+    cli::UsageError,
+};
+
+mod files;
+mod overhead;
+mod values;
+
+use files::OutputFiles;
+pub(crate) use overhead::OverheadArgs;
+use values::{parse_pipeline, parse_rate, parse_share, parse_span};
+
+use crate::{generate::Kind, plan::RunPlan, sizes::Sizes};
+
+/// Measures round trips against an echo server, checks every reply, and says
+/// whether the figures can be believed
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    disable_help_flag = true,
+    args_conflicts_with_subcommands = true
+)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Compare(CompareArgs),
+    Overhead(OverheadArgs),
+}
+
+/// Compares two sides of one or more saved runs
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct CompareArgs {
+    /// Results of the first side: a file, or several with commas between them
+    #[arg(value_name = "A.json[,...]")]
+    pub(crate) a: String,
+
+    /// Results of the second side
+    #[arg(value_name = "B.json[,...]")]
+    pub(crate) b: String,
+
+    /// Compare runs whose arguments differ
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// The configuration of a run.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+
+    #[command(flatten)]
+    pub(crate) messages: MessageArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct LoadArgs {
+    /// Connections, each with a thread of its own
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    pub(crate) connections: u64,
+
+    /// How long to measure [default: until Ctrl-C]
+    #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Messages to send, over all connections [default: no limit]
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
+    requests: Option<u64>,
+
+    /// Messages in flight on each connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
+    pub(crate) pipeline: u64,
+
+    /// Messages per second over all connections, sent on time regardless of
+    /// replies (open loop) [default: the next when the last is back]
+    #[arg(short, long, value_name = "N", value_parser = parse_rate)]
+    rate: Option<f64>,
+
+    /// Warm up for this long; excluded from every figure
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    pub(crate) warmup: Duration,
+
+    /// Spread the opening of connections over this long
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    ramp: Duration,
+
+    /// Start an echo server in this process, with the same buffers, and aim
+    /// at it
+    #[arg(long, conflicts_with = "host")]
+    with_server: bool,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Messages")]
+pub(crate) struct MessageArgs {
+    /// Payload of each message: 64, any of 64..4k, or one of 64,512,4k
+    #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = Sizes::parse)]
+    pub(crate) size: Sizes,
+
+    /// Payloads and sizes depend on this number
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Share of random bytes in a payload, 0..1: 0 compresses best
+    #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
+    pub(crate) entropy: f64,
+
+    /// Do not verify reply contents
+    #[arg(long)]
+    no_verify: bool,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Results")]
+struct OutputArgs {
+    /// Fail with exit code 3 unless met: p99<5ms, qps>50k, errors=0, valid;
+    /// repeatable
+    #[arg(long, value_name = "EXPR", value_parser = Expect::from_str)]
+    expect: Vec<Expect>,
+
+    #[command(flatten)]
+    files: OutputFiles,
+
+    /// Skip the noise-floor measurement
+    #[arg(long)]
+    no_noise_floor: bool,
+
+    /// Print the man page or a shell's completions and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    generate: Option<Kind>,
+}
+
+impl RunArgs {
+    /// What to print instead of running.
+    pub(crate) const fn generate(&self) -> Option<Kind> {
+        self.output.generate
+    }
+
+    /// What is requested, as the results show it.
+    fn arguments(&self) -> Arguments {
+        let (load, messages, client) = (&self.load, &self.messages, &self.client);
+        let socket = client.buffers.socket();
+        let bytes = |size: usize| size as u64;
+        Arguments {
+            with_server: load.with_server,
+            wire: if client.raw { "raw" } else { "framed" }.to_owned(),
+            connections: load.connections,
+            pipeline: load.pipeline,
+            rate: load.rate,
+            duration: load.duration,
+            requests: load.requests,
+            warmup: load.warmup,
+            ramp: load.ramp,
+            timeout: client.timeout,
+            size: messages.size.to_string(),
+            seed: messages.seed,
+            entropy: messages.entropy,
+            verify: !messages.no_verify,
+            checksum: client.checksum,
+            compress: client.compress,
+            tls: client.tls.is_on(),
+            heartbeat: client.heartbeat,
+            read_buffer: client.buffers.read_buffer.map(bytes),
+            write_buffer: client.buffers.write_buffer.map(bytes),
+            send_buffer: socket.send_buffer.map(bytes),
+            recv_buffer: socket.recv_buffer.map(bytes),
+            nodelay: !socket.nagle,
+        }
+    }
+
+    /// How to reach the server, and how ours encrypts if it is in this process.
+    fn server(&self) -> Result<(Dialer, Option<ServerTls>)> {
+        if !self.load.with_server {
+            return Ok((self.client.dialer()?, None));
+        }
+        let (server_tls, client_tls) = own_tls(self.client.tls.is_on())?;
+        let dialer = Dialer {
+            tls: client_tls,
+            ..self.client.plain_dialer()
+        };
+        Ok((dialer, Some(server_tls)))
+    }
+}
+
+impl TryFrom<RunArgs> for RunPlan {
+    type Error = anyhow::Error;
+
+    fn try_from(args: RunArgs) -> Result<Self> {
+        check_connections(args.load.connections, args.load.with_server)?;
+        export::check(&args.output.files.0).map_err(UsageError)?;
+        let (server, own_server) = args.server()?;
+        let plan = Self {
+            arguments: args.arguments(),
+            own_server,
+            server,
+            wire: args.client.wire()?,
+            read_buffer: args.client.buffers.read_buffer,
+            write_buffer: args.client.buffers.write_buffer.unwrap_or(usize::MAX),
+            sizes: args.messages.size,
+            expect: args.output.expect,
+            noise_floor: !args.output.no_noise_floor,
+            outputs: args.output.files.0,
+        };
+        plan.check_sizes()?;
+        Ok(plan)
+    }
+}
+
+/// Checks that the machine has threads, memory maps and descriptors for so many
+/// connections: for both ends, if both are in this process.
+fn check_connections(connections: u64, with_server: bool) -> Result<(), UsageError> {
+    let cost = if with_server {
+        Cost::BOTH_ENDS
+    } else {
+        Cost::ONE_END
+    };
+    let machine = MaxConnections::of_machine(cost);
+    if connections > machine.connections {
+        return Err(UsageError(format!(
+            "--connections: {connections} are more than this machine allows: expected at most \
+             {machine}"
+        )));
+    }
+    Ok(())
+}
+
+/// The two ends of encryption with a server in this process.
+fn own_tls(is_on: bool) -> Result<(ServerTls, ClientTls)> {
+    if is_on {
+        transport::tls_pair()
+    } else {
+        Ok(Default::default())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::{CommandFactory, ValueEnum};
+
+    use super::*;
+    use crate::generate;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_in_the_man_page_and_all_completions() {
+        for kind in Kind::value_variants() {
+            let text = generate::generate(*kind, Args::command()).unwrap();
+            // A man page writes every hyphen as \-.
+            let text = String::from_utf8(text).unwrap().replace("\\-", "-");
+            let command = Args::command();
+            let options: Vec<&str> = command
+                .get_arguments()
+                .filter_map(|arg| arg.get_long())
+                .collect();
+            assert!(options.len() > 30);
+            for option in options {
+                assert!(text.contains(option), "{option} in {kind:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The options of `overhead`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args};
+use transport::args::{parse_count, parse_timeout};
+
+use super::values::{parse_pipeline, parse_share, parse_span};
+use crate::sizes::Sizes;
+
+/// Measures what checksums, compression, encryption, heartbeats, buffers and
+/// Nagle's algorithm cost, each alone, against a server in this process
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OverheadArgs {
+    /// Runs of each row; at least 4 to tell a cost from noise
+    #[arg(long, value_name = "N", default_value = "5", value_parser = parse_count)]
+    pub(crate) repeats: u64,
+
+    /// How long each run measures
+    #[arg(short, long, value_name = "DUR", default_value = "1s", value_parser = parse_timeout)]
+    pub(crate) duration: Duration,
+
+    /// Warm up each run for this long; excluded from every figure
+    #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = parse_span)]
+    pub(crate) warmup: Duration,
+
+    /// Connections, each with a thread of its own
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    pub(crate) connections: u64,
+
+    /// Messages in flight on each connection; with 1 there is nothing to
+    /// collect or to hold back
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
+    pub(crate) pipeline: u64,
+
+    /// Payload of each message: 64, any of 64..4k, or one of 64,512,4k
+    #[arg(short, long, value_name = "BYTES", default_value = "1k", value_parser = Sizes::parse)]
+    pub(crate) size: Sizes,
+
+    /// Share of random bytes in a payload, 0..1: 0 compresses best
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse_share)]
+    pub(crate) entropy: f64,
+
+    /// Payloads and sizes depend on this number
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Write runs and rows as JSON; - is stdout, in place of the table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}

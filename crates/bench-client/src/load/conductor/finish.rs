@@ -1,0 +1,140 @@
+//! The end of a load: what is still to be counted, and its outcome.
+
+use std::time::{Duration, SystemTime};
+
+use bench_report::Outcome;
+
+use super::{Conductor, Failures, Phase, Progress, SHORTEST_SECOND_NS};
+use crate::{
+    load::{nanos, schedule::Slots},
+    plan::Pace,
+};
+
+impl Conductor<'_> {
+    pub(super) fn finish(mut self) -> Outcome {
+        let Some(progress) = self.progress else {
+            return self.outcome(SystemTime::now(), Duration::ZERO, 0);
+        };
+        if progress.phase != Phase::Waiting {
+            self.note_usage(&progress);
+        }
+        let end_ns = self.end_ns(&progress);
+        let unsent = self.add_unsent(end_ns);
+        self.close_last_second(&progress, end_ns);
+        let elapsed_ns = end_ns.saturating_sub(self.shared.window.start_ns());
+        self.outcome(progress.started, Duration::from_nanos(elapsed_ns), unsent)
+    }
+
+    fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> Outcome {
+        self.done.sort_unstable_by_key(|done| done.index);
+        let measured = self.measured;
+        let (latency, latency_uncorrected, schedule_lag) = match measured.scheduled {
+            None => (measured.uncorrected, None, None),
+            Some(scheduled) => (
+                scheduled.corrected,
+                Some(measured.uncorrected),
+                Some(scheduled.lag),
+            ),
+        };
+        let failures = self.done.iter().map(|done| &done.failures);
+        let failures = failures.fold(self.not_opened, Failures::plus);
+        Outcome {
+            started,
+            interrupted: self.is_interrupted,
+            elapsed,
+            latency,
+            latency_uncorrected,
+            schedule_lag,
+            payload_bytes: measured.payload_bytes,
+            wire_bytes: measured.wire_bytes,
+            series: self.series,
+            failures: failures.by_name(),
+            opened: self.links.len() as u64,
+            connections: self.done.iter().map(|done| done.tally).collect(),
+            unsent,
+            in_flight: self.in_flight as f64 / self.in_flight_samples.max(1) as f64,
+            in_flight_samples: self.in_flight_samples,
+            cpu: self.cpu,
+            is_same_host: self.links.first().map(|link| link.stream.is_same_host()),
+        }
+    }
+
+    /// When the measured window ended: when that was asked for, or with the last
+    /// event if there was no more to do by then. A schedule of so many messages
+    /// lasts until one more would be due.
+    fn end_ns(&self, progress: &Progress) -> u64 {
+        let end_ns = self.shared.window.end_ns();
+        if progress.phase == Phase::Waiting {
+            return end_ns;
+        }
+        let last_ns = self.done.iter().map(|done| done.last_ns).max();
+        let last_ns = last_ns.unwrap_or_else(|| progress.clock.now_ns());
+        let scheduled = self.shared.plan.scheduled().unwrap_or_default();
+        let scheduled_ns = self.shared.window.start_ns() + nanos(scheduled);
+        last_ns.max(scheduled_ns).min(end_ns)
+    }
+
+    /// Counts and records the messages that were due before the end and never
+    /// sent, those of connections that failed or never opened included.
+    fn add_unsent(&mut self, end_ns: u64) -> u64 {
+        let plan = &self.shared.plan;
+        let connections = plan.arguments.connections;
+        let Pace::Open { rate } = plan.pace() else {
+            return 0;
+        };
+        let mut unsent = 0;
+        let mut rest: Vec<_> = self
+            .done
+            .iter()
+            .map(|done| (done.index, done.slots, done.left))
+            .collect();
+        rest.sort_unstable_by_key(|(index, ..)| *index);
+        for index in 0..connections {
+            let found = rest.binary_search_by_key(&index, |(index, ..)| *index);
+            let done = found.ok().and_then(|place| rest.get(place));
+            let (slots, left) = match done {
+                Some((_, slots, left)) => (*slots, *left),
+                None => (None, plan.share(index)),
+            };
+            let mut slots = slots.unwrap_or_else(|| {
+                let mut slots = Slots::new(rate, index, connections);
+                slots.skip(slots.due_before(nanos(plan.opening(index))));
+                slots
+            });
+            slots.skip(slots.due_before(self.shared.window.start_ns()));
+            let count = slots.due_before(end_ns).min(left);
+            unsent += count;
+            self.current.measured.record_unsent(&slots, count, end_ns);
+        }
+        unsent
+    }
+
+    fn close_last_second(&mut self, progress: &Progress, end_ns: u64) {
+        let second = self.second(progress, end_ns);
+        let length_ns = end_ns.saturating_sub(progress.second_ns);
+        match self.series.last_mut() {
+            Some(last) if length_ns < SHORTEST_SECOND_NS => last.failures += second.failures,
+            _ => {
+                self.series.push(second);
+                if !progress.is_shown {
+                    self.watch.second(&second, Duration::from_nanos(length_ns));
+                }
+            }
+        }
+        let start = Duration::from_nanos(progress.second_ns);
+        let now = Duration::from_nanos(progress.clock.now_ns());
+        let length = now.saturating_sub(start);
+        self.watch
+            .interval(start, length, self.current.measured.latency());
+        self.measured.merge(&self.current.measured);
+    }
+
+    /// Shows the last second while some of its replies are still waited for.
+    pub(super) fn show_last_second(&mut self, progress: &Progress, end_ns: u64) {
+        let length_ns = end_ns.saturating_sub(progress.second_ns);
+        if length_ns >= SHORTEST_SECOND_NS {
+            let second = self.second(progress, end_ns);
+            self.watch.second(&second, Duration::from_nanos(length_ns));
+        }
+    }
+}

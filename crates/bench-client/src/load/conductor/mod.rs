@@ -1,0 +1,420 @@
+//! The thread that starts a load, samples it, and ends it.
+
+use std::{
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Error, Result, anyhow};
+use bench_report::{CpuTime, Outcome, results::Second};
+use transport::Stop;
+
+use super::{
+    Clock, Done, Failure, Failures, Link, Report, Shared, Watch, dial_failure, nanos,
+    recorder::{Interval, Measured},
+    usage::Usage,
+};
+use crate::plan::Pace;
+
+mod finish;
+
+/// Time between two samples of what is in flight, in nanoseconds.
+const SAMPLE_INTERVAL_NS: u64 = 10_000_000;
+
+/// Time between two entries of the series.
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What is left of the last second is no entry of its own if it is shorter:
+/// its rates would say little.
+const SHORTEST_SECOND_NS: u64 = 100_000_000;
+
+/// How long replies are waited for before that is shown.
+const SHOW_WAITING_AFTER_NS: u64 = 200_000_000;
+
+/// How long threads may take to end once all their messages have timed out.
+const GRACE: Duration = Duration::from_secs(5);
+
+pub(super) struct Conductor<'a> {
+    shared: &'a Arc<Shared>,
+    stop: &'a Stop,
+    inbox: Receiver<Report>,
+    watch: &'a mut dyn Watch,
+    links: Vec<Arc<Link>>,
+    /// Connections whose threads have not said whether they could open.
+    opening: u64,
+    running: usize,
+    first_error: Option<Error>,
+    /// Failures of connections that were never open.
+    not_opened: Failures,
+    done: Vec<Done>,
+    /// Whether a signal came before the end that was requested, or before all
+    /// replies had come.
+    is_interrupted: bool,
+    series: Vec<Second>,
+    /// All samples but those of `current`.
+    measured: Measured,
+    /// What came since the last entry of the series.
+    current: Interval,
+    /// The sum of the samples of messages in flight, and how many there were.
+    in_flight: u64,
+    in_flight_samples: u64,
+    cpu: CpuTime,
+    progress: Option<Progress>,
+}
+
+/// How far a load is that has begun; times are since then.
+#[derive(Clone, Copy)]
+struct Progress {
+    started: SystemTime,
+    clock: Clock,
+    phase: Phase,
+    /// When the current second began, and when it ends.
+    second_ns: u64,
+    next_second_ns: u64,
+    next_sample_ns: u64,
+    /// CPU time when the measurement began.
+    usage_before: Option<Usage>,
+    /// Signals that had come when sending stopped.
+    stops: u32,
+    /// Whether the last second was shown before all its replies had come.
+    is_shown: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Warmup,
+    Measuring,
+    /// Nothing more is sent; replies are waited for.
+    Waiting,
+}
+
+impl<'a> Conductor<'a> {
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        stop: &'a Stop,
+        inbox: Receiver<Report>,
+        watch: &'a mut dyn Watch,
+    ) -> Self {
+        let has_schedule = shared.plan.pace() != Pace::Closed;
+        Self {
+            shared,
+            stop,
+            inbox,
+            watch,
+            links: Vec::new(),
+            opening: shared.plan.arguments.connections,
+            running: 0,
+            first_error: None,
+            not_opened: Failures::default(),
+            done: Vec::new(),
+            is_interrupted: false,
+            series: Vec::new(),
+            measured: Measured::new(has_schedule),
+            current: Interval::new(has_schedule),
+            in_flight: 0,
+            in_flight_samples: 0,
+            cpu: CpuTime::default(),
+            progress: None,
+        }
+    }
+
+    /// There was no thread for a connection.
+    pub(super) fn lacks_thread(&mut self) {
+        self.opening -= 1;
+        self.not_opened.add(Failure::Thread);
+    }
+
+    /// Lets the load begin.
+    pub(super) fn start(&mut self) {
+        let clock = Clock::start();
+        let started = SystemTime::now();
+        self.watch.started(started);
+        self.shared.gate.open(clock);
+        let mut progress = Progress {
+            started,
+            clock,
+            phase: Phase::Warmup,
+            second_ns: 0,
+            next_second_ns: 0,
+            next_sample_ns: SAMPLE_INTERVAL_NS,
+            usage_before: None,
+            stops: 0,
+            is_shown: false,
+        };
+        progress.advance(0, self.shared.window.start_ns());
+        self.progress = Some(progress);
+    }
+
+    /// Runs the load to its end.
+    pub(super) fn conduct(mut self) -> Result<Outcome> {
+        while !self.is_over()? {
+            match self.inbox.recv_timeout(self.wait()) {
+                Ok(Report::Opened(opened)) => self.opened(opened),
+                Ok(Report::Done(done)) => {
+                    self.running -= 1;
+                    self.done.push(*done);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // All have said so; with none running it is over.
+                Err(RecvTimeoutError::Disconnected) => self.running = 0,
+            }
+            self.tick();
+        }
+        Ok(self.finish())
+    }
+
+    /// Whether there is nothing left to wait for. Lets the load begin when all
+    /// connections are open.
+    fn is_over(&mut self) -> Result<bool> {
+        let Some(progress) = self.progress else {
+            if self.opening == 0 && !self.links.is_empty() {
+                self.warn_of_missing();
+                self.start();
+            } else if self.stop.asked() > 0 {
+                self.is_interrupted = true;
+                self.shared.gate.close();
+                return Ok(true);
+            }
+            return self.check_opened(self.opening == 0).map(|()| false);
+        };
+        let is_waiting = progress.phase == Phase::Waiting;
+        if self.running == 0 && (self.opening == 0 || is_waiting) {
+            return self.check_opened(!self.is_interrupted).map(|()| true);
+        }
+        let most = self.shared.plan.arguments.timeout.saturating_add(GRACE);
+        let waited = progress
+            .clock
+            .now_ns()
+            .saturating_sub(self.shared.window.end_ns());
+        let is_stuck = is_waiting && Duration::from_nanos(waited) > most;
+        if is_stuck {
+            tracing::warn!("{} threads do not end", self.running);
+        }
+        Ok(is_stuck)
+    }
+
+    /// It is an error if no connection was opened, once that is `final`.
+    fn check_opened(&mut self, is_final: bool) -> Result<()> {
+        if !is_final || !self.links.is_empty() {
+            return Ok(());
+        }
+        self.shared.gate.close();
+        let error = self.first_error.take();
+        Err(error.unwrap_or_else(|| match self.not_opened.total() {
+            0 => anyhow!("the run ended before a connection was open"),
+            _ => anyhow!("no thread could be started"),
+        }))
+    }
+
+    fn warn_of_missing(&self) {
+        if let Some(error) = &self.first_error {
+            let (opened, asked) = (self.links.len(), self.shared.plan.arguments.connections);
+            tracing::warn!("{opened} of {asked} connections: {error:#}");
+        }
+    }
+
+    fn opened(&mut self, opened: Result<Arc<Link>>) {
+        self.opening -= 1;
+        match opened {
+            Ok(link) => {
+                self.links.push(link);
+                self.running += 1;
+            }
+            Err(error) => {
+                self.not_opened.add(dial_failure(&error));
+                self.first_error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// How long there is nothing to do.
+    fn wait(&self) -> Duration {
+        let Some(progress) = &self.progress else {
+            return Duration::from_nanos(SAMPLE_INTERVAL_NS);
+        };
+        let mut next_ns = progress.next_sample_ns.min(progress.next_second_ns);
+        if progress.phase != Phase::Waiting {
+            next_ns = next_ns.min(self.shared.window.end_ns());
+        }
+        Duration::from_nanos(next_ns.saturating_sub(progress.clock.now_ns()))
+    }
+
+    /// Does what is due.
+    fn tick(&mut self) {
+        let Some(mut progress) = self.progress else {
+            return;
+        };
+        let now_ns = progress.clock.now_ns();
+        self.obey_signals(&progress, now_ns);
+        let window = &self.shared.window;
+        if progress.phase == Phase::Warmup && now_ns >= window.start_ns() {
+            if now_ns > progress.second_ns && window.start_ns() > 0 {
+                self.close_second(&mut progress, now_ns);
+            }
+            progress.phase = Phase::Measuring;
+            progress.usage_before = Some(Usage::now());
+        }
+        if progress.phase != Phase::Waiting && now_ns >= self.shared.window.end_ns() {
+            self.end(&mut progress);
+        }
+        if now_ns >= progress.next_sample_ns {
+            self.sample(now_ns);
+            progress.next_sample_ns = now_ns + SAMPLE_INTERVAL_NS;
+        }
+        if now_ns >= progress.next_second_ns {
+            match progress.phase {
+                Phase::Waiting => self.show_waiting(&mut progress, now_ns),
+                Phase::Warmup | Phase::Measuring => self.close_second(&mut progress, now_ns),
+            }
+        }
+        self.progress = Some(progress);
+    }
+
+    /// The first signal ends the load, the next one the wait for replies.
+    fn obey_signals(&mut self, progress: &Progress, now_ns: u64) {
+        let asked = self.stop.asked();
+        let arguments = &self.shared.plan.arguments;
+        match progress.phase {
+            Phase::Waiting if asked > progress.stops => self.abandon(),
+            Phase::Warmup | Phase::Measuring if asked > 0 => {
+                let is_warmup = now_ns < self.shared.window.start_ns();
+                self.is_interrupted =
+                    is_warmup || arguments.duration.is_some() || arguments.requests.is_some();
+                self.shared.window.end(now_ns);
+                if is_warmup {
+                    // No reply of the warm-up is in any figure.
+                    self.abandon();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Stops waiting for replies.
+    fn abandon(&mut self) {
+        self.is_interrupted = true;
+        self.shared.is_abandoned.store(true, Ordering::Relaxed);
+        self.shared
+            .window
+            .end(self.progress.map_or(0, |p| p.clock.now_ns()));
+        self.shared.gate.close();
+        for link in &self.links {
+            let _ = link.stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Sending is over.
+    fn end(&mut self, progress: &mut Progress) {
+        self.shared.gate.close();
+        self.note_usage(progress);
+        progress.phase = Phase::Waiting;
+        progress.stops = self.stop.asked();
+        progress.next_second_ns = progress.clock.now_ns() + SHOW_WAITING_AFTER_NS;
+    }
+
+    fn note_usage(&mut self, progress: &Progress) {
+        if let Some(before) = &progress.usage_before {
+            self.cpu = Usage::now().since(before);
+        }
+    }
+
+    fn show_waiting(&mut self, progress: &mut Progress, now_ns: u64) {
+        if !progress.is_shown {
+            self.show_last_second(progress, self.shared.window.end_ns());
+            progress.is_shown = true;
+        }
+        let waited = Duration::from_nanos(now_ns.saturating_sub(self.shared.window.end_ns()));
+        let left = self.shared.plan.arguments.timeout.saturating_sub(waited);
+        self.watch.waiting(self.in_flight(), left);
+        progress.next_second_ns = now_ns + SECOND_NS;
+    }
+
+    /// Counts what is in flight, and ends connections whose next message in
+    /// order waits too long.
+    fn sample(&mut self, now_ns: u64) {
+        if self.shared.window.contains(now_ns) {
+            self.in_flight += self.in_flight();
+            self.in_flight_samples += 1;
+        }
+        let timeout_ns = nanos(self.shared.plan.arguments.timeout);
+        for link in &self.links {
+            let since = link.waiting_since.load();
+            if since > 0
+                && (since - 1).saturating_add(timeout_ns) <= now_ns
+                && !link.overdue.swap(true, Ordering::Relaxed)
+            {
+                let _ = link.stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.links.iter().map(|link| link.in_flight.load()).sum()
+    }
+
+    /// Takes what came since the last time into the series and the totals.
+    fn close_second(&mut self, progress: &mut Progress, now_ns: u64) {
+        let second = self.second(progress, now_ns);
+        let length_ns = now_ns - progress.second_ns;
+        match self.series.last_mut() {
+            Some(last) if length_ns < SHORTEST_SECOND_NS => last.failures += second.failures,
+            _ => {
+                self.series.push(second);
+                self.watch.second(&second, Duration::from_nanos(length_ns));
+            }
+        }
+        let start = Duration::from_nanos(progress.second_ns);
+        let length = Duration::from_nanos(length_ns);
+        self.watch
+            .interval(start, length, self.current.measured.latency());
+        self.measured.merge(&self.current.measured);
+        self.current = Interval::new(self.current.measured.scheduled.is_some());
+        progress.advance(now_ns, self.shared.window.start_ns());
+    }
+
+    /// What came since the last second ended, up to `end_ns`.
+    fn second(&mut self, progress: &Progress, end_ns: u64) -> Second {
+        for shard in &self.shared.shards {
+            shard.drain_into(&mut self.current);
+        }
+        let is_warmup = progress.second_ns < self.shared.window.start_ns();
+        let (shown, replies): (&Measured, u64) = if is_warmup {
+            let warmup = &self.current.warmup;
+            (warmup, warmup.latency().len())
+        } else {
+            (&self.current.measured, self.current.inside)
+        };
+        let latency = shown.latency();
+        let figure = |ns: u64| (!latency.is_empty()).then(|| ns as f64 / 1e3);
+        let failures_before: u64 = self.series.iter().map(|each| each.failures).sum();
+        let failures: u64 = self.links.iter().map(|link| link.failures.load()).sum();
+        let length = Duration::from_nanos(end_ns.saturating_sub(progress.second_ns));
+        Second {
+            elapsed_s: Duration::from_nanos(end_ns).as_secs_f64(),
+            throughput: proto::qps::rate(replies, length),
+            p50_us: figure(latency.value_at_quantile(0.5)),
+            p99_us: figure(latency.value_at_quantile(0.99)),
+            max_us: figure(latency.max()),
+            in_flight: self.in_flight(),
+            failures: self.not_opened.total() + failures - failures_before,
+            warmup: is_warmup,
+        }
+    }
+}
+
+impl Progress {
+    /// Begins the next second at `now_ns`: it ends on a whole one after the
+    /// start, or with the warm-up.
+    fn advance(&mut self, now_ns: u64, from_ns: u64) {
+        self.second_ns = now_ns;
+        self.next_second_ns = (now_ns / SECOND_NS + 1) * SECOND_NS;
+        if now_ns < from_ns {
+            self.next_second_ns = self.next_second_ns.min(from_ns);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `bench-client compare`: two sides of one or more runs, and whether they
+//! differ by more than noise.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    format::wrap,
+    results::{Results, SCHEMA},
+    statistics::rank,
+};
+
+mod table;
+
+use table::Comparison;
+
+/// Reads the results of both sides, each a file or several with commas between
+/// them, and tells how they compare.
+///
+/// # Errors
+///
+/// A file that is not a result of this schema; the same run twice; arguments
+/// that differ, unless that is `forced`.
+pub fn compare(a: &str, b: &str, is_forced: bool) -> Result<String> {
+    let a = read_side(a)?;
+    let b = read_side(b)?;
+    let runs: Vec<&SavedRun> = a.iter().chain(&b).collect();
+    refuse_repeated(&runs)?;
+    let mut notes = differing_arguments(&runs)?;
+    if !notes.is_empty() && !is_forced {
+        bail!("{}; --force compares them anyway", notes.join("; "));
+    }
+    notes.extend(warnings(&runs)?);
+
+    let mut text = String::new();
+    for note in &notes {
+        text.push_str(&wrap("warning: ", note));
+        text.push('\n');
+    }
+    let (a, b) = (results(&a), results(&b));
+    let outcomes = format!("A: {}; B: {}", outcomes(&a), outcomes(&b));
+    let table = Comparison::new(&a, &b);
+    Ok(format!("{text}{}\n{table}", wrap("", &outcomes)))
+}
+
+/// How the runs of a side came out: `3 VALID, 1 SUSPECT`.
+fn outcomes(side: &[&Results]) -> String {
+    let mut counts = std::collections::BTreeMap::new();
+    for results in side {
+        *counts.entry(results.verdict.outcome()).or_insert(0) += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .rev()
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
+    counts.join(", ")
+}
+
+/// One run is no sample of two, wherever it is given again.
+fn refuse_repeated(runs: &[&SavedRun]) -> Result<()> {
+    for (n, run) in runs.iter().enumerate() {
+        let others = runs.iter().take(n);
+        if let Some(same) = others.clone().find(|other| other.results == run.results) {
+            bail!(
+                "{} and {} are the same run: give each once",
+                same.path,
+                run.path
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A file and what it holds.
+struct SavedRun {
+    path: String,
+    results: Results,
+}
+
+fn results(side: &[SavedRun]) -> Vec<&Results> {
+    side.iter().map(|run| &run.results).collect()
+}
+
+fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
+    let runs = paths
+        .split(',')
+        .map(|path| {
+            Ok(SavedRun {
+                path: path.to_owned(),
+                results: read(Path::new(path)).with_context(|| format!("cannot read {path:?}"))?,
+            })
+        })
+        .collect::<Result<Vec<SavedRun>>>()?;
+    let (count, max) = (runs.len() as u64, rank::MAX_RUNS);
+    ensure!(
+        count <= max,
+        "{count} runs on a side exceed the {max} that can be ranked"
+    );
+    Ok(runs)
+}
+
+fn read(path: &Path) -> Result<Results> {
+    let value: Value = serde_json::from_slice(&fs::read(path)?).context("it is no JSON")?;
+    // Before the rest, which another schema may have under other names.
+    let schema = value.get("schema").context("it has no schema number")?;
+    ensure!(
+        *schema == SCHEMA,
+        "its schema is {schema}, and this program reads {SCHEMA}"
+    );
+    serde_json::from_value(value).context("it is no result of a run")
+}
+
+/// What was asked of each run and not of the first.
+fn differing_arguments(runs: &[&SavedRun]) -> Result<Vec<String>> {
+    differing(runs, |results| &results.arguments)
+}
+
+/// What weakens a comparison without forbidding it.
+fn warnings(runs: &[&SavedRun]) -> Result<Vec<String>> {
+    let mut warnings = differing(runs, |results| &results.machine)?;
+    for run in runs {
+        let verdict = &run.results.verdict;
+        if !verdict.valid {
+            let reasons = printable(&verdict.reasons.join("; "));
+            warnings.push(format!("{} is SUSPECT: {reasons}", run.path));
+        }
+    }
+    Ok(warnings)
+}
+
+/// The fields of a part of the results in which a run differs from the first
+/// one, a line for each such run.
+fn differing<T: Serialize>(
+    runs: &[&SavedRun],
+    part: impl Fn(&Results) -> &T,
+) -> Result<Vec<String>> {
+    let [first, others @ ..] = runs else {
+        return Ok(Vec::new());
+    };
+    // By name, so that no field that is added can be forgotten here.
+    let first_fields = serde_json::to_value(part(&first.results))?;
+    let mut lines = Vec::new();
+    for other in others {
+        let fields = serde_json::to_value(part(&other.results))?;
+        let differing: Vec<String> = first_fields
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| {
+                let other = fields.get(name)?;
+                (other != value).then(|| format!("{name} {value} and {other}"))
+            })
+            .collect();
+        if !differing.is_empty() {
+            let (a, b) = (&first.path, &other.path);
+            let differing = printable(&differing.join(", "));
+            lines.push(format!("{a} and {b} differ: {differing}"));
+        }
+    }
+    Ok(lines)
+}
+
+/// Text from a file, which may hold anything, without what drives a terminal.
+fn printable(text: &str) -> String {
+    proto::Escaped(text.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::results::sample;
+
+    /// Files in a folder of its own, which goes away with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let id = std::process::id();
+            let path = std::env::temp_dir().join(format!("compare-{name}-{id}"));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self, name: &str, content: &str) -> String {
+            let path = self.0.join(name);
+            fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        }
+
+        fn results(&self, name: &str, change: impl FnOnce(&mut Results)) -> String {
+            let mut results = sample();
+            change(&mut results);
+            self.file(name, &serde_json::to_string(&results).unwrap())
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn equal_arguments_compare_whatever_the_target() {
+        let folder = Folder::new("equal");
+        let a = folder.results("a", |_| ());
+        let b = folder.results("b", |results| {
+            results.target.address = "192.0.2.1:1".to_owned();
+            results.machine.kernel = None;
+        });
+        let text = compare(&a, &b, false).unwrap();
+        assert!(
+            text.starts_with("warning: ") && text.contains("\nthroughput "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn differing_arguments_are_named_and_refused() {
+        let folder = Folder::new("differing");
+        let a = folder.results("a", |_| ());
+        let b = folder.results("b", |results| {
+            results.arguments.size = "64".to_owned();
+            results.arguments.tls = true;
+        });
+        // Across the sides and within one.
+        let c = folder.results("c", |results| results.throughput = 7.0);
+        for (a, b) in [(&a, &b), (&format!("{a},{b}"), &c)] {
+            let error = compare(a, b, false).unwrap_err().to_string();
+            assert!(
+                error.contains(r#" differ: size "12" and "64", tls false and true; --force"#),
+                "{error}"
+            );
+            let text = compare(a, b, true).unwrap();
+            assert!(text.starts_with("warning: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_verdicts_are_warned_about() {
+        let run = |path: &str, results| SavedRun {
+            path: path.to_owned(),
+            results,
+        };
+        let (a, mut b) = (run("a", sample()), run("b", sample()));
+        assert!(warnings(&[&a, &b]).unwrap().is_empty());
+        b.results.machine.cpus = 2;
+        b.results.verdict.valid = false;
+        b.results.verdict.reasons = vec!["it was \u{1b}[31mbad\u{202e}: do better".to_owned()];
+        assert_eq!(
+            warnings(&[&a, &b]).unwrap(),
+            [
+                "a and b differ: cpus 8 and 2",
+                r"b is SUSPECT: it was \x1b[31mbad\u{202e}: do better"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_what_is_wrong_in_one_line() {
+        let folder = Folder::new("bad");
+        let good = folder.results("good", |_| ());
+        for (bad, reason) in [
+            (folder.file("text", "qps 7"), "it is no JSON"),
+            (folder.file("cut", "{\"schema\": 1"), "it is no JSON"),
+            (folder.file("list", "[]"), "it has no schema number"),
+            (
+                folder.file("next", "{\"schema\": 1}"),
+                "its schema is 1, and this program reads 2",
+            ),
+            (
+                folder.file("empty", "{\"schema\": 2}"),
+                "it is no result of a run: missing field",
+            ),
+            (
+                folder.0.join("none").to_str().unwrap().to_owned(),
+                "No such file",
+            ),
+        ] {
+            let error = format!("{:#}", compare(&good, &bad, true).unwrap_err());
+            assert!(error.contains(reason) && error.contains(&bad), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+        let many = vec![good.as_str(); 101].join(",");
+        let error = compare(&many, &good, false).unwrap_err().to_string();
+        assert!(error.contains("101 runs on a side exceed"), "{error}");
+    }
+
+    #[test]
+    fn the_same_run_twice_is_refused() {
+        let folder = Folder::new("twice");
+        let run = |name: &str, throughput| folder.results(name, |r| r.throughput = throughput);
+        let (a, b, copy) = (run("a", 1.0), run("b", 2.0), run("copy", 1.0));
+        for (left, right) in [
+            (a.clone(), a.clone()),
+            (a.clone(), copy.clone()),
+            (format!("{a},{b},{copy}"), b.clone()),
+            (format!("{a},{a}"), b.clone()),
+        ] {
+            let error = compare(&left, &right, true).unwrap_err().to_string();
+            assert!(error.contains("are the same run"), "{error}");
+        }
+    }
+
+    #[test]
+    fn outcomes_are_counted() {
+        let (valid, mut noted, mut suspect) = (sample(), sample(), sample());
+        noted.verdict.notes.push("as it is".to_owned());
+        suspect.verdict.valid = false;
+        assert_eq!(
+            outcomes(&[&valid, &noted, &suspect, &valid]),
+            "1 VALID with notes, 2 VALID, 1 SUSPECT"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! `--hdr`: the standard log of HDR histograms, an interval per second.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::mpsc::{self, Receiver, Sender},
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Result, anyhow};
+use hdrhistogram::{
+    Histogram,
+    serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder},
+};
+
+use super::{Export, Format, file::OutputFile};
+use crate::results::Results;
+
+pub(super) const FORMAT: Format = Format {
+    option: "hdr",
+    help: "Write an HDR histogram log, an interval per second",
+    create: |path| Ok(Box::new(HdrLog::create(path)?)),
+};
+
+/// Where the tools look for the version of the format.
+const VERSION: &str = "[Histogram log format version 1.3]";
+
+/// The names of the columns; the crate reads them, but does not write them.
+const LEGEND: &str =
+    r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
+
+/// Nanoseconds in the unit of the log's column of maxima: milliseconds, which
+/// the public tools take for granted.
+const MAX_VALUE_DIVISOR: f64 = 1e6;
+
+/// A log that is being written, by a thread of its own: the crate's writer
+/// borrows all that it needs.
+struct HdrLog {
+    /// `None` until the load begins.
+    writer: Option<Writer>,
+    file: Option<OutputFile>,
+}
+
+struct Writer {
+    intervals: Sender<Interval>,
+    thread: JoinHandle<Result<()>>,
+}
+
+struct Interval {
+    /// Since the load's start.
+    start: Duration,
+    length: Duration,
+    /// In nanoseconds.
+    latencies: Histogram<u64>,
+}
+
+impl HdrLog {
+    fn create(path: &Path) -> Result<Self> {
+        Ok(Self {
+            writer: None,
+            file: Some(OutputFile::create(path)?),
+        })
+    }
+}
+
+impl Export for HdrLog {
+    fn started(&mut self, at: SystemTime) {
+        let Some(file) = self.file.take() else {
+            return;
+        };
+        let (intervals, inbox) = mpsc::channel();
+        // Without a thread there is no log, and `finish` says so.
+        self.writer = thread::Builder::new()
+            .name("hdr log".to_owned())
+            .spawn(move || write(file, at, &inbox))
+            .map(|thread| Writer { intervals, thread })
+            .ok();
+    }
+
+    fn interval(&mut self, start: Duration, length: Duration, latencies: &Histogram<u64>) {
+        if let Some(writer) = &self.writer
+            && !latencies.is_empty()
+        {
+            // When the thread is gone, `finish` says why.
+            let _ = writer.intervals.send(Interval {
+                start,
+                length,
+                latencies: latencies.clone(),
+            });
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &Results) -> Result<()> {
+        let Some(writer) = self.writer else {
+            return match self.file {
+                // The load never began.
+                Some(file) => {
+                    let (_, inbox) = mpsc::channel();
+                    write(file, SystemTime::now(), &inbox)
+                }
+                None => Err(anyhow!(
+                    "cannot write the HDR log: there is no thread for it"
+                )),
+            };
+        };
+        drop(writer.intervals);
+        let written = writer.thread.join();
+        written.unwrap_or_else(|_| Err(anyhow!("cannot write the HDR log: its thread panicked")))
+    }
+}
+
+fn write(mut file: OutputFile, started: SystemTime, inbox: &Receiver<Interval>) -> Result<()> {
+    write_log(&mut file, started, inbox).map_err(|error| file.error(error))?;
+    file.finish()
+}
+
+fn write_log(
+    mut out: &mut OutputFile,
+    started: SystemTime,
+    inbox: &Receiver<Interval>,
+) -> io::Result<()> {
+    let mut serializer = V2DeflateSerializer::new();
+    IntervalLogWriterBuilder::new()
+        .add_comment(VERSION)
+        .with_start_time(started)
+        // Without a base, readers guess what the intervals count from.
+        .with_base_time(started)
+        .begin_log_with(&mut out, &mut serializer)?;
+    writeln!(out, "{LEGEND}")?;
+    let mut log = IntervalLogWriterBuilder::new()
+        .with_max_value_divisor(MAX_VALUE_DIVISOR)
+        .begin_log_with(&mut out, &mut serializer)?;
+    for interval in inbox {
+        log.write_histogram(&interval.latencies, interval.start, interval.length, None)
+            .map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use hdrhistogram::serialization::{
+        Deserializer,
+        interval_log::{IntervalLogIterator, LogEntry},
+    };
+
+    use super::*;
+    use crate::results::sample;
+
+    fn read(path: &Path) -> (Histogram<u64>, Vec<Duration>, String) {
+        let bytes = std::fs::read(path).unwrap();
+        let mut read = Histogram::<u64>::new(3).unwrap();
+        let mut starts = Vec::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            if let LogEntry::Interval(interval) = entry.unwrap() {
+                starts.push(interval.start_timestamp());
+                let encoded = base64(interval.encoded_histogram());
+                let histogram: Histogram<u64> = Deserializer::new()
+                    .deserialize(&mut encoded.as_slice())
+                    .unwrap();
+                let max_ms = histogram.max() as f64 / 1e6;
+                assert!((interval.max() / max_ms - 1.0).abs() < 0.002);
+                read.add(&histogram).unwrap();
+            }
+        }
+        (read, starts, String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_log_is_read_back_with_the_same_samples() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut log = HdrLog::create(&path).unwrap();
+        let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        log.started(started);
+        let mut all = Histogram::<u64>::new(3).unwrap();
+        let second = Duration::from_secs(1);
+        let empty = Histogram::new(3).unwrap();
+        log.interval(Duration::ZERO, second, &empty);
+        for interval in 1..=3_u32 {
+            let mut latencies = Histogram::new(3).unwrap();
+            for us in 1..=1000_u64 {
+                let ns = us * 1000 * u64::from(interval);
+                latencies.record(ns).unwrap();
+            }
+            all.add(&latencies).unwrap();
+            log.interval(second * interval, second, &latencies);
+        }
+        Box::new(log).finish(&sample()).unwrap();
+
+        let (read, starts, text) = read(&path);
+        assert_eq!(starts, [second, 2 * second, 3 * second]);
+        assert_eq!(read, all);
+        assert!(text.contains("#[StartTime: 1700000000.500 "), "{text}");
+    }
+
+    #[test]
+    fn a_load_that_never_began_has_an_empty_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = Box::new(HdrLog::create(&path).unwrap());
+        log.finish(&sample()).unwrap();
+        let (histogram, _, text) = read(&path);
+        assert!(histogram.is_empty() && text.contains(LEGEND));
+    }
+
+    /// RFC 4648, section 4: the tests need no crate for it.
+    fn base64(text: &str) -> Vec<u8> {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let bits: Vec<u8> = text
+            .bytes()
+            .take_while(|byte| *byte != b'=')
+            .flat_map(|byte| {
+                let value = alphabet.iter().position(|each| *each == byte).unwrap();
+                (0..6).rev().map(move |bit| u8::from(value >> bit & 1 == 1))
+            })
+            .collect();
+        bits.chunks_exact(8)
+            .map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit))
+            .collect()
+    }
+}

@@ -1,0 +1,35 @@
+//! Everything that needs the results of a round-trip measurement, and no load:
+//! statistics, the verdict, text, files, comparisons.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`results`] | the schema of the results |
+//! | `outcome` | from the outcome of a load to its results |
+//! | [`statistics`] | distributions, percentiles, rank tests |
+//! | `verdict` | whether the figures can be relied on |
+//! | `expect` | what a run is expected to reach |
+//! | `live`, `summary` | text while it runs, and at its end |
+//! | [`export`] | files: JSON, HDR log, page |
+//! | `compare` | two sides of one or more runs |
+//! | [`overhead`] | the same load with one more option in turn |
+//! | `format` | numbers, times and paragraphs as text |
+
+mod compare;
+mod expect;
+pub mod export;
+mod format;
+mod live;
+mod outcome;
+pub mod overhead;
+pub mod results;
+pub mod statistics;
+mod summary;
+mod verdict;
+
+pub use compare::compare;
+pub use expect::Expect;
+pub use format::plural;
+pub use live::Live;
+pub use outcome::{ConnectionOutcome, CpuTime, Outcome};
+pub use results::Results;
+pub use summary::Summary;

@@ -1,0 +1,375 @@
+//! The summary that a run ends with: one screen of a terminal.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::{
+    format::{Bytes, Count, Latency, plural, wrap},
+    results::{Arguments, NoiseFloor, Results, kinds},
+};
+
+mod histogram;
+mod latencies;
+
+/// A run in 24 lines of 80 columns, if there is not much to say about it.
+pub struct Summary<'a>(pub &'a Results);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let results = self.0;
+        writeln!(f, "{}", wrap("", &target(results)))?;
+        writeln!(f, "{}", wrap("", &pace(&results.arguments)))?;
+        write_counts(f, results)?;
+        if let Some(floor) = &results.noise_floor {
+            write_noise_floor(f, floor)?;
+        }
+        row(f, "cpu", Cpus(results))?;
+        latencies::write(f, results)?;
+        write_failures(f, results)?;
+        for expectation in &results.expectations {
+            row(f, "expected", expectation)?;
+        }
+        write_verdict(f, results)
+    }
+}
+
+/// A row with its name, broken into lines that fit.
+fn row(f: &mut Formatter<'_>, name: &str, text: impl Display) -> fmt::Result {
+    let wrapped = wrap(&format!("{name:<12} "), &text.to_string());
+    writeln!(f, "{wrapped}")
+}
+
+/// Where messages went, and what they looked like.
+fn target(results: &Results) -> String {
+    let arguments = &results.arguments;
+    let mut target = format!(
+        "{}, {}, {} bytes",
+        results.target.address, arguments.wire, arguments.size
+    );
+    for (name, is_on) in [
+        ("tls", arguments.tls),
+        ("checksum", arguments.checksum),
+        ("compress", arguments.compress),
+        ("not verified", !arguments.verify),
+    ] {
+        if is_on {
+            target.push_str(", ");
+            target.push_str(name);
+        }
+    }
+    target
+}
+
+/// When messages were sent.
+fn pace(arguments: &Arguments) -> String {
+    let pipeline = arguments.pipeline;
+    let connections = plural(arguments.connections, "connection");
+    let each = if arguments.connections == 1 {
+        ""
+    } else {
+        "each of "
+    };
+    match arguments.rate {
+        None => format!("closed loop, {pipeline} in flight on {each}{connections}"),
+        Some(target) => format!(
+            "open loop, target rate {:#}/s over {connections}, up to {pipeline} in flight on each",
+            Count(target)
+        ),
+    }
+}
+
+fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let messages = &results.messages;
+    let connections = &results.connections;
+    row(
+        f,
+        "connections",
+        format!("{} of {}", connections.opened, connections.requested),
+    )?;
+    let replies = messages.replies_in_window;
+    let elapsed = Latency(1e6 * results.elapsed_s);
+    row(f, "round trips", format!("{replies} in {elapsed}"))?;
+    let Some(payload) = messages.each(messages.payload_bytes as f64) else {
+        return row(f, "throughput", "0 messages/s");
+    };
+    row(
+        f,
+        "throughput",
+        format!(
+            "{} messages/s, {}/s of payload each way",
+            Count(results.throughput),
+            Bytes(results.throughput * payload)
+        ),
+    )?;
+    let framed = messages.wire_bytes as f64 / messages.replies as f64;
+    row(
+        f,
+        "framed size",
+        format!(
+            "{:#} bytes, {:#}x the payload",
+            Count(framed),
+            Count(framed / payload)
+        ),
+    )?;
+    let each = |count: u64| count as f64 / messages.replies as f64;
+    row(
+        f,
+        "system calls",
+        format!(
+            "{:.2} writes and {:.2} reads per message",
+            each(messages.writes),
+            each(messages.reads)
+        ),
+    )
+}
+
+fn write_noise_floor(f: &mut Formatter<'_>, floor: &NoiseFloor) -> fmt::Result {
+    let figures = |name: &str, p50: f64, p99: f64| {
+        format!("{name} p50 {}, p99 {}", Latency(p50), Latency(p99))
+    };
+    let NoiseFloor {
+        timer_overshoot_p50_us: timer_p50,
+        timer_overshoot_p99_us: timer_p99,
+        thread_wakeup_p50_us: wakeup_p50,
+        thread_wakeup_p99_us: wakeup_p99,
+        ..
+    } = *floor;
+    row(
+        f,
+        "noise floor",
+        figures("timer overshoot", timer_p50, timer_p99),
+    )?;
+    row(f, "", figures("thread wake-up", wakeup_p50, wakeup_p99))
+}
+
+/// What the run took of the CPUs, and its server or all together.
+struct Cpus<'a>(&'a Results);
+
+impl Display for Cpus<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let cpu = &self.0.cpu;
+        let replies = self.0.messages.replies_in_window;
+        let per_reply = |seconds: f64| Latency(1e6 * seconds / replies as f64);
+        if replies > 0 {
+            write!(f, "{} per message", per_reply(cpu.client_cpu_s))?;
+            if let Some(server_s) = cpu.server_cpu_s {
+                write!(f, " (server {})", per_reply(server_s))?;
+            }
+            f.write_str(", ")?;
+        }
+        let (percent, cpus) = (100.0 * cpu.client_utilization, self.0.machine.cpus);
+        write!(f, "{percent:.0} % of {}", plural(cpus, "CPU"))?;
+        if let Some(share) = cpu.machine_utilization {
+            write!(f, ", machine {:.0} %", 100.0 * share)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_failures(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let messages = &results.messages;
+    if messages.unanswered > 0 {
+        row(
+            f,
+            "unanswered",
+            format!("{} of {} messages sent", messages.unanswered, messages.sent),
+        )?;
+    }
+    if messages.unsent > 0 {
+        let due = messages.sent + messages.unsent;
+        row(
+            f,
+            "unsent",
+            format!("{} of {due} messages due", messages.unsent),
+        )?;
+    }
+    let failures = kinds(&results.failures);
+    row(
+        f,
+        "failures",
+        if failures.is_empty() {
+            "none"
+        } else {
+            &failures
+        },
+    )
+}
+
+/// The last word, without a line end.
+fn write_verdict(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let verdict = &results.verdict;
+    f.write_str(verdict.outcome())?;
+    for reason in &verdict.reasons {
+        write!(f, "\n{}", wrap("  - ", reason))?;
+    }
+    for note in &verdict.notes {
+        write!(f, "\n{}", wrap("  note: ", note))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use hdrhistogram::Histogram;
+
+    use super::*;
+    use crate::{
+        Expect,
+        format::COLUMNS,
+        results::{Verdict, sample},
+        statistics::Distribution,
+        verdict,
+    };
+
+    /// Shows a run, and checks that it fits the columns and `lines`.
+    #[track_caller]
+    fn show(results: &Results, lines: usize) -> String {
+        let text = Summary(results).to_string();
+        for line in text.lines() {
+            let columns = line.chars().count();
+            assert!(columns <= COLUMNS, "{columns} columns: {line}");
+        }
+        assert!(text.lines().count() <= lines, "{text}");
+        text
+    }
+
+    fn open() -> Results {
+        let mut results = sample();
+        results.arguments.rate = Some(100_000.0);
+        results.arguments.with_server = true;
+        results.cpu.server_cpu_s = Some(4.25);
+        results.latency_uncorrected = Some(results.latency.clone());
+        results.latency.p50_us = 61.5;
+        results.latency.max_us = 1234.5;
+        results.expectations = ["qps>=100k", "errors==0", "max<1ms"]
+            .map(|text| {
+                let expect: Expect = text.parse().unwrap();
+                expect.check(&results, &Histogram::new(3).unwrap())
+            })
+            .to_vec();
+        results
+    }
+
+    #[test]
+    fn a_closed_loop_fits_one_screen() {
+        let text = show(&sample(), 23);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "127.0.0.1:60000, framed, 12 bytes",
+                "closed loop, 1 in flight on each of 4 connections",
+                "connections  4 of 4",
+                "round trips  1000000 in 10.0 s",
+                "throughput   100k messages/s, 1.20 MB/s of payload each way",
+                "framed size  16 bytes, 1.33x the payload",
+                "system calls 1.00 writes and 1.00 reads per message",
+                "noise floor  timer overshoot p50 55.0 µs, p99 70.0 µs",
+                "             thread wake-up p50 5.00 µs, p99 12.0 µs",
+                "cpu          10.0 µs per message, 12 % of 8 CPUs, machine 30 %",
+                "latency                samples by latency",
+                "  min        20.0 µs   ≤ 40.0 µs #############################    500000  50.0 %",
+                "  mean       40.0 µs   ≤ 60.0 µs ########################         400000  40.0 %",
+                "  p50        40.0 µs   ≤  150 µs ######                            99000   9.9 %",
+                "  p90        60.0 µs   ≤  900 µs #                                  1000   0.1 %",
+                "  p99        90.0 µs",
+                "  p99.9       150 µs",
+                "  p99.99      400 µs",
+                "  max         900 µs",
+                "failures     none",
+                "VALID",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_open_loop_shows_both_latencies() {
+        let text = show(&open(), 24);
+        for line in [
+            "open loop, target rate 100k/s over 4 connections, up to 1 in flight on each",
+            "cpu          10.0 µs per message (server 4.25 µs), 12 % of 8 CPUs, machine 30 %",
+            "latency    corrected uncorrected   samples by corrected latency",
+            "  p50        61.5 µs     40.0 µs   ≤  150 µs #####                         99000",
+            "  max        1.23 ms      900 µs",
+            "expected     qps>=100k met: 100000",
+            "expected     errors==0 met: 0",
+            "expected     max<1ms missed: 1.23 ms, 23 % over",
+        ] {
+            assert!(
+                text.lines().any(|other| other == line),
+                "{line:?} in {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_connection_is_not_each_of_many() {
+        let mut arguments = sample().arguments;
+        arguments.connections = 1;
+        assert_eq!(pace(&arguments), "closed loop, 1 in flight on 1 connection");
+    }
+
+    #[test]
+    fn a_bad_run_says_all_that_is_bad() {
+        let mut results = sample();
+        results.connections.opened = 3;
+        results.messages.unanswered = 2;
+        results.messages.unsent = 7;
+        results.failures = [("refused".to_owned(), 1), ("timeout".to_owned(), 3)].into();
+        results.latency.count = 999;
+        results.latency.buckets.clear();
+        let few = Histogram::<u64>::new(3).unwrap();
+        results.expectations = vec![Expect::check(&"p99<5us".parse().unwrap(), &results, &few)];
+        results.verdict = verdict::verdict(&results);
+        let text = show(&results, 36);
+        for line in [
+            "connections  3 of 4",
+            "unanswered   2 of 1000000 messages sent",
+            "unsent       7 of 1000007 messages due",
+            "failures     1 refused, 3 timeout",
+            "expected     p99<5us missed: it takes 1000 samples, and there were fewer",
+            "SUSPECT",
+        ] {
+            assert!(
+                text.lines().any(|other| other == line),
+                "{line:?} in {text}"
+            );
+        }
+        // 999 replies support p90 and not p99.
+        assert!(text.contains("\n  p90        60.0 µs"), "{text}");
+        assert!(text.contains("\n  p99              -"), "{text}");
+    }
+
+    #[test]
+    fn notes_are_below_the_verdict() {
+        let mut results = sample();
+        results.arguments.verify = false;
+        results.verdict = verdict::verdict(&results);
+        let text = show(&results, 30);
+        let (_, verdict) = text
+            .split_once("\nSUSPECT\n  - replies were not verified")
+            .unwrap();
+        assert!(verdict.contains("\n  note: closed loop: "), "{text}");
+    }
+
+    #[test]
+    fn a_run_without_replies_fits_as_well() {
+        let mut results = sample();
+        results.messages = crate::results::Messages::default();
+        results.latency = Distribution::default();
+        results.throughput = 0.0;
+        results.noise_floor = None;
+        results.verdict = Verdict {
+            valid: false,
+            reasons: vec!["no reply came: look".to_owned()],
+            notes: Vec::new(),
+        };
+        let text = show(&results, 24);
+        assert!(text.contains("\nround trips  0 in 10.0 s\n"), "{text}");
+        assert!(!text.contains("NaN") && !text.contains("latency"), "{text}");
+        assert!(
+            text.ends_with("\nSUSPECT\n  - no reply came: look"),
+            "{text}"
+        );
+    }
+}

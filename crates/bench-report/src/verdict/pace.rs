@@ -1,0 +1,125 @@
+//! Whether messages were sent when they were meant to be.
+
+use crate::{format::Latency, results::Results};
+
+/// Messages that were due and never sent: the schedule was not kept.
+pub(super) fn unsent(results: &Results) -> Option<String> {
+    let messages = &results.messages;
+    let (unsent, due) = (messages.unsent, messages.sent + messages.unsent);
+    (unsent > 0).then(|| {
+        format!(
+            "{unsent} of the {due} messages due were never sent: the server or the generator could \
+             not keep up, so lower --rate, or allow more in flight (--pipeline, -c)"
+        )
+    })
+}
+
+/// Messages that were sent after their time, for more than the machine's own
+/// timers explain.
+pub(super) fn late(results: &Results) -> Option<String> {
+    let lag = Lag::of(results).filter(|lag| !lag.is_overshoot(results))?;
+    Some(format!(
+        "1 % of the messages were sent {} late or more, with one due every {} and a median latency \
+         of {}: the generator or the server could not keep up, so lower --rate, spread it over \
+         more connections (-c), or free CPUs",
+        Latency(lag.p99_us),
+        Latency(lag.interval_us),
+        Latency(lag.median_us)
+    ))
+}
+
+pub(super) fn timer_overshoot(results: &Results) -> Option<String> {
+    let lag = Lag::of(results).filter(|lag| lag.is_overshoot(results))?;
+    Some(format!(
+        "corrected figures carry up to {} (p99) of this machine's timer overshoot: a thread that \
+         sleeps until a message is due wakes up late",
+        Latency(lag.p99_us)
+    ))
+}
+
+/// A lag of the schedule that changes the figures. One within the pause between
+/// two messages changes no order, and one within the median latency less than
+/// doubles it; beyond both, the corrected latency is mostly lag.
+#[allow(clippy::struct_field_names)] // the unit
+struct Lag {
+    p99_us: f64,
+    interval_us: f64,
+    median_us: f64,
+}
+
+impl Lag {
+    fn of(results: &Results) -> Option<Self> {
+        let lag = Self {
+            p99_us: results.schedule_lag.as_ref()?.p99_us,
+            interval_us: 1e6 / results.arguments.rate?,
+            median_us: results.latency_uncorrected.as_ref()?.p50_us,
+        };
+        (lag.p99_us > lag.interval_us.max(lag.median_us)).then_some(lag)
+    }
+
+    /// Whether it is what a sleeping thread is late by without any load: its
+    /// timer, and then the scheduler.
+    fn is_overshoot(&self, results: &Results) -> bool {
+        let floor = results.noise_floor.as_ref();
+        floor.is_some_and(|floor| {
+            self.p99_us <= floor.timer_overshoot_p99_us + floor.thread_wakeup_p99_us
+        })
+    }
+}
+
+pub(super) fn closed_loop(results: &Results) -> Option<String> {
+    (results.arguments.rate.is_none() && results.messages.sent > 0).then(|| {
+        "closed loop: a slow reply holds back the messages behind it, so the latency shows less \
+         than users at a given rate would see; --rate measures that"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::verdict::tests::{noted, suspect, valid};
+
+    fn lag(lag_us: f64, median_us: f64, results: &mut Results) {
+        results.schedule_lag.as_mut().unwrap().p99_us = lag_us;
+        results.latency_uncorrected.as_mut().unwrap().p50_us = median_us;
+    }
+
+    #[test]
+    fn what_was_not_sent_is_suspect() {
+        suspect(
+            |results| {
+                results.messages.sent = 1500;
+                results.messages.unsent = 3;
+            },
+            "3 of the 1503 messages due were never sent",
+        );
+    }
+
+    #[test]
+    fn an_open_loop_keeps_its_schedule() {
+        // One each 10 µs; the timers explain 82 µs.
+        valid(|results| lag(9.9, 5.0, results));
+        valid(|results| lag(40.0, 40.0, results));
+        noted(|results| lag(10.1, 5.0, results), "up to 10.1 µs (p99)");
+        noted(|results| lag(40.1, 40.0, results), "timer overshoot");
+        noted(|results| lag(82.0, 40.0, results), "up to 82.0 µs");
+        suspect(
+            |results| lag(82.1, 40.0, results),
+            "were sent 82.1 µs late or more, with one due every 10.0 µs and a median latency of 40.0 µs",
+        );
+        suspect(
+            |results| {
+                lag(41.0, 40.0, results);
+                results.noise_floor = None;
+            },
+            "41.0 µs late",
+        );
+    }
+
+    #[test]
+    fn a_closed_loop_is_noted() {
+        noted(|results| results.arguments.rate = None, "closed loop: ");
+    }
+}
