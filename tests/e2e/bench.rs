@@ -9,7 +9,7 @@ use std::{
 
 use e2e::{Output, Process, Server, program, run};
 
-use crate::wire::fake_server;
+use crate::{measuring::measure, wire::fake_server};
 
 /// The rest of the summary's line that begins with `name`.
 #[track_caller]
@@ -63,20 +63,14 @@ fn large_messages_do_not_deadlock() {
 
 #[test]
 fn a_duration_ends_the_run_and_is_measured() {
-    let args = ["--with-server", "-c", "3", "-d", "1200ms"];
-    let output = run("bench-client", &args)
-        .expect_code(0)
-        .expect_stderr("Queries Per Second: ");
-    // The window is what was asked for, whenever the last reply came.
-    let round_trips = row(&output, "round trips");
-    let count: f64 = round_trips
-        .strip_suffix(" in 1.20 s")
-        .unwrap()
-        .parse()
-        .unwrap();
-    let throughput = row(&output, "throughput").split(' ').next().unwrap();
-    let throughput: f64 = throughput.parse().unwrap();
-    assert!((throughput * 1.2 / count - 1.0).abs() < 0.01, "{output}");
+    let server = Server::start(&[]);
+    let measured = measure(&server.host(), "-c 3 -d 1200ms", 0);
+    assert!(measured.output.stderr.contains("Queries Per Second: "));
+    // The window is what was requested, whenever the last reply came.
+    assert_eq!(measured.at("/elapsed_s"), 1.2);
+    let count = measured.count("/messages/replies_in_window");
+    let throughput = measured.at("/throughput").as_f64().unwrap();
+    assert!((throughput * 1.2 / count as f64 - 1.0).abs() < 1e-9);
 }
 
 #[test]
