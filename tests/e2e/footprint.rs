@@ -21,7 +21,7 @@ impl Footprint {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
         let start = Instant::now();
-        // The acceptor, the log, the watcher and the reporter.
+        // The acceptor, the log, the watchdog and the reporter.
         while Self::of(id).threads != 4 {
             assert!(start.elapsed() < e2e::DEADLINE, "{:?}", Self::of(id));
         }

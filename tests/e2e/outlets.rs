@@ -32,7 +32,7 @@ fn a_full_stderr_does_not_concern_the_others() {
     let (server, _reader) = server_with_full_stderr(&[]);
     let refused = connect(server.addr());
     (&refused).write_all(&u32::MAX.to_be_bytes()).unwrap();
-    // A second later the watcher has its report to make, too.
+    // A second later the watchdog has its report to make, too.
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(1500) {
         assert_serves(server.addr());

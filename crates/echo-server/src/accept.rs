@@ -14,11 +14,11 @@ use transport::SocketOptions;
 
 use crate::{
     Config, StopHandle,
-    close::Close,
-    connection::{self, Plan},
+    accept_queue::{ACCEPT_TIMES_OUT, AcceptError, Queue, STOP_CHECK},
+    close::CloseReason,
+    connection::{self, ServerSettings},
     limits::MaxConnections,
     memory::check_headroom,
-    queue::{ACCEPT_TIMES_OUT, Queue, STOP_CHECK, Trouble},
     registry::Registry,
 };
 
@@ -37,7 +37,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    plan: Arc<Plan>,
+    settings: Arc<ServerSettings>,
     max: MaxConnections,
     pub(crate) stop: StopHandle,
     max_memory: u64,
@@ -61,7 +61,7 @@ impl Acceptor {
         Ok(Self {
             listener,
             max: MaxConnections::new(config.max_connections),
-            plan: Arc::new(Plan::from(config)),
+            settings: Arc::new(ServerSettings::from(config)),
             stop,
             max_memory: config.max_memory,
         })
@@ -72,30 +72,30 @@ impl Acceptor {
 pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     let Acceptor {
         listener,
-        plan,
+        settings,
         max,
         stop,
         ..
     } = acceptor;
     let mut queue = Queue::new(listener);
-    let mut exhaustion = Exhaustion::default();
+    let mut backoff = Backoff::default();
     let mut refused = Refused::default();
     while !stop.is_stopped() {
         let arrival = match queue.next() {
             Ok(Some((stream, _))) if registry.live() >= max.connections => {
                 drop(stream);
-                registry.refuse(Close::Limit);
+                registry.refuse(CloseReason::Limit);
                 refused.another(max);
                 continue;
             }
-            Ok(Some((stream, peer))) => spawn(stream, peer, &plan, registry),
+            Ok(Some((stream, peer))) => spawn(stream, peer, &settings, registry),
             Ok(None) => continue,
             Err(error) => Err(error),
         };
         match arrival {
-            Ok(()) => exhaustion.over(),
-            Err(Trouble::Peer(error)) => tracing::debug!("connection lost: {error}"),
-            Err(Trouble::Machine(what)) => exhaustion.pause(&what),
+            Ok(()) => backoff.over(),
+            Err(AcceptError::Peer(error)) => tracing::debug!("connection lost: {error}"),
+            Err(AcceptError::Machine(what)) => backoff.pause(&what),
         }
     }
     // Clients in the queue believe that they are connected: serve them. No
@@ -103,8 +103,8 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     let mut complained = None;
     for (stream, peer) in queue.close() {
         if registry.live() >= max.connections {
-            registry.refuse(Close::Limit);
-        } else if let Err(Trouble::Machine(what)) = spawn(stream, peer, &plan, registry)
+            registry.refuse(CloseReason::Limit);
+        } else if let Err(AcceptError::Machine(what)) = spawn(stream, peer, &settings, registry)
             && is_due(&mut complained)
         {
             tracing::error!("{what}");
@@ -115,28 +115,28 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
 fn spawn(
     stream: TcpStream,
     peer: SocketAddr,
-    plan: &Arc<Plan>,
+    settings: &Arc<ServerSettings>,
     registry: &Arc<Registry>,
-) -> Result<(), Trouble> {
-    let stream = prepare(&stream, plan.socket)
-        .and_then(|()| plan.tls.over(stream))
+) -> Result<(), AcceptError> {
+    let stream = prepare(&stream, settings.socket)
+        .and_then(|()| settings.tls.over(stream))
         .map_err(|error| {
-            registry.refuse(Close::Reset);
-            Trouble::Peer(error)
+            registry.refuse(CloseReason::Reset);
+            AcceptError::Peer(error)
         })?;
     if let Err(no_memory) = check_headroom(0) {
-        registry.refuse(Close::Memory);
-        return Err(Trouble::Machine(format!("{peer} closed: {no_memory}")));
+        registry.refuse(CloseReason::Memory);
+        return Err(AcceptError::Machine(format!("{peer} closed: {no_memory}")));
     }
     let live = registry.register(stream, peer);
-    let plan = Arc::clone(plan);
+    let settings = Arc::clone(settings);
     thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&live.on_thread(), &plan))
+        .spawn(move || connection::serve(&live.on_thread(), &settings))
         .map(drop)
         // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
-        .map_err(|error| Trouble::Machine(format!("no thread for {peer}, closed: {error}")))
+        .map_err(|error| AcceptError::Machine(format!("no thread for {peer}, closed: {error}")))
 }
 
 fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
@@ -178,14 +178,14 @@ fn is_due(complained: &mut Option<Instant>) -> bool {
     is_due
 }
 
-/// Pauses that grow while exhaustion lasts, and complaints that do not flood.
+/// Pauses that grow while backoff lasts, and complaints that do not flood.
 #[derive(Default)]
-struct Exhaustion {
+struct Backoff {
     pause: Option<Duration>,
     complained: Option<Instant>,
 }
 
-impl Exhaustion {
+impl Backoff {
     fn over(&mut self) {
         self.pause = None;
     }
@@ -225,14 +225,14 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest_and_start_anew() {
-        let mut exhaustion = Exhaustion::default();
+        let mut backoff = Backoff::default();
         let mut pauses = Vec::new();
         for _ in 0..5 {
-            exhaustion.pause("out of everything");
-            pauses.push(exhaustion.pause.map_or(0, |pause| pause.as_millis()));
+            backoff.pause("out of everything");
+            pauses.push(backoff.pause.map_or(0, |pause| pause.as_millis()));
         }
         assert_eq!(pauses, [10, 20, 40, 80, 100]);
-        exhaustion.over();
-        assert_eq!(exhaustion.pause, None);
+        backoff.over();
+        assert_eq!(backoff.pause, None);
     }
 }

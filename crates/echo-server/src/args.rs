@@ -32,12 +32,12 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "raw")]
     require_checksum: bool,
 
-    /// Write the accounts to a file as a line of JSON every second; - is
+    /// Write the statistics to a file as a line of JSON every second; - is
     /// standard output
     #[arg(long, value_name = "FILE", value_parser = parse_stats)]
     stats: Option<StatsTo>,
 
-    /// Answer GET /metrics here, with the accounts for Prometheus
+    /// Answer GET /metrics here, with the statistics for Prometheus
     #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
     metrics: Option<String>,
 

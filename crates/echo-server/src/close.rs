@@ -7,7 +7,7 @@ use proto::{Error, FrameError};
 /// Why a connection ended. Every connection has exactly one reason: what
 /// happened first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Close {
+pub enum CloseReason {
     /// The peer closed between two frames.
     Clean,
     /// The peer closed inside a frame.
@@ -47,7 +47,7 @@ pub enum Close {
     Bytes,
 }
 
-impl Close {
+impl CloseReason {
     /// All reasons, in the order of their declaration.
     pub const ALL: [Self; 18] = [
         Self::Clean,
@@ -96,13 +96,13 @@ impl Close {
     }
 }
 
-impl fmt::Display for Close {
+impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name().replace('_', " "))
     }
 }
 
-impl From<&Error> for Close {
+impl From<&Error> for CloseReason {
     fn from(error: &Error) -> Self {
         match error {
             Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => Self::Memory,
@@ -123,10 +123,10 @@ impl From<&Error> for Close {
 
 /// How many connections ended for each reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Closed([u64; Close::ALL.len()]);
+pub struct CloseCounts([u64; CloseReason::ALL.len()]);
 
-impl Closed {
-    pub(crate) fn add(&mut self, close: Close) {
+impl CloseCounts {
+    pub(crate) fn add(&mut self, close: CloseReason) {
         if let Some(count) = self.0.get_mut(close as usize) {
             *count += 1;
         }
@@ -134,7 +134,7 @@ impl Closed {
 
     /// How many ended for this reason.
     #[must_use]
-    pub fn of(&self, close: Close) -> u64 {
+    pub fn of(&self, close: CloseReason) -> u64 {
         self.0.get(close as usize).copied().unwrap_or_default()
     }
 
@@ -145,13 +145,13 @@ impl Closed {
     }
 
     /// Every reason with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (Close, u64)> {
-        Close::ALL.into_iter().zip(self.0)
+    pub fn iter(&self) -> impl Iterator<Item = (CloseReason, u64)> {
+        CloseReason::ALL.into_iter().zip(self.0)
     }
 }
 
 /// `3 clean, 1 truncated`: the reasons there were.
-impl fmt::Display for Closed {
+impl fmt::Display for CloseCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut is_first = true;
         for (close, count) in self.iter().filter(|&(_, count)| count > 0) {
@@ -172,16 +172,16 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_own_place_and_name() {
-        let mut closed = Closed::default();
+        let mut closed = CloseCounts::default();
         assert_eq!(closed.to_string(), "none");
-        for (place, close) in Close::ALL.into_iter().enumerate() {
+        for (place, close) in CloseReason::ALL.into_iter().enumerate() {
             assert_eq!(close as usize, place, "{close}");
             let before = closed.of(close);
             closed.add(close);
             assert_eq!((before, closed.of(close)), (0, 1), "{close}");
         }
         assert_eq!(closed.total(), 18);
-        let mut names: Vec<_> = Close::ALL.map(Close::name).into();
+        let mut names: Vec<_> = CloseReason::ALL.map(CloseReason::name).into();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 18);
@@ -189,10 +189,10 @@ mod tests {
 
     #[test]
     fn only_reasons_that_were_are_shown() {
-        let mut closed = Closed::default();
-        closed.add(Close::FrameTimeout);
-        closed.add(Close::Clean);
-        closed.add(Close::Clean);
+        let mut closed = CloseCounts::default();
+        closed.add(CloseReason::FrameTimeout);
+        closed.add(CloseReason::Clean);
+        closed.add(CloseReason::Clean);
         assert_eq!(closed.to_string(), "2 clean, 1 frame timeout");
     }
 }

@@ -33,7 +33,7 @@ pub struct Config {
     pub max_memory: u64,
     /// How long a stopping server lets connections finish what has arrived.
     pub drain: Duration,
-    /// Where the accounts go every second.
+    /// Where the statistics go every second.
     pub stats: Option<StatsTo>,
     /// Address to answer Prometheus on, as `host:port`.
     pub metrics: Option<String>,

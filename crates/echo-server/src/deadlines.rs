@@ -1,4 +1,4 @@
-//! How long a connection may take for what, and who has overstayed.
+//! How long a connection may take for what, and who has expired.
 
 use std::{
     fmt,
@@ -7,13 +7,12 @@ use std::{
 };
 
 use crate::{
-    close::Close,
-    live::{Connection, Fate, Phase},
-    traffic::Traffic,
+    close::CloseReason,
+    connection::{Connection, Outcome, Phase, Traffic},
 };
 
 /// Longest and shortest time between two looks at the connections. What a
-/// look finds began after the one before, and it is found too late by less
+/// sweep finds began after the one before, and it is found too late by less
 /// than another interval: half a second for both.
 const LONGEST_TICK: Duration = Duration::from_millis(250);
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
@@ -33,7 +32,7 @@ pub struct Deadlines {
     /// From being accepted to the end.
     pub max_age: Option<Duration>,
     /// Most bytes to echo on one connection; it may be exceeded by what flows
-    /// until the next look.
+    /// until the next sweep.
     pub max_bytes: Option<u64>,
 }
 
@@ -76,7 +75,7 @@ impl fmt::Display for Deadlines {
 }
 
 impl Deadlines {
-    /// How often to look: four times within the shortest deadline.
+    /// How often to sweep: four times within the shortest deadline.
     pub(crate) fn tick(&self) -> Duration {
         let shortest = [self.handshake, self.idle, self.frame, self.write]
             .into_iter()
@@ -87,29 +86,29 @@ impl Deadlines {
     }
 
     /// `None` for a phase that ends by itself.
-    const fn of(&self, phase: Phase) -> Option<(Close, Duration)> {
+    const fn of(&self, phase: Phase) -> Option<(CloseReason, Duration)> {
         match phase {
-            Phase::Handshake => Some((Close::Handshake, self.handshake)),
-            Phase::Between => Some((Close::Idle, self.idle)),
-            Phase::Inside => Some((Close::FrameTimeout, self.frame)),
-            Phase::Writing => Some((Close::WriteTimeout, self.write)),
+            Phase::Handshake => Some((CloseReason::Handshake, self.handshake)),
+            Phase::Between => Some((CloseReason::Idle, self.idle)),
+            Phase::Inside => Some((CloseReason::FrameTimeout, self.frame)),
+            Phase::Writing => Some((CloseReason::WriteTimeout, self.write)),
             Phase::Closing => None,
         }
     }
 }
 
-/// What the watcher remembers of a connection between two looks.
+/// What the watchdog remembers of a connection between two looks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Watched {
     phase: Phase,
-    /// What had counted as progress in this phase at the last look.
+    /// What had counted as progress in this phase at the last sweep.
     progress: u64,
     /// When it was first seen to be where it is now.
     since: Instant,
     is_condemned: bool,
 }
 
-impl Watch {
+impl Watched {
     pub(crate) fn new(connection: &Connection) -> Self {
         Self {
             phase: connection.phase(),
@@ -119,22 +118,22 @@ impl Watch {
         }
     }
 
-    /// Looks at the connection, and ends it if it has overstayed.
-    pub(crate) fn look(&mut self, connection: &Connection, now: Instant, deadlines: &Deadlines) {
+    /// Looks at the connection, and ends it if it has expired.
+    pub(crate) fn sweep(&mut self, connection: &Connection, now: Instant, deadlines: &Deadlines) {
         if self.is_condemned {
             // It had a whole tick to send what had arrived.
             let _ = connection.stream.shutdown(Shutdown::Both);
             return;
         }
         let (phase, traffic) = (connection.phase(), connection.traffic());
-        let Some(fate) = self.judge(phase, &traffic, connection.accepted, now, deadlines) else {
+        let Some(outcome) = self.check(phase, &traffic, connection.accepted, now, deadlines) else {
             return;
         };
-        if connection.decide(fate) {
+        if connection.decide(outcome) {
             self.is_condemned = true;
-            let how = match fate.close {
+            let how = match outcome.reason {
                 // Whole frames that have arrived are still echoed.
-                Close::Idle | Close::Age | Close::Bytes => Shutdown::Read,
+                CloseReason::Idle | CloseReason::Age | CloseReason::Bytes => Shutdown::Read,
                 _ => Shutdown::Both,
             };
             // One that the peer has closed already cannot be shut down.
@@ -143,14 +142,14 @@ impl Watch {
     }
 
     /// Says how a connection that is in `phase` has to end, if it has to.
-    fn judge(
+    fn check(
         &mut self,
         phase: Phase,
         traffic: &Traffic,
         accepted: Instant,
         now: Instant,
         deadlines: &Deadlines,
-    ) -> Option<Fate> {
+    ) -> Option<Outcome> {
         let progress = match phase {
             Phase::Handshake | Phase::Closing => 0,
             Phase::Between => traffic.reads,
@@ -163,21 +162,21 @@ impl Watch {
             self.progress = progress;
             self.since = now;
         }
-        let overstayed = |since: Instant, (close, most): (Close, Duration)| {
+        let expired = |since: Instant, (reason, most): (CloseReason, Duration)| {
             let after = now.saturating_duration_since(since);
-            (after >= most).then_some(Fate { close, after })
+            (after >= most).then_some(Outcome { reason, after })
         };
         deadlines
             .of(phase)
-            .and_then(|deadline| overstayed(self.since, deadline))
-            .or_else(|| overstayed(accepted, (Close::Age, deadlines.max_age?)))
+            .and_then(|deadline| expired(self.since, deadline))
+            .or_else(|| expired(accepted, (CloseReason::Age, deadlines.max_age?)))
             .or_else(|| {
                 let is_over = deadlines
                     .max_bytes
                     .is_some_and(|most| traffic.bytes >= most);
                 let after = now.saturating_duration_since(accepted);
-                is_over.then_some(Fate {
-                    close: Close::Bytes,
+                is_over.then_some(Outcome {
+                    reason: CloseReason::Bytes,
                     after,
                 })
             })
@@ -200,9 +199,9 @@ mod tests {
 
     /// Looks every second at what each second brought; says what came of it
     /// and after how many looks.
-    fn judge(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Fate)> {
+    fn check(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Outcome)> {
         let start = Instant::now();
-        let mut watch = Watch {
+        let mut watch = Watched {
             phase: Phase::Between,
             progress: 0,
             since: start,
@@ -215,8 +214,8 @@ mod tests {
             .find_map(|(n, (phase, traffic))| {
                 now += SECOND;
                 total += *traffic;
-                let fate = watch.judge(*phase, &total, start, now, deadlines)?;
-                Some((n + 1, fate))
+                let outcome = watch.check(*phase, &total, start, now, deadlines)?;
+                Some((n + 1, outcome))
             })
     }
 
@@ -238,12 +237,12 @@ mod tests {
             ..NOTHING
         };
         let after = 3 * SECOND;
-        let close = Close::FrameTimeout;
+        let reason = CloseReason::FrameTimeout;
         assert_eq!(
-            judge(&[(Phase::Inside, drip); 10], &within(3)),
-            Some((4, Fate { close, after }))
+            check(&[(Phase::Inside, drip); 10], &within(3)),
+            Some((4, Outcome { reason, after }))
         );
-        assert_eq!(judge(&[(Phase::Between, drip); 10], &within(3)), None);
+        assert_eq!(check(&[(Phase::Between, drip); 10], &within(3)), None);
     }
 
     #[test]
@@ -254,25 +253,28 @@ mod tests {
             writes: 1,
             ..NOTHING
         };
-        for (phase, close) in [
-            (Phase::Between, Close::Idle),
-            (Phase::Inside, Close::FrameTimeout),
-            (Phase::Writing, Close::WriteTimeout),
+        for (phase, reason) in [
+            (Phase::Between, CloseReason::Idle),
+            (Phase::Inside, CloseReason::FrameTimeout),
+            (Phase::Writing, CloseReason::WriteTimeout),
         ] {
-            let ended = judge(&[(phase, NOTHING); 10], &within(5));
-            assert_eq!(ended.map(|(_, fate)| fate.close), Some(close));
-            assert_eq!(judge(&[(phase, moving); 10], &within(5)), None);
+            let ended = check(&[(phase, NOTHING); 10], &within(5));
+            assert_eq!(ended.map(|(_, outcome)| outcome.reason), Some(reason));
+            assert_eq!(check(&[(phase, moving); 10], &within(5)), None);
         }
         // Nothing is progress in a handshake.
-        let ended = judge(&[(Phase::Handshake, moving); 10], &within(5));
-        assert_eq!(ended.map(|(_, fate)| fate.close), Some(Close::Handshake));
+        let ended = check(&[(Phase::Handshake, moving); 10], &within(5));
+        assert_eq!(
+            ended.map(|(_, outcome)| outcome.reason),
+            Some(CloseReason::Handshake)
+        );
     }
 
     #[test]
     fn a_new_phase_begins_anew() {
         let phases = [Phase::Between, Phase::Inside, Phase::Writing];
         let seconds: Vec<_> = (0..30).map(|n| (phases[n / 2 % 3], NOTHING)).collect();
-        assert_eq!(judge(&seconds, &within(3)), None);
+        assert_eq!(check(&seconds, &within(3)), None);
     }
 
     #[test]
@@ -283,23 +285,23 @@ mod tests {
             ..NOTHING
         };
         let mut deadlines = within(3);
-        assert_eq!(judge(&[(Phase::Between, busy); 100], &deadlines), None);
+        assert_eq!(check(&[(Phase::Between, busy); 100], &deadlines), None);
         deadlines.max_bytes = Some(1000);
-        let (looks, fate) =
-            judge(&[(Phase::Between, busy); 100], &deadlines).unwrap_or_else(|| {
+        let (sweeps, outcome) =
+            check(&[(Phase::Between, busy); 100], &deadlines).unwrap_or_else(|| {
                 unreachable!("100 looks");
             });
-        assert_eq!((looks, fate.close), (10, Close::Bytes));
+        assert_eq!((sweeps, outcome.reason), (10, CloseReason::Bytes));
         deadlines.max_age = Some(5 * SECOND);
-        let ended = judge(&[(Phase::Between, busy); 100], &deadlines);
+        let ended = check(&[(Phase::Between, busy); 100], &deadlines);
         assert_eq!(
-            ended.map(|(n, fate)| (n, fate.close)),
-            Some((5, Close::Age))
+            ended.map(|(n, outcome)| (n, outcome.reason)),
+            Some((5, CloseReason::Age))
         );
     }
 
     #[test]
-    fn looks_are_as_frequent_as_the_shortest_deadline_needs() {
+    fn sweeps_are_as_frequent_as_the_shortest_deadline_needs() {
         assert_eq!(Deadlines::default().tick(), LONGEST_TICK);
         let tick = |idle| {
             Deadlines {

@@ -1,4 +1,4 @@
-//! The accounts in the text format that Prometheus reads: `OpenMetrics` 1.0.
+//! The statistics in the text format that Prometheus reads: `OpenMetrics` 1.0.
 
 use std::{fmt, sync::Arc};
 
@@ -9,19 +9,19 @@ use prometheus_client::{
     registry,
 };
 
-use crate::registry::{Accounts, Registry};
+use crate::registry::{Registry, Stats};
 
 /// The format's media type, by its specification.
 pub(crate) const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics; each scrape shows the accounts of its own instant.
+/// All metrics; each scrape shows the statistics of its own instant.
 #[derive(Debug)]
 pub(crate) struct Exposition(registry::Registry);
 
 impl Exposition {
-    pub(crate) fn new(accounts: Arc<Registry>) -> Self {
+    pub(crate) fn new(stats: Arc<Registry>) -> Self {
         let mut metrics = registry::Registry::with_prefix("echo");
-        metrics.register_collector(Box::new(Source(accounts)));
+        metrics.register_collector(Box::new(Source(stats)));
         Self(metrics)
     }
 
@@ -38,13 +38,13 @@ struct Source(Arc<Registry>);
 
 impl Collector for Source {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Accounts {
+        let Stats {
             accepted,
             closed,
             live,
             traffic,
             qps,
-        } = self.0.accounts();
+        } = self.0.stats();
         let mut metric = |name, help, value: &dyn EncodeMetric| {
             value.encode(encoder.encode_descriptor(name, help, None, value.metric_type())?)
         };

@@ -2,24 +2,24 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `config` | what a server is told |
+//! | `config` | a server's configuration |
 //! | `server` | one server's life, from bind to summary |
-//! | `accept` | the loop that takes connections, whatever accept says |
-//! | `queue` | connections on their way from the kernel to their threads |
-//! | `connection` | one connection's life |
-//! | `incoming` | what it reads, up to its end |
-//! | `live` | a connection as its thread and the watcher share it |
+//! | `accept` | the loop that accepts connections, whatever accept says |
+//! | `accept_queue` | connections on their way from the kernel to their threads |
+//! | `connection` | a connection as its thread and the watchdog share it |
+//! | `connection/serve` | one connection's life: read, echo, close |
+//! | `connection/incoming` | what it reads, up to its end |
+//! | `connection/traffic` | what goes through it, counted |
 //! | `close` | why a connection ended |
-//! | `traffic` | what goes through connections, counted |
-//! | `registry` | the connections alive now, and the accounts of all |
+//! | `registry` | the connections alive now, and the statistics of all |
 //! | `deadlines` | how long a connection may take for what |
 //! | `limits` | how many connections the machine allows |
-//! | `memory` | a budget for all read buffers |
-//! | `watcher` | the thread that ends what has overstayed |
+//! | `memory` | a budget for what connections hold |
+//! | `watchdog` | the thread that ends what is past its deadline |
 //! | `reporter` | the thread that says every second what happened |
-//! | `metrics` | the accounts for Prometheus, over HTTP |
-//! | `exposition` | what it is told, in its format |
-//! | `stats` | the accounts as lines of JSON |
+//! | `metrics` | the statistics for Prometheus, over HTTP |
+//! | `exposition` | the same, in its format |
+//! | `stats_writer` | the statistics as lines of JSON |
 //!
 //! # Examples
 //!
@@ -45,29 +45,26 @@
 //! ```
 
 mod accept;
+mod accept_queue;
 mod close;
 mod config;
 mod connection;
 mod deadlines;
 mod exposition;
-mod incoming;
 mod limits;
-mod live;
 mod memory;
 mod metrics;
-mod queue;
 mod registry;
 mod reporter;
 mod server;
-mod stats;
-mod traffic;
-mod watcher;
+mod stats_writer;
+mod watchdog;
 
-pub use close::{Close, Closed};
+pub use close::{CloseCounts, CloseReason};
 pub use config::Config;
+pub use connection::Traffic;
 pub use deadlines::Deadlines;
 pub use limits::{Cost, MaxConnections};
-pub use registry::Accounts;
+pub use registry::Stats;
 pub use server::{Server, StopHandle, Summary};
-pub use stats::StatsTo;
-pub use traffic::Traffic;
+pub use stats_writer::StatsTo;

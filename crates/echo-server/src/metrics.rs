@@ -1,4 +1,4 @@
-//! The accounts for Prometheus, over HTTP.
+//! The statistics for Prometheus, over HTTP.
 //!
 //! One request at a time, each under a deadline and a limit: whoever talks
 //! nonsense here, or nothing, delays the next scrape by a second at most, and

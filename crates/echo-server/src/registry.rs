@@ -1,4 +1,4 @@
-//! The connections alive now, and the accounts of all that ever were.
+//! The connections alive now, and the statistics of all that ever were.
 
 use std::{
     collections::HashMap,
@@ -11,20 +11,19 @@ use std::{
 use transport::Stream;
 
 use crate::{
-    close::{Close, Closed},
-    deadlines::{Deadlines, Watch},
-    live::{Connection, Phase},
-    traffic::Traffic,
+    close::{CloseCounts, CloseReason},
+    connection::{Connection, Phase, Traffic},
+    deadlines::{Deadlines, Watched},
 };
 
 /// What became of all connections. Exact at any instant: as many were
 /// accepted as have ended, for whatever reason, or are alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Accounts {
+pub struct Stats {
     /// Connections accepted so far, those that were closed at once included.
     pub accepted: u64,
     /// Those that ended, by reason.
-    pub closed: Closed,
+    pub closed: CloseCounts,
     /// Those that are alive.
     pub live: u64,
     /// What all of them echoed.
@@ -41,10 +40,10 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    live: HashMap<u64, (Arc<Connection>, Watch)>,
+    live: HashMap<u64, (Arc<Connection>, Watched)>,
     /// Connections accepted so far; the next one's key.
     accepted: u64,
-    closed: Closed,
+    closed: CloseCounts,
     /// Traffic of the connections that ended.
     traffic: Traffic,
     qps: f64,
@@ -52,14 +51,14 @@ struct Inner {
 
 impl Registry {
     /// Adds a connection; it is removed when the returned guard is dropped.
-    pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> Live {
+    pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> ConnectionGuard {
         let connection = Arc::new(Connection::new(stream, peer));
-        let watch = Watch::new(&connection);
+        let watch = Watched::new(&connection);
         let mut inner = self.lock();
         let key = inner.accepted;
         inner.accepted += 1;
         inner.live.insert(key, (Arc::clone(&connection), watch));
-        Live {
+        ConnectionGuard {
             connection,
             key,
             has_thread: false,
@@ -68,10 +67,10 @@ impl Registry {
     }
 
     /// Counts a connection that is closed at once.
-    pub(crate) fn refuse(&self, close: Close) {
+    pub(crate) fn refuse(&self, reason: CloseReason) {
         let mut inner = self.lock();
         inner.accepted += 1;
-        inner.closed.add(close);
+        inner.closed.add(reason);
     }
 
     /// How many connections are alive.
@@ -79,21 +78,21 @@ impl Registry {
         self.lock().live.len() as u64
     }
 
-    /// Looks at every connection and ends those that have overstayed.
-    pub(crate) fn look(&self, now: Instant, deadlines: &Deadlines) {
+    /// Checks every connection and ends those past their deadlines.
+    pub(crate) fn sweep(&self, now: Instant, deadlines: &Deadlines) {
         for (connection, watch) in self.lock().live.values_mut() {
-            watch.look(connection, now, deadlines);
+            watch.sweep(connection, now, deadlines);
         }
     }
 
-    /// The accounts as of this instant.
-    pub(crate) fn accounts(&self) -> Accounts {
+    /// The statistics as of this instant.
+    pub(crate) fn stats(&self) -> Stats {
         let inner = self.lock();
         let mut traffic = inner.traffic;
         for (connection, _) in inner.live.values() {
             traffic += connection.traffic();
         }
-        Accounts {
+        Stats {
             accepted: inner.accepted,
             closed: inner.closed,
             live: inner.live.len() as u64,
@@ -111,7 +110,7 @@ impl Registry {
     /// finds out when it has read next.
     pub(crate) fn stop(&self) {
         for (connection, _) in self.lock().live.values() {
-            connection.decide(Close::Shutdown.into());
+            connection.decide(CloseReason::Shutdown.into());
         }
     }
 
@@ -153,14 +152,14 @@ impl Registry {
 /// A connection's place in the registry, given up when dropped: at the end
 /// of its thread, by a panic, or when there was no thread for it.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct ConnectionGuard {
     connection: Arc<Connection>,
     key: u64,
     has_thread: bool,
     registry: Arc<Registry>,
 }
 
-impl Live {
+impl ConnectionGuard {
     /// Says that the connection has its thread.
     pub(crate) fn on_thread(mut self) -> Self {
         self.has_thread = true;
@@ -168,7 +167,7 @@ impl Live {
     }
 }
 
-impl Deref for Live {
+impl Deref for ConnectionGuard {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -176,16 +175,16 @@ impl Deref for Live {
     }
 }
 
-impl Drop for Live {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        let close = match self.connection.fate() {
-            Some(fate) => fate.close,
-            None if self.has_thread => Close::Panic,
-            None => Close::Spawn,
+        let reason = match self.connection.outcome() {
+            Some(outcome) => outcome.reason,
+            None if self.has_thread => CloseReason::Panic,
+            None => CloseReason::Spawn,
         };
         let mut inner = self.registry.lock();
         inner.live.remove(&self.key);
-        inner.closed.add(close);
+        inner.closed.add(reason);
         inner.traffic += self.connection.traffic();
         if inner.live.is_empty() {
             self.registry.emptied.notify_all();
@@ -210,11 +209,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_accounts(registry: &Registry, live: u64, closed: &str) {
-        let accounts = registry.accounts();
-        assert_eq!(accounts.live, live);
-        assert_eq!(accounts.closed.to_string(), closed);
-        assert_eq!(accounts.accepted, accounts.closed.total() + live);
+    fn assert_stats(registry: &Registry, live: u64, closed: &str) {
+        let stats = registry.stats();
+        assert_eq!(stats.live, live);
+        assert_eq!(stats.closed.to_string(), closed);
+        assert_eq!(stats.accepted, stats.closed.total() + live);
     }
 
     #[test]
@@ -224,12 +223,12 @@ mod tests {
             let (stream, addr) = stream();
             registry.register(stream, addr)
         };
-        assert_accounts(&registry, 0, "none");
+        assert_stats(&registry, 0, "none");
 
         let without_thread = register();
-        assert_accounts(&registry, 1, "none");
+        assert_stats(&registry, 1, "none");
         drop(without_thread);
-        assert_accounts(&registry, 0, "1 spawn");
+        assert_stats(&registry, 0, "1 spawn");
 
         let panics = register();
         let panicked = thread::spawn(move || {
@@ -237,15 +236,15 @@ mod tests {
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
-        assert_accounts(&registry, 0, "1 spawn, 1 panic");
+        assert_stats(&registry, 0, "1 spawn, 1 panic");
 
         let ends = register().on_thread();
-        assert!(ends.decide(Close::Clean.into()));
-        assert!(!ends.decide(Close::Reset.into()), "decided twice");
+        assert!(ends.decide(CloseReason::Clean.into()));
+        assert!(!ends.decide(CloseReason::Reset.into()), "decided twice");
         registry.stop();
         registry.wake_readers();
         drop(ends);
-        registry.refuse(Close::Limit);
-        assert_accounts(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");
+        registry.refuse(CloseReason::Limit);
+        assert_stats(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");
     }
 }

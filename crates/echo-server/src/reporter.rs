@@ -14,8 +14,8 @@ use anyhow::{Context, Result};
 use proto::qps;
 
 use crate::{
-    registry::{Accounts, Registry},
-    stats::Stats,
+    registry::{Registry, Stats},
+    stats_writer::StatsWriter,
 };
 
 /// Time between two reports.
@@ -32,7 +32,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn spawn(registry: Arc<Registry>, mut stats: Option<Stats>) -> Result<Self> {
+    pub(crate) fn spawn(registry: Arc<Registry>, mut writer: Option<StatsWriter>) -> Result<Self> {
         let (alive, stopped) = mpsc::channel();
         let (running, ended) = mpsc::channel();
         let _detached = thread::Builder::new()
@@ -42,15 +42,15 @@ impl Reporter {
                 let mut report = Report::new();
                 loop {
                     let is_last = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
-                    let accounts = report.make(&registry);
-                    if let Some(Err(error)) = stats.as_mut().map(|stats| stats.write(&accounts)) {
+                    let stats = report.make(&registry);
+                    if let Some(Err(error)) = writer.as_mut().map(|writer| writer.write(&stats)) {
                         tracing::debug!("no more stats: {error}");
-                        stats = None;
+                        writer = None;
                     }
                     if is_last {
                         return;
                     }
-                    report.say(&accounts);
+                    report.say(&stats);
                 }
             })
             .context("cannot start the reporter thread")?;
@@ -82,11 +82,11 @@ impl Report {
         }
     }
 
-    /// Takes the accounts, with what the time since the last call brought.
-    fn make(&mut self, registry: &Registry) -> Accounts {
-        let accounts = registry.accounts();
+    /// Takes the statistics, with what the time since the last call brought.
+    fn make(&mut self, registry: &Registry) -> Stats {
+        let stats = registry.stats();
         let elapsed = self.since.elapsed();
-        let (frames, bytes) = (accounts.traffic.frames, accounts.traffic.bytes);
+        let (frames, bytes) = (stats.traffic.frames, stats.traffic.bytes);
         let qps = qps::rate(frames - self.frames, elapsed);
         *self = Self {
             since: self.since + elapsed,
@@ -95,16 +95,16 @@ impl Report {
             rates: (qps, qps::rate(bytes - self.bytes, elapsed)),
         };
         registry.set_qps(qps);
-        Accounts { qps, ..accounts }
+        Stats { qps, ..stats }
     }
 
     /// Logs the last interval, if it brought anything.
-    fn say(&self, accounts: &Accounts) {
+    fn say(&self, stats: &Stats) {
         let (qps, bytes) = self.rates;
         if qps > 0.0 {
             tracing::info!(
                 "Queries Per Second: {qps:.0} ({} connections, {:.2} MB/s)",
-                accounts.live,
+                stats.live,
                 bytes / 1e6,
             );
         }

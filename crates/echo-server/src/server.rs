@@ -13,13 +13,13 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    Closed, Config, Deadlines, Traffic,
+    CloseCounts, Config, Deadlines, Traffic,
     accept::{self, Acceptor},
     metrics::Metrics,
     registry::Registry,
     reporter::Reporter,
-    stats::Stats,
-    watcher::Watcher,
+    stats_writer::StatsWriter,
+    watchdog::Watchdog,
 };
 
 /// How long connections that are at work have to notice that the server stops.
@@ -36,7 +36,7 @@ pub struct Server {
     local_addr: SocketAddr,
     deadlines: Deadlines,
     drain: Duration,
-    stats: Option<Stats>,
+    stats: Option<StatsWriter>,
     metrics: Option<Metrics>,
 }
 
@@ -84,7 +84,7 @@ impl Server {
             local_addr,
             deadlines: config.deadlines,
             drain: config.drain,
-            stats: config.stats.as_ref().map(Stats::open).transpose()?,
+            stats: config.stats.as_ref().map(StatsWriter::open).transpose()?,
             metrics: config.metrics.as_deref().map(Metrics::bind).transpose()?,
         })
     }
@@ -118,7 +118,7 @@ impl Server {
             self.drain
         );
         let registry = Arc::new(Registry::default());
-        let watcher = Watcher::spawn(Arc::clone(&registry), self.deadlines)?;
+        let watchdog = Watchdog::spawn(Arc::clone(&registry), self.deadlines)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
             .metrics
@@ -136,16 +136,16 @@ impl Server {
                 registry.wait_until_empty(CUT);
             }
         }
-        watcher.stop();
+        watchdog.stop();
         reporter.stop();
         if let Some(metrics) = metrics {
             metrics.stop();
         }
-        let accounts = registry.accounts();
+        let stats = registry.stats();
         Ok(Summary {
-            connections: accounts.accepted,
-            closed: accounts.closed,
-            traffic: accounts.traffic,
+            connections: stats.accepted,
+            closed: stats.closed,
+            traffic: stats.traffic,
             elapsed: started.elapsed(),
         })
     }
@@ -157,7 +157,7 @@ pub struct Summary {
     /// Connections accepted.
     pub connections: u64,
     /// Why they ended. One that is missing there did not notice its end.
-    pub closed: Closed,
+    pub closed: CloseCounts,
     /// What all of them echoed.
     pub traffic: Traffic,
     /// From start to stop.

@@ -10,13 +10,12 @@ use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
 use transport::{ServerTls, SocketOptions};
 
+use super::{Connection, Phase, incoming::Incoming};
 use crate::{
     Config,
-    close::Close,
-    incoming::Incoming,
-    live::{Connection, Phase},
+    close::CloseReason,
     memory::{Budget, NoMemory, Share},
-    registry::Live,
+    registry::ConnectionGuard,
 };
 
 /// Most bytes of a message that the log shows.
@@ -38,7 +37,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// What every connection of a server does.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct ServerSettings {
     wire: Wire,
     read_buffer: Option<usize>,
     /// Bytes to collect before a write, of what one read brought.
@@ -49,7 +48,7 @@ pub(crate) struct Plan {
     drain: Duration,
 }
 
-impl From<&Config> for Plan {
+impl From<&Config> for ServerSettings {
     fn from(config: &Config) -> Self {
         Self {
             wire: config.wire,
@@ -64,27 +63,27 @@ impl From<&Config> for Plan {
 }
 
 /// Serves one connection until it ends, and says why it did.
-pub(crate) fn serve(live: &Live, plan: &Plan) {
+pub(crate) fn serve(live: &ConnectionGuard, settings: &ServerSettings) {
     let peer = live.peer;
-    let outcome = live.handshake().map_err(Failure::Handshake).and_then(|()| {
+    let result = live.handshake().map_err(Failure::Handshake).and_then(|()| {
         tracing::debug!("connection established from {peer}");
-        echo(live, plan)
+        echo(live, settings)
     });
-    let close = outcome
+    let reason = result
         .as_ref()
-        .map_or_else(Failure::close, |()| Close::Clean);
-    let is_ours = !live.decide(close.into());
+        .map_or_else(Failure::reason, |()| CloseReason::Clean);
+    let is_ours = !live.decide(reason.into());
     live.enter(Phase::Closing);
-    match (outcome, live.fate()) {
-        (_, Some(fate)) if is_ours && fate.close == Close::Shutdown => {
+    match (result, live.outcome()) {
+        (_, Some(outcome)) if is_ours && outcome.reason == CloseReason::Shutdown => {
             tracing::debug!("connection closed, the server stops: {peer}");
             // It may take its time to read what was sent to it.
-            return live.stream.linger(u64::MAX, plan.drain);
+            return live.stream.linger(u64::MAX, settings.drain);
         }
         // It was ended from outside; what the thread saw came of that.
-        (_, Some(fate)) if is_ours => tracing::warn!("closing {peer}: {fate}"),
+        (_, Some(outcome)) if is_ours => tracing::warn!("closing {peer}: {outcome}"),
         (Ok(()), _) => return tracing::debug!("connection closed by {peer}"),
-        (Err(error), _) if close == Close::Reset => {
+        (Err(error), _) if reason == CloseReason::Reset => {
             return tracing::debug!("connection lost from {peer}: {error}");
         }
         (Err(error), _) => tracing::warn!("closing {peer}: {error}"),
@@ -100,11 +99,11 @@ enum Failure {
 }
 
 impl Failure {
-    fn close(&self) -> Close {
+    fn reason(&self) -> CloseReason {
         match self {
-            Self::Handshake(_) => Close::Handshake,
+            Self::Handshake(_) => CloseReason::Handshake,
             Self::Stream(error) => error.into(),
-            Self::Memory(_) => Close::Memory,
+            Self::Memory(_) => CloseReason::Memory,
         }
     }
 }
@@ -136,12 +135,12 @@ impl From<Error> for Failure {
 /// A buffer that a burst made grow is given back once the peer has been quiet
 /// for a while. The socket's own timeout says when: until the buffer grows
 /// there is none, and no read costs a system call more.
-fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
+fn echo(connection: &Connection, settings: &ServerSettings) -> Result<(), Failure> {
     let stream = &connection.stream;
     let mut incoming = Incoming::new(connection);
     // Given back once the reader's buffer is.
-    let mut memory = plan.memory.share();
-    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
+    let mut memory = settings.memory.share();
+    let mut reader = Reader::new(settings.wire).max_read(settings.read_buffer);
     let mut has_grown = false;
     loop {
         reserve(&mut reader, &mut memory)?;
@@ -151,7 +150,7 @@ fn echo(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
         }
         match reader.read(&mut incoming) {
-            Ok(Received::Batch(batch)) => send_back(connection, &batch, plan)?,
+            Ok(Received::Batch(batch)) => send_back(connection, &batch, settings)?,
             Ok(Received::Closed) => return Ok(()),
             Err(Error::Io(error)) if has_grown && is_quiet(&error) => {
                 reader.shrink();
@@ -189,7 +188,11 @@ fn is_quiet(error: &io::Error) -> bool {
 
 /// Sends all that is whole after a read back, straight from the read buffer,
 /// in one write unless smaller ones were asked for.
-fn send_back(connection: &Connection, batch: &Batch<'_>, plan: &Plan) -> Result<(), Failure> {
+fn send_back(
+    connection: &Connection,
+    batch: &Batch<'_>,
+    settings: &ServerSettings,
+) -> Result<(), Failure> {
     connection.count_read(batch);
     tracing::trace!(
         "read {} messages, {} bytes, inside a frame: {}",
@@ -200,7 +203,7 @@ fn send_back(connection: &Connection, batch: &Batch<'_>, plan: &Plan) -> Result<
     if !batch.is_empty() {
         log_messages("read", batch);
         connection.enter(Phase::Writing);
-        for chunk in batch.chunks(plan.write_buffer) {
+        for chunk in batch.chunks(settings.write_buffer) {
             write(connection, chunk).map_err(Error::Io)?;
         }
         log_messages("send", batch);

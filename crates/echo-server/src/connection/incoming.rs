@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::live::Connection;
+use super::Connection;
 
 /// How long a read may wait for what has arrived already, some of which can be
 /// a part of a record that TLS cannot decrypt yet.
@@ -54,7 +54,7 @@ impl Read for Incoming<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let stream = &self.connection.stream;
         match self.left {
-            None if self.connection.fate().is_none() => (&*stream).read(buf),
+            None if self.connection.outcome().is_none() => (&*stream).read(buf),
             None => self.read_rest(stream.unread()?, buf),
             Some(left) => self.read_rest(left, buf),
         }

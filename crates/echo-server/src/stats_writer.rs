@@ -1,4 +1,4 @@
-//! The accounts for machines: one line of JSON a second.
+//! The statistics for machines: one line of JSON a second.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::registry::Accounts;
+use crate::registry::Stats;
 
 /// Where the lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub enum StatsTo {
 /// | `closed` | an object: reason to connections, every reason there is; `accepted` is their sum and `live` |
 /// | `frames`, `bytes`, `payload_bytes`, `reads`, `split_reads`, `writes` | as in [`Traffic`](crate::Traffic), so far |
 /// | `qps` | frames a second since the last line |
-pub(crate) struct Stats {
+pub(crate) struct StatsWriter {
     out: Box<dyn Write + Send>,
     started: Instant,
 }
 
-impl Stats {
+impl StatsWriter {
     pub(crate) fn open(to: &StatsTo) -> Result<Self> {
         Ok(Self {
             out: match to {
@@ -52,28 +52,28 @@ impl Stats {
     }
 
     /// Writes one line, as one write where the system allows.
-    pub(crate) fn write(&mut self, accounts: &Accounts) -> io::Result<()> {
-        let mut line = line(accounts, self.started.elapsed().as_secs_f64());
+    pub(crate) fn write(&mut self, stats: &Stats) -> io::Result<()> {
+        let mut line = line(stats, self.started.elapsed().as_secs_f64());
         line.push('\n');
         self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }
 
-impl fmt::Debug for Stats {
+impl fmt::Debug for StatsWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stats").finish_non_exhaustive()
+        f.debug_struct("StatsWriter").finish_non_exhaustive()
     }
 }
 
-fn line(accounts: &Accounts, elapsed: f64) -> String {
-    let Accounts {
+fn line(stats: &Stats, elapsed: f64) -> String {
+    let Stats {
         accepted,
         closed,
         live,
         traffic,
         qps,
-    } = accounts;
+    } = stats;
     let closed: Map<String, Value> = closed
         .iter()
         .map(|(close, count)| (close.name().to_owned(), count.into()))
@@ -98,22 +98,25 @@ fn line(accounts: &Accounts, elapsed: f64) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::close::{Close, Closed};
+    use crate::close::{CloseCounts, CloseReason};
 
     #[test]
     fn a_line_is_an_object_with_every_reason() {
-        let mut closed = Closed::default();
-        closed.add(Close::FrameTimeout);
-        let accounts = Accounts {
+        let mut closed = CloseCounts::default();
+        closed.add(CloseReason::FrameTimeout);
+        let stats = Stats {
             accepted: 3,
             closed,
             live: 2,
-            ..Accounts::default()
+            ..Stats::default()
         };
-        let line: Value = serde_json::from_str(&line(&accounts, 1.5)).unwrap();
+        let line: Value = serde_json::from_str(&line(&stats, 1.5)).unwrap();
         assert_eq!(line["elapsed_s"], 1.5);
         assert_eq!((&line["accepted"], &line["live"]), (&3.into(), &2.into()));
         assert_eq!(line["closed"]["frame_timeout"], 1);
-        assert_eq!(line["closed"].as_object().unwrap().len(), Close::ALL.len());
+        assert_eq!(
+            line["closed"].as_object().unwrap().len(),
+            CloseReason::ALL.len()
+        );
     }
 }

@@ -1,4 +1,8 @@
-//! A connection that is alive, as its own thread and the watcher share it.
+//! A connection that is alive, as its own thread and the watchdog share it.
+
+mod incoming;
+mod serve;
+mod traffic;
 
 use std::{
     fmt, io,
@@ -13,10 +17,10 @@ use std::{
 use proto::Batch;
 use transport::Stream;
 
-use crate::{
-    close::Close,
-    traffic::{Counters, Traffic},
-};
+use crate::close::CloseReason;
+pub(crate) use serve::{ServerSettings, serve};
+use traffic::Counters;
+pub use traffic::Traffic;
 
 /// A connection that is alive.
 ///
@@ -31,8 +35,8 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     activity: Activity,
     pub(crate) accepted: Instant,
-    /// Set once, by whoever ends the connection first.
-    fate: OnceLock<Fate>,
+    /// Set once, by what ends the connection first.
+    outcome: OnceLock<Outcome>,
 }
 
 /// What the connection's thread writes on the hot path. Everything is relaxed:
@@ -62,8 +66,8 @@ pub(crate) enum Phase {
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fate {
-    pub(crate) close: Close,
+pub(crate) struct Outcome {
+    pub(crate) reason: CloseReason,
     /// How long what ended it had lasted, where that is why.
     pub(crate) after: Duration,
 }
@@ -79,7 +83,7 @@ impl Connection {
             stream,
             peer,
             accepted: Instant::now(),
-            fate: OnceLock::new(),
+            outcome: OnceLock::new(),
             activity: Activity {
                 counters: Counters::default(),
                 phase: AtomicU8::new(phase as u8),
@@ -127,48 +131,52 @@ impl Connection {
     }
 
     /// Decides how the connection ends; `false` when that was decided before.
-    pub(crate) fn decide(&self, fate: Fate) -> bool {
-        self.fate.set(fate).is_ok()
+    pub(crate) fn decide(&self, outcome: Outcome) -> bool {
+        self.outcome.set(outcome).is_ok()
     }
 
     /// How the connection ends, once that is decided.
-    pub(crate) fn fate(&self) -> Option<Fate> {
-        self.fate.get().copied()
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome.get().copied()
     }
 }
 
-impl From<Close> for Fate {
-    fn from(close: Close) -> Self {
+impl From<CloseReason> for Outcome {
+    fn from(reason: CloseReason) -> Self {
         Self {
-            close,
+            reason,
             after: Duration::ZERO,
         }
     }
 }
 
 /// Why the server ended a connection, as the log says it.
-impl fmt::Display for Fate {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.after.as_secs_f64();
-        match self.close {
-            Close::Handshake => write!(
+        match self.reason {
+            CloseReason::Handshake => write!(
                 f,
                 "the TLS handshake took longer than --handshake-timeout: {after:.1} s"
             ),
-            Close::Idle => write!(
+            CloseReason::Idle => write!(
                 f,
                 "nothing came for {after:.1} s, longer than --idle-timeout"
             ),
-            Close::FrameTimeout => write!(
+            CloseReason::FrameTimeout => write!(
                 f,
                 "a frame was not whole after {after:.1} s, longer than --frame-timeout"
             ),
-            Close::WriteTimeout => write!(
+            CloseReason::WriteTimeout => write!(
                 f,
                 "the peer left its echoes unread for {after:.1} s, longer than --write-timeout"
             ),
-            Close::Age => write!(f, "open for {after:.1} s, longer than --max-connection-age"),
-            Close::Bytes => write!(f, "more than --max-connection-bytes echoed in {after:.1} s"),
+            CloseReason::Age => {
+                write!(f, "open for {after:.1} s, longer than --max-connection-age")
+            }
+            CloseReason::Bytes => {
+                write!(f, "more than --max-connection-bytes echoed in {after:.1} s")
+            }
             other => other.fmt(f),
         }
     }

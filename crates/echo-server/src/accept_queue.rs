@@ -40,17 +40,17 @@ impl Queue {
     }
 
     /// The next connection; `None` when nobody came for a while.
-    pub(crate) fn next(&mut self) -> Result<Option<(TcpStream, SocketAddr)>, Trouble> {
+    pub(crate) fn next(&mut self) -> Result<Option<(TcpStream, SocketAddr)>, AcceptError> {
         match self.accept_all(self.accepted.is_empty()) {
             // What the kernel has no room for now does not concern the others.
-            Err(Trouble::Machine(_)) if !self.accepted.is_empty() => {}
+            Err(AcceptError::Machine(_)) if !self.accepted.is_empty() => {}
             other => other?,
         }
         Ok(self.accepted.pop_front())
     }
 
     /// Takes all that the kernel has queued; waits for the first, if told to.
-    fn accept_all(&mut self, wait: bool) -> Result<(), Trouble> {
+    fn accept_all(&mut self, wait: bool) -> Result<(), AcceptError> {
         self.set_blocking(wait)?;
         loop {
             match self.listener.accept() {
@@ -67,18 +67,18 @@ impl Queue {
                     }
                     return Ok(());
                 }
-                Err(error) => return Err(Trouble::of_accept(error)),
+                Err(error) => return Err(AcceptError::of_accept(error)),
             }
         }
     }
 
     /// Lets accept wait, for [`STOP_CHECK`] at most, or not at all.
-    fn set_blocking(&mut self, blocking: bool) -> Result<(), Trouble> {
+    fn set_blocking(&mut self, blocking: bool) -> Result<(), AcceptError> {
         let blocking = blocking && ACCEPT_TIMES_OUT;
         if blocking != self.is_blocking {
             self.listener
                 .set_nonblocking(!blocking)
-                .map_err(Trouble::of_accept)?;
+                .map_err(AcceptError::of_accept)?;
             self.is_blocking = blocking;
         }
         Ok(())
@@ -88,8 +88,8 @@ impl Queue {
     pub(crate) fn close(mut self) -> VecDeque<(TcpStream, SocketAddr)> {
         while self.accepted.len() < LONGEST_QUEUE {
             match self.accept_all(false) {
-                Err(Trouble::Peer(_)) => {}
-                Ok(()) | Err(Trouble::Machine(_)) => break,
+                Err(AcceptError::Peer(_)) => {}
+                Ok(()) | Err(AcceptError::Machine(_)) => break,
             }
         }
         self.accepted
@@ -102,14 +102,14 @@ fn is_quiet(error: &io::Error) -> bool {
 }
 
 /// Why there is no new connection.
-pub(crate) enum Trouble {
+pub(crate) enum AcceptError {
     /// It was gone before it was accepted.
     Peer(io::Error),
     /// The machine is out of descriptors, memory or threads.
     Machine(String),
 }
 
-impl Trouble {
+impl AcceptError {
     fn of_accept(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
 
@@ -143,12 +143,12 @@ mod tests {
     #[test]
     fn errors_of_accept_are_told_apart() {
         for errno in [103, 104, 71, 1, 100, 101, 113, 112, 64, 92, 95] {
-            let trouble = Trouble::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, Trouble::Peer(_)), "{errno}");
+            let trouble = AcceptError::of_accept(io::Error::from_raw_os_error(errno));
+            assert!(matches!(trouble, AcceptError::Peer(_)), "{errno}");
         }
         for errno in [24, 23, 105, 12] {
-            let trouble = Trouble::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, Trouble::Machine(_)), "{errno}");
+            let trouble = AcceptError::of_accept(io::Error::from_raw_os_error(errno));
+            assert!(matches!(trouble, AcceptError::Machine(_)), "{errno}");
         }
         for errno in [11, 4] {
             assert!(is_quiet(&io::Error::from_raw_os_error(errno)), "{errno}");
