@@ -113,7 +113,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
     let blocked = start();
     wait_until_handled(&blocked);
     blocked.signal("TERM");
-    assert_eq!(blocked.wait().code, Some(130));
+    assert_eq!(blocked.wait().code, Some(143));
 
     // One that does not read, of a pipe smaller than the results.
     let reader = fs::File::options().read(true).write(true).open(&path);
@@ -123,7 +123,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
     let mut blocked = start();
     let _ = blocked.wait_for_stdout("failures     none");
     blocked.signal("TERM");
-    assert_eq!(blocked.wait().code, Some(130));
+    assert_eq!(blocked.wait().code, Some(143));
 }
 
 /// Waits until a process handles SIGTERM.

@@ -21,8 +21,8 @@ impl Footprint {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
         let start = Instant::now();
-        // The acceptor, the log, the watchdog and the reporter.
-        while Self::of(id).threads != 4 {
+        // The acceptor, the signals, the log, the watchdog and the reporter.
+        while Self::of(id).threads != 5 {
             assert!(start.elapsed() < e2e::DEADLINE, "{:?}", Self::of(id));
         }
         Self::of(id)

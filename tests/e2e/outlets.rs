@@ -73,11 +73,11 @@ fn a_stderr_that_is_read_late_says_what_it_lost() {
     let (back, _) = exchange(server.addr(), &message);
     assert!(back == message);
     let mut stderr = Lines::of(reader);
-    assert!(stderr.wait_for("lines of the log lost").is_some());
+    assert!(stderr.wait_for("lines of the log dropped").is_some());
     let _ = server.stop().expect_code(0);
     let said = stderr.rest();
     let said = said.trim_start_matches('\n');
-    let lost = said.split(" lines of the log lost").next().unwrap();
+    let lost = said.split(" lines of the log dropped").next().unwrap();
     let lost: u64 = lost.rsplit(' ').next().unwrap().parse().unwrap();
     let messages = said.matches(" message: ").count() as u64;
     // Those that came and went are said too.

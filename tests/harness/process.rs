@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub struct Output {
     command: String,
-    /// Its exit code; `None` when a signal ended it.
+    /// Its exit code, as shells report it.
     pub code: Option<i32>,
     /// All of its stdout.
     pub stdout: String,
@@ -225,7 +225,7 @@ impl Process {
         };
         Output {
             command: self.command.clone(),
-            code: status.code(),
+            code: exit_code(status),
             stdout: self.stdout.rest(),
             stderr: self.stderr.rest(),
         }
@@ -328,4 +328,14 @@ impl Server {
     pub fn wait(self) -> Output {
         self.process.wait()
     }
+}
+
+/// As shells report it: of a program that a signal has ended, 128 more than the
+/// signal.
+fn exit_code(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Some(128 + signal);
+    }
+    status.code()
 }

@@ -2,11 +2,9 @@
 
 use std::{net::SocketAddr, thread, thread::JoinHandle};
 
+use crate::plan::RunPlan;
 use anyhow::{Context, Result};
 use echo_server::{Config, Server, StopHandle, Summary};
-use transport::ServerTls;
-
-use crate::plan::RunPlan;
 
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
@@ -17,14 +15,14 @@ pub(crate) struct EmbeddedServer {
 impl EmbeddedServer {
     /// Starts a server on a free loopback port, for the clients of `plan`. It
     /// buffers as they do.
-    pub(crate) fn start(plan: &RunPlan, tls: ServerTls) -> Result<Self> {
+    pub(crate) fn start(plan: &RunPlan) -> Result<Self> {
         let server = Server::bind(&Config {
             listen: "127.0.0.1:0".to_owned(),
-            wire: plan.wire,
-            read_buffer: plan.read_buffer,
-            write_buffer: Some(plan.write_buffer),
-            socket: plan.server.socket,
-            tls,
+            wire: plan.client.wire,
+            read_buffer: plan.client.read_buffer,
+            write_buffer: plan.client.write_buffer,
+            socket: plan.client.dialer.socket,
+            tls: plan.server_tls.clone(),
             ..Config::default()
         })?;
         let (addr, stop) = (server.local_addr(), server.stop_handle());

@@ -22,7 +22,7 @@ pub(crate) enum Kind {
 /// What stdout says.
 pub(crate) fn print(kind: Kind, command: Command) -> Result<()> {
     let text = generate(kind, command).context("cannot generate it")?;
-    transport::cli::print(String::from_utf8_lossy(&text).trim_end())
+    cli::print(String::from_utf8_lossy(&text).trim_end())
 }
 
 pub(crate) fn generate(kind: Kind, mut command: Command) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bench_report::compare;
 use clap::CommandFactory;
-use transport::{cli, log};
+use cli::log;
 
 mod args;
 mod embedded;
@@ -27,8 +27,6 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    // An embedded server would report every second what the client reports.
-    log::to_stderr(args.run.client.common.verbose, &["echo_server"]);
     let outcome = execute(args);
     let has_missed = matches!(&outcome, Err(error) if error.is::<run::Missed>());
     let code = cli::exit_code(outcome);
@@ -40,12 +38,14 @@ fn main() -> ExitCode {
 }
 
 fn execute(args: Args) -> Result<()> {
+    // An embedded server would report every second what the client reports.
+    let log = log::to_stderr_by_thread(args.run.client.common.verbose, &["echo_server"])?;
     if let Some(kind) = args.run.generate() {
         return generate::print(kind, Args::command());
     }
     match args.command {
         Some(Command::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
         Some(Command::Overhead(args)) => overhead::run(&args),
-        None => run::run(&args.run.try_into()?),
+        None => run::run(&args.run.try_into()?, &log),
     }
 }

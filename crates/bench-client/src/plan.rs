@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bench_report::{Expect, export::Output, results::Arguments};
+use cli::{UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
-use transport::{Dialer, ServerTls, cli::UsageError};
+use transport::ServerTls;
 
 use crate::sizes::Sizes;
 
@@ -13,13 +14,9 @@ use crate::sizes::Sizes;
 pub(crate) struct RunPlan {
     /// What was requested, as the results show it.
     pub(crate) arguments: Arguments,
-    pub(crate) server: Dialer,
-    /// How the server in this process encrypts, if there is to be one.
-    pub(crate) own_server: Option<ServerTls>,
-    pub(crate) wire: Wire,
-    pub(crate) read_buffer: Option<usize>,
-    /// Bytes to collect before a write.
-    pub(crate) write_buffer: usize,
+    pub(crate) client: ClientSettings,
+    /// How the server in this process encrypts.
+    pub(crate) server_tls: Option<ServerTls>,
     pub(crate) sizes: Sizes,
     pub(crate) expect: Vec<Expect>,
     pub(crate) noise_floor: bool,
@@ -82,7 +79,7 @@ impl RunPlan {
     /// What replies are read as: none is larger than the largest message, or
     /// decompresses to more.
     pub(crate) fn reply_wire(&self) -> Wire {
-        match self.wire {
+        match self.client.wire {
             Wire::Raw => Wire::Raw,
             Wire::Framed(framing) => Wire::Framed(Framing {
                 max_frame: MaxFrame::new(self.largest_frame()).unwrap_or(framing.max_frame),
@@ -104,7 +101,7 @@ impl RunPlan {
 
     /// Whether the frame limit allows a frame of `len` bytes.
     pub(crate) fn allows(&self, len: u64) -> bool {
-        match self.wire {
+        match self.client.wire {
             Wire::Framed(framing) => framing.max_frame.check(len).is_ok(),
             Wire::Raw => true,
         }
@@ -122,7 +119,7 @@ impl RunPlan {
             let what = format!("--size: {largest} bytes exceed the limit of {max}");
             return Err(UsageError(what));
         }
-        let Wire::Framed(framing) = self.wire else {
+        let Wire::Framed(framing) = self.client.wire else {
             return Ok(());
         };
         let checked = framing.max_frame.check(self.largest_frame());

@@ -1,8 +1,7 @@
 //! One run, from the plan to everything that is written of it.
 
 use std::{
-    fmt,
-    io::{self, Write as _},
+    fmt, io,
     time::{Duration, SystemTime},
 };
 
@@ -13,11 +12,10 @@ use bench_report::{
     plural,
     results::{Second, kinds},
 };
+use cli::{log::Log, signals::Stop};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
-use tracing::Level;
-use transport::{Stop, cli};
 
 use crate::{
     embedded::EmbeddedServer,
@@ -49,15 +47,17 @@ impl std::error::Error for Missed {}
 ///
 /// What kept the run from happening, the failures in it, a file that could not
 /// be written, or an expectation that was [`Missed`].
-pub(crate) fn run(plan: &RunPlan) -> Result<()> {
+pub(crate) fn run(plan: &RunPlan, log: &Log) -> Result<()> {
     let stop = Stop::on_signals()?;
     let mut view = View {
+        log,
         live: Live::new(plan.arguments.clone()),
         exports: export::create(&plan.outputs)?,
     };
     stop.be_patient(PATIENCE);
     let results = measure(plan, &stop, &mut view)?;
     stop.be_patient(0);
+    log.flush();
     let printed = print(plan, &results);
     let exports = view.exports.into_iter();
     let unwritten: Vec<_> = exports
@@ -69,26 +69,24 @@ pub(crate) fn run(plan: &RunPlan) -> Result<()> {
 /// Runs the load, against a server of its own if that was requested.
 pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<Results> {
     let mut plan = plan.clone();
-    let server = match plan.own_server.take() {
-        Some(tls) => {
-            let server = EmbeddedServer::start(&plan, tls)?;
-            plan.server.host = server.addr().to_string();
-            Some(server)
-        }
-        None => None,
-    };
+    let server = plan.arguments.with_server;
+    let server = server.then(|| EmbeddedServer::start(&plan)).transpose()?;
+    if let Some(server) = &server {
+        plan.client.dialer.host = server.addr().to_string();
+    }
     let floor = plan.noise_floor.then(noise::measure).flatten();
     let outcome = load::run(&plan, stop, watch);
     if let Some(server) = server {
         server.stop();
     }
     let RunPlan {
-        server,
+        client,
         arguments,
         expect,
         ..
     } = plan;
-    Ok(outcome?.into_results(server.host, arguments, machine::here(), floor, &expect))
+    let address = client.dialer.host;
+    Ok(outcome?.into_results(address, arguments, machine::here(), floor, &expect))
 }
 
 fn print(plan: &RunPlan, results: &Results) -> Result<()> {
@@ -131,12 +129,22 @@ fn conclude(results: &Results, unwritten: &[anyhow::Error]) -> Result<()> {
 }
 
 /// What a run is shown to while it lasts.
-struct View {
+struct View<'a> {
+    log: &'a Log,
     live: Live,
     exports: Vec<Box<dyn Export>>,
 }
 
-impl Watch for View {
+impl View<'_> {
+    /// Shows a line, cut to the terminal.
+    fn show(&self, line: &str) {
+        let columns = terminal_size_of(io::stderr());
+        let columns = columns.map_or(usize::MAX, |(Width(columns), _)| columns.into());
+        self.log.line(cut(line, columns));
+    }
+}
+
+impl Watch for View<'_> {
     fn started(&mut self, at: SystemTime) {
         for export in &mut self.exports {
             export.started(at);
@@ -144,7 +152,8 @@ impl Watch for View {
     }
 
     fn second(&mut self, second: &Second, length: Duration) {
-        print_live(&self.live.second(second, length));
+        let line = self.live.second(second, length);
+        self.show(&line);
     }
 
     fn interval(&mut self, start: Duration, length: Duration, latencies: &Histogram<u64>) {
@@ -154,21 +163,8 @@ impl Watch for View {
     }
 
     fn waiting(&mut self, in_flight: u64, left: Duration) {
-        print_live(&Live::waiting(in_flight, left));
+        self.show(&Live::waiting(in_flight, left));
     }
-}
-
-/// Prints a line on stderr without a time in front, cut to the terminal there,
-/// unless the log is turned off.
-fn print_live(line: &str) {
-    if !tracing::enabled!(Level::INFO) {
-        return;
-    }
-    let mut stderr = io::stderr().lock();
-    let columns =
-        terminal_size_of(&stderr).map_or(usize::MAX, |(Width(columns), _)| columns.into());
-    // Nothing is left to do about a closed stderr.
-    let _ = writeln!(stderr, "{}", cut(line, columns));
 }
 
 /// As much of `line` as `columns` hold; no line is cut to nothing.

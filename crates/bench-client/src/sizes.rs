@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use transport::args::parse_size;
+use cli::args::parse_size;
 
 /// How large messages are, in bytes of payload.
 #[derive(Clone, Debug, PartialEq, Eq)]

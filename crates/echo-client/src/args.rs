@@ -1,15 +1,12 @@
-//! The command line, and how it becomes a [`Plan`].
-
-use std::time::Duration;
+//! The command line, and how it becomes a [`SendPlan`].
 
 use anyhow::Result;
 use clap::Parser;
-use proto::{Wire, Writer};
-use transport::{
-    Dialer,
-    args::{ClientArgs, parse_count},
-    cli::UsageError,
+use cli::{
+    UsageError,
+    args::{ClientArgs, ClientSettings, parse_count},
 };
+use proto::Writer;
 
 /// Sends numbered messages to an echo server and prints the replies
 #[derive(Debug, Parser)]
@@ -31,58 +28,47 @@ pub(crate) struct Args {
     pub(crate) client: ClientArgs,
 }
 
-/// What one run does.
+/// Which messages are sent, where, and when.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) server: Dialer,
-    pub(crate) timeout: Duration,
-    pub(crate) heartbeat: Option<Duration>,
-    pub(crate) wire: Wire,
-    pub(crate) read_buffer: Option<usize>,
-    /// Bytes to collect before a write.
-    pub(crate) write_buffer: usize,
+pub(crate) struct SendPlan {
+    pub(crate) client: ClientSettings,
     pub(crate) count: u64,
     pub(crate) message: String,
-    pub(crate) pace: Pace,
+    pub(crate) mode: SendMode,
 }
 
 /// When the next message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum SendMode {
     /// Once the reply to the last one is there.
     AfterReply,
     /// At once.
     NoWait,
 }
 
-impl Plan {
+impl SendPlan {
     /// Message `i`, as in the seed: its number on three columns, then the text.
     pub(crate) fn message(&self, i: u64) -> Vec<u8> {
         format!("{i:<3} {}", self.message).into_bytes()
     }
 }
 
-impl TryFrom<Args> for Plan {
+impl TryFrom<Args> for SendPlan {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> Result<Self> {
         let plan = Self {
-            wire: args.client.wire()?,
-            server: args.client.dialer()?,
-            timeout: args.client.timeout,
-            read_buffer: args.client.buffers.read_buffer,
-            write_buffer: args.client.buffers.write_buffer.unwrap_or(0),
-            heartbeat: args.client.heartbeat,
+            client: args.client.resolve()?,
             count: args.count,
             message: args.message,
-            pace: if args.no_wait {
-                Pace::NoWait
+            mode: if args.no_wait {
+                SendMode::NoWait
             } else {
-                Pace::AfterReply
+                SendMode::AfterReply
             },
         };
         // The last message is the longest.
-        Writer::new(plan.wire)
+        Writer::new(plan.client.wire)
             .add(&plan.message(plan.count))
             .map_err(|error| UsageError(format!("--message against --max-frame: {error}")))?;
         Ok(plan)

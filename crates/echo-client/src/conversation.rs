@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use proto::{Batch, Error, Escaped, Foreign, HEADER_LEN, Header, Reader, Received, Wire, Writer};
-use transport::{Liveness, Ready, Stream, Vitality, cli};
+use transport::{Heartbeat, Liveness, Ready, Stream};
 
-use crate::args::{Pace, Plan};
+use crate::args::{SendMode, SendPlan};
 
 /// How many bytes may be due before the next message is sent, so that a server
 /// that reads and never answers is noticed, and costs no more than that.
@@ -18,27 +18,30 @@ use crate::args::{Pace, Plan};
 const MAX_DUE: usize = 16 << 20;
 
 /// Sends all messages, prints all replies.
-pub(crate) fn run(plan: &Plan, stream: &Stream) -> Result<()> {
-    stream.set_write_timeout(Some(plan.timeout))?;
+pub(crate) fn run(plan: &SendPlan, stream: &Stream) -> Result<()> {
+    stream.set_write_timeout(Some(plan.client.timeout))?;
     let mut conversation = Conversation {
         plan,
         stream,
-        reader: Reader::new(plan.wire).max_read(plan.read_buffer),
+        reader: Reader::new(plan.client.wire).max_read(plan.client.read_buffer),
         due: VecDeque::new(),
         returned: 0,
         reply: Vec::new(),
         scratch: Vec::new(),
         waiting_since: Instant::now(),
-        liveness: Liveness::new(plan.heartbeat, Instant::now()),
+        heartbeat: Heartbeat::new(plan.client.heartbeat, Instant::now()),
         is_sending: false,
         reads: 0,
         writes: 0,
     };
-    let mut writer = Writer::new(plan.wire);
+    let mut writer = Writer::new(plan.client.wire);
     for i in 1..=plan.count {
         writer.add(&plan.message(i))?;
-        let waits = plan.pace == Pace::AfterReply;
-        if waits || i == plan.count || writer.as_bytes().len() >= plan.write_buffer {
+        let waits = plan.mode == SendMode::AfterReply;
+        if waits
+            || i == plan.count
+            || writer.as_bytes().len() >= plan.client.write_buffer.unwrap_or(0)
+        {
             conversation.send(writer.as_bytes())?;
             writer.clear();
         }
@@ -59,7 +62,7 @@ pub(crate) fn run(plan: &Plan, stream: &Stream) -> Result<()> {
 }
 
 struct Conversation<'a> {
-    plan: &'a Plan,
+    plan: &'a SendPlan,
     stream: &'a Stream,
     reader: Reader,
     /// What was sent and has not come back. An echo returns the very bytes,
@@ -73,7 +76,7 @@ struct Conversation<'a> {
     scratch: Vec<u8>,
     /// When the last message was sent or returned.
     waiting_since: Instant,
-    liveness: Liveness,
+    heartbeat: Heartbeat,
     /// Whether a part of a message is sent and the rest is not.
     is_sending: bool,
     reads: u64,
@@ -98,7 +101,7 @@ impl Conversation<'_> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let now = Instant::now();
-                    self.beat(now)?;
+                    self.ping_if_due(now)?;
                     let (wait, left) = self.patience(now);
                     if left.is_zero() {
                         return Err(self.failed("sending", io::ErrorKind::TimedOut.into()));
@@ -119,7 +122,7 @@ impl Conversation<'_> {
     /// Whether a reply can come: bare bytes come back as they go out, a frame
     /// once it is whole. The echo of a heartbeat is no reply.
     fn is_reply_due(&self) -> bool {
-        let Wire::Framed(framing) = self.plan.wire else {
+        let Wire::Framed(framing) = self.plan.client.wire else {
             return !self.due.is_empty();
         };
         let mut due = self.due.iter().copied();
@@ -147,9 +150,9 @@ impl Conversation<'_> {
     /// Reads once, checks what came and prints it; or returns when it is time
     /// for a heartbeat.
     fn receive(&mut self) -> Result<()> {
-        let host = &self.plan.server.host;
+        let host = &self.plan.client.dialer.host;
         let now = Instant::now();
-        self.beat(now)?;
+        self.ping_if_due(now)?;
         let (wait, left) = self.patience(now);
         // Zero would mean no timeout at all.
         self.stream
@@ -175,15 +178,15 @@ impl Conversation<'_> {
             return Ok(());
         }
         let now = Instant::now();
-        self.liveness.heard(now);
+        self.heartbeat.heard(now);
         check(&mut self.due, batch).with_context(|| format!("{host} is no echo server"))?;
         // A part of a reply does not make the rest of it wait longer.
-        if self.plan.pace == Pace::NoWait || self.due.is_empty() {
+        if self.plan.mode == SendMode::NoWait || self.due.is_empty() {
             self.waiting_since = now;
         }
-        if self.plan.pace == Pace::NoWait {
+        if self.plan.mode == SendMode::NoWait {
             let bytes = batch.as_bytes().len();
-            match self.plan.wire {
+            match self.plan.client.wire {
                 Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
                 Wire::Raw => tracing::info!("read {bytes} bytes"),
             }
@@ -194,9 +197,9 @@ impl Conversation<'_> {
                 continue; // the echo of a heartbeat
             }
             self.returned += 1;
-            match (self.plan.pace, self.plan.wire) {
+            match (self.plan.mode, self.plan.client.wire) {
                 // A reply of bare bytes may come in parts.
-                (Pace::AfterReply, Wire::Raw) => self.reply.extend_from_slice(payload),
+                (SendMode::AfterReply, Wire::Raw) => self.reply.extend_from_slice(payload),
                 _ => cli::print(Escaped(payload))?,
             }
         }
@@ -211,19 +214,19 @@ impl Conversation<'_> {
     /// until it is time to give up.
     fn patience(&self, now: Instant) -> (Duration, Duration) {
         let waited = now.saturating_duration_since(self.waiting_since);
-        let left = self.plan.timeout.saturating_sub(waited);
-        let wait = self.liveness.wait(now).map_or(left, |wait| wait.min(left));
+        let left = self.plan.client.timeout.saturating_sub(waited);
+        let wait = self.heartbeat.wait(now).map_or(left, |wait| wait.min(left));
         (wait, left)
     }
 
     /// Sends a heartbeat if it is time for one, or gives the server up.
-    fn beat(&mut self, now: Instant) -> Result<()> {
-        match self.liveness.check(now) {
-            Vitality::Alive => {}
+    fn ping_if_due(&mut self, now: Instant) -> Result<()> {
+        match self.heartbeat.check(now) {
+            Liveness::Alive => {}
             // In the middle of a message, its echo has to do as a sign of life.
-            Vitality::Ask if self.is_sending => {}
-            Vitality::Ask => {
-                let mut heartbeat = Writer::new(self.plan.wire);
+            Liveness::Ping if self.is_sending => {}
+            Liveness::Ping => {
+                let mut heartbeat = Writer::new(self.plan.client.wire);
                 heartbeat.add(&[])?;
                 let mut stream = self.stream;
                 self.due.extend(heartbeat.as_bytes());
@@ -232,17 +235,16 @@ impl Conversation<'_> {
                     .map_err(|error| self.failed("sending a heartbeat", error))?;
                 tracing::debug!("heartbeat sent");
             }
-            Vitality::Dead(silence) => bail!(
-                "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
-                self.plan.server.host,
-                silence.as_secs_f64()
-            ),
+            Liveness::Dead(timeout) => {
+                let host = &self.plan.client.dialer.host;
+                return Err(timeout).with_context(|| format!("{host} is dead"));
+            }
         }
         Ok(())
     }
 
     fn failed(&self, doing: &str, error: io::Error) -> anyhow::Error {
-        let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
+        let (host, timeout) = (&self.plan.client.dialer.host, self.plan.client.timeout);
         if transport::is_timeout(&error) {
             anyhow!(
                 "{doing}: nothing from {host} within {timeout:?}; does it speak the same (--raw)?"

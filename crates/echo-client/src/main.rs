@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use transport::{cli, log, signals};
+use cli::{log, signals::Stop};
 
 mod args;
 mod conversation;
 
-use args::{Args, Plan};
+use args::{Args, SendPlan};
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -19,9 +19,12 @@ fn main() -> ExitCode {
     cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
 }
 
-fn run(plan: &Plan) -> Result<()> {
-    signals::end_as_pid_1()?;
-    let stream = plan.server.dial()?;
-    tracing::info!("connection established to tcp://{}", plan.server.host);
+fn run(plan: &SendPlan) -> Result<()> {
+    // Without patience: a signal ends the program, also as the first process of a
+    // container.
+    let _stop = Stop::on_signals()?;
+    let dialer = &plan.client.dialer;
+    let stream = dialer.dial()?;
+    tracing::info!("connection established to tcp://{}", dialer.host);
     conversation::run(plan, &stream)
 }

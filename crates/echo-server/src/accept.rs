@@ -119,7 +119,7 @@ fn spawn(
     registry: &Arc<Registry>,
 ) -> Result<(), AcceptError> {
     let stream = prepare(&stream, settings.socket)
-        .and_then(|()| settings.tls.over(stream))
+        .and_then(|()| settings.encrypt(stream))
         .map_err(|error| {
             registry.refuse(CloseReason::Reset);
             AcceptError::Peer(error)

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use clap::Parser;
+use cli::args::{
+    BufferArgs, CommonArgs, ServerTlsArgs, parse_addr, parse_count, parse_max_frame, parse_size,
+    parse_timeout,
+};
 use echo_server::{Config, Deadlines, StatsTo};
 use proto::{Framing, MaxFrame, Wire};
-use transport::{
-    ServerTlsArgs,
-    args::{BufferArgs, CommonArgs, parse_addr, parse_count, parse_size, parse_timeout},
-    cli::UsageError,
-};
 
 /// Sends back what it receives: frames once they are whole, or bare bytes as
 /// they come
@@ -25,8 +24,8 @@ pub(crate) struct Args {
     raw: bool,
 
     /// Largest frame to accept
-    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
-    max_frame: u64,
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_max_frame)]
+    max_frame: MaxFrame,
 
     /// Refuse frames without a checksum
     #[arg(long, conflicts_with = "raw")]
@@ -110,8 +109,7 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
         let framing = Framing {
-            max_frame: MaxFrame::new(args.max_frame)
-                .map_err(|error| UsageError(format!("--max-frame: {error}")))?,
+            max_frame: args.max_frame,
             require_checksum: args.require_checksum,
             ..Framing::default()
         };

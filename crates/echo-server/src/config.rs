@@ -22,8 +22,8 @@ pub struct Config {
     pub write_buffer: Option<usize>,
     /// How each socket is set up.
     pub socket: SocketOptions,
-    /// How connections are encrypted.
-    pub tls: ServerTls,
+    /// How connections are encrypted; `None`: they are not.
+    pub tls: Option<ServerTls>,
     /// How long a connection may take for what.
     pub deadlines: Deadlines,
     /// Most connections at once; `None`, or more than the machine allows: as
@@ -47,7 +47,7 @@ impl Default for Config {
             read_buffer: None,
             write_buffer: None,
             socket: SocketOptions::default(),
-            tls: ServerTls::default(),
+            tls: None,
             deadlines: Deadlines::default(),
             max_connections: None,
             max_memory: 1 << 30,

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use cli::{log, signals::Stop};
 use echo_server::{Config, Server};
-use transport::{cli, log};
 
 mod args;
 
@@ -18,13 +18,14 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let _log = log::to_stderr_by_thread(args.common.verbose)?;
+    let _log = log::to_stderr_by_thread(args.common.verbose, &[])?;
     serve(&args.try_into()?)
 }
 
 fn serve(config: &Config) -> Result<()> {
     let server = Server::bind(config)?;
-    cli::stop_on_signals(server.stop_handle().flag())?;
+    let handle = server.stop_handle();
+    Stop::on_signals_then(move || handle.stop())?.be_patient(1);
     announce(&server)?;
     let summary = server.serve()?;
     tracing::info!("{summary}");

@@ -9,8 +9,8 @@ use rustyline::{
     history::MemHistory,
 };
 
+use cli::signals;
 use signal_hook::consts::SIGINT;
-use transport::signals;
 
 use crate::{input::PROMPT, lines::Line, printer::Printer, queue::Queue, terminal};
 

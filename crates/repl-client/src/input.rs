@@ -12,14 +12,13 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use transport::stdio::Patient;
+use cli::{signals::Stop, stdio::Patient};
 
 use crate::{
     editor::LineEditor,
     lines::{Line, Lines},
     printer::Printer,
     queue::{Event, Queue},
-    stop::Stop,
     terminal::{self, Modes},
 };
 
@@ -153,7 +152,7 @@ impl Input {
             Source::Editor { thread, before, .. } => {
                 let deadline = Instant::now() + RESTORE;
                 while !thread.is_finished() && Instant::now() < deadline {
-                    stop.interrupt_editor();
+                    terminal::interrupt_editor(stop);
                     thread::sleep(Duration::from_millis(5));
                 }
                 // It cannot while the terminal takes no output.

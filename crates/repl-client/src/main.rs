@@ -1,16 +1,14 @@
 //! `repl-client`: sends the lines that are typed and prints the replies.
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Result;
+use cli::{log, signals::Stop};
 use proto::Wire;
-use transport::{cli, log, signals};
 
 mod args;
 mod editor;
+mod ended;
 mod flood;
 mod input;
 mod lines;
@@ -18,14 +16,13 @@ mod network;
 mod printer;
 mod queue;
 mod session;
-mod stop;
 mod tally;
 #[cfg_attr(not(unix), path = "terminal/elsewhere.rs")]
 mod terminal;
 
-use args::{Args, Plan};
+use args::{Args, SessionPlan};
+use ended::Ended;
 use queue::Queue;
-use stop::{Ended, Stop};
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -43,14 +40,14 @@ fn main() -> ExitCode {
     ended.unwrap_or(code)
 }
 
-fn run(plan: &Plan) -> Result<()> {
-    let ends_at_once = signals::end_as_pid_1()?;
-    let stream = plan.server.dial()?;
+fn run(plan: &SessionPlan) -> Result<()> {
     let stop = Stop::on_signals()?;
-    ends_at_once.store(false, Ordering::Relaxed);
-    tracing::info!("connection established to tcp://{}", plan.server.host);
+    let dialer = &plan.client.dialer;
+    let stream = dialer.dial()?;
+    stop.be_patient(1);
+    tracing::info!("connection established to tcp://{}", dialer.host);
 
-    let queue = Arc::new(Queue::new(plan.max_line, plan.wire == Wire::Raw));
+    let queue = Arc::new(Queue::new(plan.max_line, plan.client.wire == Wire::Raw));
     // First: other threads leave some signals to the one of the input.
     let input = input::start(plan.max_line, &queue)?;
     let network = network::start(plan, stream, &queue)?;

@@ -8,7 +8,7 @@ use proto::{Reader, Received, Writer};
 use transport::Stream;
 
 use crate::{
-    args::Plan,
+    args::SessionPlan,
     queue::{Event, Queue},
 };
 
@@ -20,16 +20,16 @@ pub(crate) struct Network {
 }
 
 /// Starts reading; what comes goes to `queue`, at last why nothing will.
-pub(crate) fn start(plan: &Plan, stream: Stream, queue: &Arc<Queue>) -> Result<Network> {
-    stream.set_write_timeout(Some(plan.timeout))?;
+pub(crate) fn start(plan: &SessionPlan, stream: Stream, queue: &Arc<Queue>) -> Result<Network> {
+    stream.set_write_timeout(Some(plan.client.timeout))?;
     let stream = Arc::new(stream);
     let network = Network {
         stream: Arc::clone(&stream),
-        host: plan.server.host.clone(),
-        timeout: plan.timeout,
+        host: plan.client.dialer.host.clone(),
+        timeout: plan.client.timeout,
     };
-    let mut reader = Reader::new(plan.wire).max_read(plan.read_buffer);
-    let host = plan.server.host.clone();
+    let mut reader = Reader::new(plan.client.wire).max_read(plan.client.read_buffer);
+    let host = plan.client.dialer.host.clone();
     let queue = Arc::clone(queue);
     thread::Builder::new()
         .name("network".to_owned())

@@ -6,18 +6,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use cli::signals::Stop;
 use proto::{Escaped, Wire, Writer};
 use signal_hook::consts::SIGINT;
-use transport::{Liveness, Vitality, cli};
+use transport::{Heartbeat, Liveness};
 
 use crate::{
-    args::Plan,
+    args::SessionPlan,
+    ended::Ended,
     flood::Flood,
     input::Input,
     lines::Line,
     network::Network,
     queue::{Event, Queue},
-    stop::{Ended, Stop},
     tally::Tally,
 };
 
@@ -29,7 +30,7 @@ const SHOWN: usize = 1000;
 
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(
-    plan: &Plan,
+    plan: &SessionPlan,
     network: Network,
     input: Input,
     queue: &Queue,
@@ -42,7 +43,7 @@ pub(crate) fn run(
         input,
         queue,
         stop,
-        liveness: Liveness::new(plan.heartbeat, now),
+        heartbeat: Heartbeat::new(plan.client.heartbeat, now),
         pings: 0,
         flood: Flood::new(now),
         tally: Tally::default(),
@@ -63,12 +64,12 @@ pub(crate) fn run(
 }
 
 struct Session<'a> {
-    plan: &'a Plan,
+    plan: &'a SessionPlan,
     network: Network,
     input: Input,
     queue: &'a Queue,
     stop: &'a Stop,
-    liveness: Liveness,
+    heartbeat: Heartbeat,
     /// Heartbeats whose echo is still to come.
     pings: u64,
     /// What came without being asked for since the last line was sent.
@@ -123,7 +124,7 @@ impl Session<'_> {
 
     /// Sends one line, waits for its reply and prints it.
     fn send(&mut self, line: &[u8]) -> Result<()> {
-        let mut writer = Writer::new(self.plan.wire);
+        let mut writer = Writer::new(self.plan.client.wire);
         if let Err(error) = writer.add(line) {
             self.refuse(error);
             return Ok(());
@@ -133,7 +134,7 @@ impl Session<'_> {
         let Some(mut reply) = self.reply(line.len())? else {
             return Ok(());
         };
-        let more = match self.plan.wire {
+        let more = match self.plan.client.wire {
             Wire::Framed(_) => Vec::new(),
             // Of bare bytes, more may have come with it.
             Wire::Raw => reply.split_off(line.len().min(reply.len())),
@@ -153,13 +154,13 @@ impl Session<'_> {
     /// sent. `None` when the user does not want to wait.
     fn reply(&mut self, len: usize) -> Result<Option<Vec<u8>>> {
         // Later than an instant can be is never.
-        let deadline = Instant::now().checked_add(self.plan.timeout);
+        let deadline = Instant::now().checked_add(self.plan.client.timeout);
         let mut reply = Vec::new();
         loop {
             match self.next_event(deadline)? {
                 Some(Event::Payload(payload)) => {
                     reply.extend_from_slice(&payload);
-                    if reply.len() >= len || matches!(self.plan.wire, Wire::Framed(_)) {
+                    if reply.len() >= len || matches!(self.plan.client.wire, Wire::Framed(_)) {
                         return Ok(Some(reply));
                     }
                     self.check(deadline)?;
@@ -190,17 +191,17 @@ impl Session<'_> {
     fn count_unsolicited(&mut self, bytes: usize) -> Result<()> {
         self.flood
             .count(bytes, Instant::now())
-            .with_context(|| format!("{} is not an echo server", self.plan.server.host))
+            .with_context(|| format!("{} is not an echo server", self.plan.client.dialer.host))
     }
 
     /// Waits for what happens next; `None` when Ctrl-C asked for an end.
     fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
         while self.stop.signal().is_none() {
             let now = Instant::now();
-            let wait = self.liveness.wait(now).unwrap_or(TICK).min(TICK);
+            let wait = self.heartbeat.wait(now).unwrap_or(TICK).min(TICK);
             match self.queue.pop(wait) {
                 Some(Event::Payload(payload)) => {
-                    self.liveness.heard(Instant::now());
+                    self.heartbeat.heard(Instant::now());
                     if !payload.is_empty() {
                         return Ok(Some(Event::Payload(payload)));
                     }
@@ -213,7 +214,7 @@ impl Session<'_> {
                 Some(event) => return Ok(Some(event)),
                 None => {}
             }
-            self.beat()?;
+            self.ping_if_due()?;
             self.check(deadline)?;
         }
         match self.stop.signal() {
@@ -227,27 +228,25 @@ impl Session<'_> {
     /// Fails once the reply is late.
     fn check(&self, deadline: Option<Instant>) -> Result<()> {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let (host, timeout) = (&self.plan.server.host, self.plan.timeout);
+            let (host, timeout) = (&self.plan.client.dialer.host, self.plan.client.timeout);
             bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
         }
         Ok(())
     }
 
     /// Sends a heartbeat if it is time for one, or gives the server up.
-    fn beat(&mut self) -> Result<()> {
-        match self.liveness.check(Instant::now()) {
-            Vitality::Alive => Ok(()),
-            Vitality::Ask => {
-                let mut heartbeat = Writer::new(self.plan.wire);
+    fn ping_if_due(&mut self) -> Result<()> {
+        match self.heartbeat.check(Instant::now()) {
+            Liveness::Alive => Ok(()),
+            Liveness::Ping => {
+                let mut heartbeat = Writer::new(self.plan.client.wire);
                 heartbeat.add(&[])?;
                 self.pings += 1;
                 self.network.send(&mut heartbeat)
             }
-            Vitality::Dead(silence) => bail!(
-                "{} is dead: no frame for {:.1} s, not even the echo of a heartbeat",
-                self.plan.server.host,
-                silence.as_secs_f64()
-            ),
+            Liveness::Dead(timeout) => {
+                Err(timeout).with_context(|| format!("{} is dead", self.plan.client.dialer.host))
+            }
         }
     }
 }

@@ -5,12 +5,14 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
+use cli::signals::Stop;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::{
     fs::{Mode, OFlags, fcntl_getfl, open},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
     termios::{OptionalActions, Termios, tcgetattr, tcsetattr, ttyname},
 };
+use signal_hook::{consts::SIGINT, low_level};
 
 /// Makes reads and writes of the terminal block, as the line editor needs it,
 /// or says that it cannot.
@@ -72,4 +74,12 @@ pub(crate) fn leave_stopping_to_the_editor() {
 /// The editor's part of it.
 pub(crate) fn take_over_stopping() {
     let _ = SigSet::from(Signal::SIGTSTP).thread_unblock();
+}
+
+/// Wakes the line editor up, which handles SIGINT while a line is edited. At other
+/// times nothing comes of it: `stop` counts it.
+pub(crate) fn interrupt_editor(stop: &Stop) {
+    stop.be_patient(u32::MAX);
+    // It cannot fail for a signal that is handled.
+    let _ = low_level::raise(SIGINT);
 }

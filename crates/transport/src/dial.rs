@@ -6,11 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    ClientTls, SocketOptions, Stream, buffer_sizes, poll,
+    ClientTls, Error, SocketOptions, Stream, buffer_sizes, poll,
     resolve::{resolve, zone_advice},
 };
 
@@ -27,8 +26,8 @@ pub struct Dialer {
     pub timeout: Duration,
     /// How each socket is set up.
     pub socket: SocketOptions,
-    /// How the connection is encrypted.
-    pub tls: ClientTls,
+    /// How the connection is encrypted; `None`: it is not.
+    pub tls: Option<ClientTls>,
 }
 
 impl Dialer {
@@ -39,10 +38,9 @@ impl Dialer {
     ///
     /// # Errors
     ///
-    /// One line that names every address tried and what it said, as an
-    /// [`io::Error`] of the last one's kind. A connection to itself counts as
-    /// refused: nothing listens there.
-    pub fn dial(&self) -> Result<Stream> {
+    /// [`Error::Resolve`], or [`Error::Connect`] with every address tried. A
+    /// connection to itself counts as refused: nothing listens there.
+    pub fn dial(&self) -> Result<Stream, Error> {
         self.dial_while(|| true)
     }
 
@@ -52,7 +50,7 @@ impl Dialer {
     /// # Errors
     ///
     /// As [`dial`](Self::dial).
-    pub fn dial_while(&self, is_wanted: impl Fn() -> bool) -> Result<Stream> {
+    pub fn dial_while(&self, is_wanted: impl Fn() -> bool) -> Result<Stream, Error> {
         let host = &self.host;
         let mut failures = Vec::new();
         let mut last = None;
@@ -66,7 +64,9 @@ impl Dialer {
             }
         }
         let Some((addr, last)) = last else {
-            bail!("{host} resolves to no address");
+            let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+            let host = host.clone();
+            return Err(Error::Resolve { host, source });
         };
         let advice = match last.kind() {
             io::ErrorKind::ConnectionRefused => "; is a server listening there?",
@@ -74,8 +74,10 @@ impl Dialer {
             io::ErrorKind::InvalidInput | io::ErrorKind::NetworkUnreachable => zone_advice(&addr),
             _ => "",
         };
-        let what = format!("cannot connect to {}{advice}", failures.join("; "));
-        Err(io::Error::new(last.kind(), what).into())
+        Err(Error::Connect {
+            kind: last.kind(),
+            failures: failures.join("; ") + advice,
+        })
     }
 
     fn dial_addr(&self, addr: &SocketAddr, is_wanted: &impl Fn() -> bool) -> io::Result<Stream> {
@@ -96,7 +98,10 @@ impl Dialer {
         }
         self.socket.set_connected(&stream)?;
         tracing::debug!("{}", buffer_sizes(&stream)?);
-        let stream = self.tls.over(stream, &self.host)?;
+        let Some(tls) = &self.tls else {
+            return Ok(stream.into());
+        };
+        let stream = Stream::from(tls.over(stream, &self.host)?);
         stream.handshake(deadline)?;
         Ok(stream)
     }
@@ -157,14 +162,14 @@ mod tests {
             host: host.to_string(),
             timeout: Duration::from_secs(5),
             socket,
-            tls: ClientTls::default(),
+            tls: None,
         }
     }
 
     fn dial_plain(host: &impl ToString, socket: SocketOptions) -> TcpStream {
         match dialer(host, socket).dial().unwrap() {
             Stream::Plain(socket) => socket,
-            Stream::Tls(_) => unreachable!("nobody asked for it"),
+            Stream::Tls(_) => unreachable!("it was not requested"),
         }
     }
 
@@ -257,7 +262,6 @@ mod tests {
 
         let error = dialer(&addr, SocketOptions::default()).dial().unwrap_err();
         assert!(error.to_string().contains(&addr.to_string()), "{error}");
-        let error = error.downcast::<io::Error>().unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(error.kind(), Some(io::ErrorKind::ConnectionRefused));
     }
 }

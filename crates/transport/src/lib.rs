@@ -1,28 +1,34 @@
 //! Blocking TCP sockets as all programs here use them: dialling, listening,
-//! encryption, and the command-line edges that go with them.
+//! waiting, encryption.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `dial` | connecting to a server |
+//! | `listen` | opening a listener |
+//! | `resolve` | from `host:port` to addresses |
+//! | `socket` | socket options and system calls that std lacks |
+//! | `stream` | a connection, encrypted or not |
+//! | `tls` | encryption |
+//! | `poll` | waiting for a socket |
+//! | `heartbeat` | whether a silent peer is still there |
+//! | `error` | what can go wrong before there is a connection |
 
-pub mod args;
-pub mod cli;
 mod dial;
-mod encryption;
+mod error;
+mod heartbeat;
 mod listen;
-mod liveness;
-pub mod log;
 mod poll;
 mod resolve;
-pub mod signals;
 mod socket;
-pub mod stdio;
-mod stop;
 mod stream;
-#[cfg_attr(not(feature = "tls"), path = "tls/none.rs")]
 mod tls;
 
 pub use dial::Dialer;
-pub use encryption::{ClientTls, ClientTlsArgs, ServerTls, ServerTlsArgs, tls_pair};
+pub use error::Error;
+pub use heartbeat::{Heartbeat, HeartbeatTimeout, Liveness};
 pub use listen::{BACKLOG, listen};
-pub use liveness::{Liveness, Vitality};
+pub use poll::Ready;
+pub use rustls::pki_types::ServerName;
 pub use socket::{SocketOptions, buffer_sizes, is_timeout};
-pub use stop::Stop;
-pub use stream::{Ready, Stream};
-pub use tls::TlsStream;
+pub use stream::Stream;
+pub use tls::{Certificate, ClientTls, Fingerprint, ServerTls, TlsStream};

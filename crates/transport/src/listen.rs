@@ -2,11 +2,10 @@
 
 use std::{fs, io, net::TcpListener};
 
-use anyhow::{Context, Result};
 use socket2::SockRef;
 
 use crate::{
-    SocketOptions, buffer_sizes,
+    Error, SocketOptions, buffer_sizes,
     resolve::{resolve, zone_advice},
 };
 
@@ -24,8 +23,13 @@ pub const BACKLOG: i32 = 4096;
 ///
 /// One line that says what is in the way and, when that is the address being
 /// in use, what can hold it and how to keep it free.
-pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
+pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener, Error> {
     let addrs = resolve(addr)?;
+    let failed = |advice, source| Error::Listen {
+        addr: addr.to_owned(),
+        advice,
+        source,
+    };
     let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| {
         let advice = match addrs.first() {
             Some(addr) if error.kind() == io::ErrorKind::AddrInUse => in_use_advice(addr.port()),
@@ -35,17 +39,19 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener> {
             Some(addr) => zone_advice(addr).to_owned(),
             None => String::new(),
         };
-        anyhow::Error::new(error).context(format!("cannot listen on {addr}{advice}"))
+        failed(advice, error)
     })?;
     // Accepted sockets inherit what is set here.
     options
         .prepare(&SockRef::from(&listener))
-        .with_context(|| format!("cannot set up the socket of {addr}"))?;
-    tracing::debug!("{}", buffer_sizes(&listener)?);
+        .map_err(|error| failed("; its socket cannot be set up".to_owned(), error))?;
+    if let Ok(sizes) = buffer_sizes(&listener) {
+        tracing::debug!("{sizes}");
+    }
     // A second listen() on a live listener only changes its backlog.
     SockRef::from(&listener)
         .listen(BACKLOG)
-        .with_context(|| format!("cannot set the backlog of {addr}"))?;
+        .map_err(|error| failed("; its backlog cannot be set".to_owned(), error))?;
     Ok(listener)
 }
 
@@ -101,7 +107,7 @@ fn ephemeral_ports() -> Option<(u16, u16)> {
 mod tests {
     use super::*;
 
-    fn listen(addr: &str) -> Result<TcpListener> {
+    fn listen(addr: &str) -> Result<TcpListener, Error> {
         super::listen(addr, SocketOptions::default())
     }
 

@@ -2,7 +2,16 @@
 
 use std::{io, net::TcpStream, time::Duration};
 
-use crate::Ready;
+/// What a [wait](crate::Stream::wait) found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// There is something to read: bytes, the end, or an error.
+    Read,
+    /// Nothing to read, but room in the send buffer.
+    Write,
+    /// Neither within the timeout.
+    Neither,
+}
 
 /// What a socket is ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::{
     net::{Ipv6Addr, SocketAddr, ToSocketAddrs},
 };
 
-use anyhow::{Result, anyhow};
+use crate::Error;
 
 /// The addresses of `name:port`, `address:port` or `[address%zone]:port`.
 ///
@@ -18,7 +18,7 @@ use anyhow::{Result, anyhow};
 /// # Errors
 ///
 /// One line that says what does not resolve and, about a zone, why.
-pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
+pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>, Error> {
     let resolved: io::Result<_> = match zoned(text) {
         // std takes an index and no name; the system's resolver takes both,
         // and no brackets.
@@ -27,11 +27,13 @@ pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
     };
     match resolved {
         Ok(addrs) => Ok(addrs.collect()),
-        Err(error) => Err(match zoned(text).and_then(zone_error) {
-            Some(error) => anyhow!(error),
-            None => error.into(),
-        }
-        .context(format!("cannot resolve {text}"))),
+        Err(error) => Err(Error::Resolve {
+            host: text.to_owned(),
+            source: match zoned(text).and_then(zone_error) {
+                Some(why) => io::Error::new(error.kind(), why),
+                None => error,
+            },
+        }),
     }
 }
 

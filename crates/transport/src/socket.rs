@@ -79,7 +79,6 @@ pub fn is_timeout(error: &io::Error) -> bool {
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Whether a system call may wait.
-#[cfg(feature = "tls")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
     Wait,
@@ -87,7 +86,6 @@ pub(crate) enum Patience {
 }
 
 /// Reads once, and waits for something only if it may.
-#[cfg(feature = "tls")]
 pub(crate) fn read(
     mut socket: &TcpStream,
     buf: &mut [u8],
@@ -145,7 +143,7 @@ pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     socket.write(bytes.get(..MAX_WRITE).unwrap_or(bytes))
 }
 
-#[cfg(all(unix, feature = "tls"))]
+#[cfg(unix)]
 fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     let (_, n) = rustix::net::recv(socket, buf, rustix::net::RecvFlags::DONTWAIT)?;
     Ok(n)
@@ -162,7 +160,7 @@ pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     )?)
 }
 
-#[cfg(all(not(unix), feature = "tls"))]
+#[cfg(not(unix))]
 fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     without_waiting(socket, |mut socket| io::Read::read(&mut socket, buf))
 }

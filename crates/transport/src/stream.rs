@@ -1,7 +1,7 @@
 //! A connection's bytes, encrypted or not.
 
 use crate::{
-    poll,
+    Ready, poll,
     socket::{write, write_now},
     tls::TlsStream,
 };
@@ -25,15 +25,16 @@ pub enum Stream {
     Tls(Box<TlsStream>),
 }
 
-/// What a [`wait`](Stream::wait) found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ready {
-    /// There is something to read: bytes, the end, or an error.
-    Read,
-    /// Nothing to read, but the way out has room.
-    Write,
-    /// Neither within the timeout.
-    Neither,
+impl From<TcpStream> for Stream {
+    fn from(socket: TcpStream) -> Self {
+        Self::Plain(socket)
+    }
+}
+
+impl From<TlsStream> for Stream {
+    fn from(stream: TlsStream) -> Self {
+        Self::Tls(Box::new(stream))
+    }
 }
 
 impl Stream {

@@ -11,12 +11,12 @@ use std::{str::FromStr, time::Duration};
 use anyhow::Result;
 use bench_report::{Expect, export, results::Arguments};
 use clap::{ArgAction, Parser, Subcommand};
-use echo_server::{Cost, MaxConnections};
-use transport::{
-    ClientTls, Dialer, ServerTls,
-    args::{ClientArgs, parse_count, parse_timeout},
-    cli::UsageError,
+use cli::{
+    UsageError,
+    args::{ClientArgs, ClientSettings, parse_count, parse_timeout},
 };
+use echo_server::{Cost, MaxConnections};
+use transport::{ClientTls, ServerTls};
 
 mod files;
 mod overhead;
@@ -203,17 +203,16 @@ impl RunArgs {
         }
     }
 
-    /// How to reach the server, and how ours encrypts if it is in this process.
-    fn server(&self) -> Result<(Dialer, Option<ServerTls>)> {
-        if !self.load.with_server {
-            return Ok((self.client.dialer()?, None));
+    /// How to reach the server, and how it encrypts if it is in this process: with
+    /// a certificate of its own, which the client pins.
+    fn resolve(&self) -> Result<(ClientSettings, Option<ServerTls>)> {
+        if !self.load.with_server || !self.client.tls.is_on() {
+            return Ok((self.client.resolve()?, None));
         }
-        let (server_tls, client_tls) = own_tls(self.client.tls.is_on())?;
-        let dialer = Dialer {
-            tls: client_tls,
-            ..self.client.plain_dialer()
-        };
-        Ok((dialer, Some(server_tls)))
+        let (server_tls, certificate) = ServerTls::self_signed("localhost:0")?;
+        let client_tls = ClientTls::pinned(certificate.fingerprint)?;
+        let client = self.client.resolve_with(Some(client_tls));
+        Ok((client, Some(server_tls)))
     }
 }
 
@@ -223,14 +222,11 @@ impl TryFrom<RunArgs> for RunPlan {
     fn try_from(args: RunArgs) -> Result<Self> {
         check_connections(args.load.connections, args.load.with_server)?;
         export::check(&args.output.files.0).map_err(UsageError)?;
-        let (server, own_server) = args.server()?;
+        let (client, server_tls) = args.resolve()?;
         let plan = Self {
             arguments: args.arguments(),
-            own_server,
-            server,
-            wire: args.client.wire()?,
-            read_buffer: args.client.buffers.read_buffer,
-            write_buffer: args.client.buffers.write_buffer.unwrap_or(usize::MAX),
+            client,
+            server_tls,
             sizes: args.messages.size,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,
@@ -257,15 +253,6 @@ fn check_connections(connections: u64, with_server: bool) -> Result<(), UsageErr
         )));
     }
     Ok(())
-}
-
-/// The two ends of encryption with a server in this process.
-fn own_tls(is_on: bool) -> Result<(ServerTls, ClientTls)> {
-    if is_on {
-        transport::tls_pair()
-    } else {
-        Ok(Default::default())
-    }
 }
 
 #[cfg(test)]

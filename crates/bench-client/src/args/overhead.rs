@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
-use transport::args::{parse_count, parse_timeout};
+use cli::args::{parse_count, parse_timeout};
 
 use super::values::{parse_pipeline, parse_share, parse_span};
 use crate::sizes::Sizes;

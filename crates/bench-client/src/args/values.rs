@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use transport::args::parse_timeout;
+use cli::args::parse_timeout;
 
 /// Maximum messages in flight on a connection: memory for each is taken.
 const MAX_PIPELINE: u64 = 1 << 20;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proto::{Error, FrameError, HEADER_LEN, Reader, Received};
-use transport::{Liveness, Ready, Stream, Vitality};
+use transport::{Heartbeat, Liveness, Ready, Stream};
 
 use super::{
     Link, Shared,
@@ -47,7 +47,7 @@ pub(crate) struct Connection<'a> {
     cpu_before: Option<Duration>,
     reader: Reader,
     outbox: Outbox,
-    liveness: Liveness,
+    heartbeat: Heartbeat,
     /// Longest wait for the socket before it may be time for a heartbeat.
     patience: Duration,
     /// How long before a message is due the thread stops sleeping.
@@ -74,7 +74,7 @@ impl<'a> Connection<'a> {
         let arguments = &plan.arguments;
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let rules = Rules {
-            wire: plan.wire,
+            wire: plan.client.wire,
             verify: arguments.verify,
             timeout_ns: nanos(arguments.timeout),
         };
@@ -94,9 +94,9 @@ impl<'a> Connection<'a> {
                 Recorder::new(shared.shard(index), clock.now_ns()),
             ),
             cpu_before: None,
-            reader: Reader::new(plan.reply_wire()).max_read(plan.read_buffer),
-            outbox: Outbox::new(plan.wire, plan.write_buffer),
-            liveness: Liveness::new(plan.arguments.heartbeat, Instant::now()),
+            reader: Reader::new(plan.reply_wire()).max_read(plan.client.read_buffer),
+            outbox: Outbox::new(plan.client.wire, plan.client.write_buffer),
+            heartbeat: Heartbeat::new(plan.arguments.heartbeat, Instant::now()),
             patience: plan.arguments.heartbeat.unwrap_or(plan.arguments.timeout),
             spin: plan.spin(),
             is_split: false,
@@ -280,7 +280,7 @@ impl<'a> Connection<'a> {
         self.replies.tally.reads += 1;
         self.is_split = batch.has_partial();
         if !batch.is_empty() {
-            self.liveness.heard(now);
+            self.heartbeat.heard(now);
         }
         self.replies.take(&batch, now_ns)?;
         self.link.failures.store(self.replies.failures.total());
@@ -293,15 +293,15 @@ impl<'a> Connection<'a> {
     /// Sends a heartbeat if it is time for one, or gives the server up; in the
     /// middle of a message nothing can be sent, and its echo has to do.
     fn check_time(&mut self, now: Instant) -> Result<u64, Failure> {
-        match self.liveness.check(now) {
-            Vitality::Ask if self.outbox.is_empty() => {
+        match self.heartbeat.check(now) {
+            Liveness::Ping if self.outbox.is_empty() => {
                 let mut stream: &Stream = &self.link.stream;
                 self.replies.echoes_due += 1;
                 io::Write::write_all(&mut stream, &HEARTBEAT)
                     .map_err(|error| self.failure_of_io(&error))?;
             }
-            Vitality::Alive | Vitality::Ask => {}
-            Vitality::Dead(_) => return Err(Failure::HeartbeatTimeout),
+            Liveness::Alive | Liveness::Ping => {}
+            Liveness::Dead(_) => return Err(Failure::HeartbeatTimeout),
         }
         Ok(self.clock.ns_at(now))
     }

@@ -28,7 +28,8 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 use bench_report::{ConnectionOutcome, Outcome};
-use transport::{Stop, Stream};
+use cli::signals::Stop;
+use transport::Stream;
 
 mod clock;
 mod conductor;
@@ -202,14 +203,14 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
     if !plan.arguments.ramp.is_zero() && !shared.gate.wait_for_ramp(plan.opening(index)) {
         return;
     }
-    tracing::debug!("connecting to {}", plan.server.host);
-    let dialled = plan.server.dial_while(|| !shared.gate.is_over());
+    tracing::debug!("connecting to {}", plan.client.dialer.host);
+    let dialled = plan.client.dialer.dial_while(|| !shared.gate.is_over());
     if shared.gate.is_over() {
         return;
     }
     let stream = match dialled {
         Ok(stream) => stream,
-        Err(error) => return reports.opened(Err(error)),
+        Err(error) => return reports.opened(Err(error.into())),
     };
     let link = Arc::new(Link {
         stream,
@@ -299,8 +300,9 @@ fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
 
 /// What kept a connection from opening.
 fn dial_failure(error: &Error) -> Failure {
-    match error.downcast_ref::<io::Error>() {
-        Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => Failure::Refused,
+    let dialled: Option<&transport::Error> = error.downcast_ref();
+    match dialled.and_then(transport::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Failure::Refused,
         _ => Failure::Connect,
     }
 }

@@ -19,11 +19,12 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(wire: Wire, write_buffer: usize) -> Self {
+    /// Writes once there are `write_buffer` bytes.
+    pub(crate) fn new(wire: Wire, write_buffer: Option<usize>) -> Self {
         Self {
             writer: Writer::new(wire),
             written: 0,
-            batch: write_buffer.min(MAX_BATCH),
+            batch: write_buffer.map_or(MAX_BATCH, |bytes| bytes.min(MAX_BATCH)),
         }
     }
 

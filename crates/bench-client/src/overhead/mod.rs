@@ -8,7 +8,7 @@ use bench_report::{
     export::{JsonFile, is_stdout},
     overhead::{OverheadReport, OverheadRun, OverheadTable},
 };
-use transport::{Stop, cli};
+use cli::signals::Stop;
 
 mod variant;
 
@@ -126,7 +126,7 @@ mod tests {
         let runs = in_turns(&["a", "b", "c"], repeats, &stop, |name, repeat| {
             count += 1;
             if count == last {
-                stop.ask();
+                stop.ask(15);
             }
             OverheadRun::failed(name, repeat)
         });

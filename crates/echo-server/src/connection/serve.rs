@@ -3,12 +3,13 @@
 use std::{
     fmt,
     io::{self, Write},
+    net::TcpStream,
     time::Duration,
 };
 
 use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
-use transport::{ServerTls, SocketOptions};
+use transport::{ServerTls, SocketOptions, Stream};
 
 use super::{Connection, Phase, incoming::Incoming};
 use crate::{
@@ -43,7 +44,7 @@ pub(crate) struct ServerSettings {
     /// Bytes to collect before a write, of what one read brought.
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
-    pub(crate) tls: ServerTls,
+    tls: Option<ServerTls>,
     memory: Budget,
     drain: Duration,
 }
@@ -59,6 +60,16 @@ impl From<&Config> for ServerSettings {
             memory: Budget::new(config.max_memory),
             drain: config.drain,
         }
+    }
+}
+
+impl ServerSettings {
+    /// Starts encryption on an accepted socket, if it is on.
+    pub(crate) fn encrypt(&self, socket: TcpStream) -> io::Result<Stream> {
+        Ok(match &self.tls {
+            Some(tls) => tls.over(socket)?.into(),
+            None => socket.into(),
+        })
     }
 }
 

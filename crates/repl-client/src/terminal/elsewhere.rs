@@ -23,3 +23,6 @@ impl Modes {
 pub(crate) const fn leave_stopping_to_the_editor() {}
 
 pub(crate) const fn take_over_stopping() {}
+
+/// The editor cannot be interrupted; the program ends without it.
+pub(crate) const fn interrupt_editor(_: &cli::signals::Stop) {}

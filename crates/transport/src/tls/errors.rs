@@ -3,6 +3,7 @@
 use std::{
     fmt::Write,
     io,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -15,6 +16,14 @@ use rustls::{
 /// An error of the TLS layer as one of the stream.
 pub(crate) fn io_error(error: &Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, describe(error))
+}
+
+/// A certificate that the TLS layer refuses.
+pub(crate) fn of_file(file: &Path, error: &Error) -> crate::Error {
+    crate::Error::File {
+        file: file.to_owned(),
+        source: io_error(error),
+    }
 }
 
 pub(crate) fn describe(error: &Error) -> String {

@@ -2,8 +2,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `client` | whom a client trusts, and who it is |
-//! | `server` | who a server is, and whom it lets in |
+//! | `client` | which servers a client trusts, and its own certificate |
+//! | `server` | a server's certificate, and which clients it lets in |
 //! | `trust` | the check of a server's certificate |
 //! | `stream` | a connection: handshake, reading, writing, waiting |
 //! | `incoming` | what came from the socket, up to its plaintext |
@@ -31,17 +31,11 @@ mod workers;
 
 use std::sync::Arc;
 
-pub(crate) use client::{Client, Options as ClientOptions};
+pub use client::ClientTls;
 use rustls::crypto::{CryptoProvider, ring};
-pub(crate) use server::{Options as ServerOptions, Server};
+pub use server::{Certificate, ServerTls};
 pub use stream::TlsStream;
-use trust::Fingerprint;
-
-/// A server with a certificate made here, and a client that trusts no other.
-pub(crate) fn pair() -> anyhow::Result<(Server, Client)> {
-    let (server, fingerprint) = Server::self_signed("localhost:0")?;
-    Ok((server, Client::pinned(fingerprint)?))
-}
+pub use trust::Fingerprint;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

@@ -5,13 +5,18 @@
 //! order mark, or one that begins on the line on which another ends: a
 //! certificate would be missing, and nothing would say so.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+
+use crate::Error;
 
 /// One dash is enough to find them; there have to be five.
 const BEGIN: &[u8] = b"-BEGIN ";
@@ -23,57 +28,68 @@ const DASHES: &[u8] = b"-----";
 const MAX_FILE: u64 = 16 << 20;
 
 /// The certificates in a PEM file, in its order; at least one.
-pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     in_file(file, |text| {
         let mut certificates = Vec::new();
         for section in sections(text)? {
-            if let Some(certificate) = section.certificate().with_context(|| section.place())? {
+            if let Some(certificate) = section.certificate().map_err(|why| section.at(&why))? {
                 certificates.push(certificate);
             }
         }
-        ensure!(!certificates.is_empty(), nothing(text, "certificate"));
+        if certificates.is_empty() {
+            return Err(nothing(text, "certificate"));
+        }
         Ok(certificates)
     })
 }
 
 /// The private key in a PEM file.
-pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>> {
+pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     in_file(file, |text| {
         let mut key = None;
         for section in sections(text)? {
-            let Some(found) = section.key().with_context(|| section.place())? else {
+            let Some(found) = section.key().map_err(|why| section.at(&why))? else {
                 continue;
             };
             if key.replace(found).is_some() {
-                return Err(anyhow!("a second private key: leave one in the file"))
-                    .with_context(|| section.place());
+                return Err(section.at("a second private key: leave one in the file"));
             }
         }
-        key.ok_or_else(|| anyhow!(nothing(text, "private key")))
+        key.ok_or_else(|| nothing(text, "private key"))
     })
 }
 
 /// The certificates in a PEM file as those to trust.
-pub(crate) fn roots(file: &Path) -> Result<RootCertStore> {
+pub(crate) fn roots(file: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for (n, certificate) in certificates(file)?.into_iter().enumerate() {
-        roots
-            .add(certificate)
-            .with_context(|| format!("cannot trust certificate {} in {}", n + 1, file.display()))?;
+        roots.add(certificate).map_err(|error| {
+            let why = format!("certificate {} cannot be trusted: {error}", n + 1);
+            unusable(file, io::Error::other(why))
+        })?;
     }
     Ok(roots)
 }
 
-fn in_file<T>(file: &Path, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+fn in_file<T>(file: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Error> {
     let read = || {
         let mut text = Vec::new();
         File::open(file)?
             .take(MAX_FILE + 1)
             .read_to_end(&mut text)?;
-        ensure!(text.len() as u64 <= MAX_FILE, "more than {MAX_FILE} bytes");
-        parse(&text)
+        if text.len() as u64 > MAX_FILE {
+            return Err(io::Error::other(format!("more than {MAX_FILE} bytes")));
+        }
+        parse(&text).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
     };
-    read().with_context(|| format!("cannot use {}", file.display()))
+    read().map_err(|source| unusable(file, source))
+}
+
+fn unusable(file: &Path, source: io::Error) -> Error {
+    Error::File {
+        file: file.to_owned(),
+        source,
+    }
 }
 
 /// What a file is that has no section for us.
@@ -107,7 +123,7 @@ struct Section<'a> {
 }
 
 /// The sections of a file, wherever on a line they begin and end.
-fn sections(text: &[u8]) -> Result<Vec<Section<'_>>> {
+fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, String> {
     let line_of = |rest: &[u8]| {
         let before = text.len() - rest.len();
         1 + text.iter().take(before).filter(|&&b| b == b'\n').count()
@@ -118,10 +134,10 @@ fn sections(text: &[u8]) -> Result<Vec<Section<'_>>> {
         let begin = split(rest, BEGIN);
         let before = begin.map_or(rest, |(before, _)| before);
         if let Some((_, behind)) = split(before, END) {
-            bail!(
-                "line {}: a section ends there and has no beginning",
-                line_of(behind)
-            );
+            let line = line_of(behind);
+            return Err(format!(
+                "line {line}: a section ends there and has no beginning"
+            ));
         }
         let Some((before, inside)) = begin else {
             return Ok(sections);
@@ -130,8 +146,8 @@ fn sections(text: &[u8]) -> Result<Vec<Section<'_>>> {
         let section = before
             .strip_suffix(b"----")
             .and_then(|_| section(inside, line));
-        let (section, behind) = section
-            .with_context(|| format!("line {line}: a section begins there and has no end"))?;
+        let (section, behind) =
+            section.ok_or_else(|| format!("line {line}: a section begins there and has no end"))?;
         sections.push(section);
         rest = behind;
     }
@@ -149,53 +165,59 @@ fn section(text: &[u8], line: usize) -> Option<(Section<'_>, &[u8])> {
 }
 
 impl Section<'_> {
-    fn place(&self) -> String {
-        format!("line {}: {}", self.line, self.label.escape_debug())
+    fn at(&self, why: &str) -> String {
+        format!("line {}: {}: {why}", self.line, self.label.escape_debug())
     }
 
     /// `None` for what may stand beside certificates.
-    fn certificate(&self) -> Result<Option<CertificateDer<'static>>> {
+    fn certificate(&self) -> Result<Option<CertificateDer<'static>>, String> {
         match self.label {
             "CERTIFICATE" | "X509 CERTIFICATE" => {}
             "TRUSTED CERTIFICATE" => {
-                bail!("a form of OpenSSL's own; openssl x509 -in FILE converts it")
+                return Err("a form of OpenSSL's own; openssl x509 -in FILE converts it".to_owned());
             }
-            "PKCS7" | "CMS" => bail!("openssl pkcs7 -in FILE -print_certs converts it"),
-            "X509 CRL" => bail!("revocation lists are not supported"),
+            "PKCS7" | "CMS" => {
+                return Err("openssl pkcs7 -in FILE -print_certs converts it".to_owned());
+            }
+            "X509 CRL" => return Err("revocation lists are not supported".to_owned()),
             label if is_beside(label) => return Ok(None),
-            _ => bail!("it is not a certificate"),
+            _ => return Err("it is not a certificate".to_owned()),
         }
         let certificate: CertificateDer<'_> = self.decode("CERTIFICATE")?;
-        ensure!(is_whole(&certificate), "it is damaged, or cut");
-        Ok(Some(certificate))
+        if is_whole(&certificate) {
+            Ok(Some(certificate))
+        } else {
+            Err("it is damaged, or cut".to_owned())
+        }
     }
 
     /// `None` for what is not a private key.
-    fn key(&self) -> Result<Option<PrivateKeyDer<'static>>> {
+    fn key(&self) -> Result<Option<PrivateKeyDer<'static>>, String> {
         let is_encrypted = split(self.body, b"ENCRYPTED").is_some();
         match self.label {
             "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" if !is_encrypted => {
                 self.decode(self.label).map(Some)
             }
-            "OPENSSH PRIVATE KEY" => bail!("ssh-keygen -p -m PKCS8 -f FILE converts it"),
+            "OPENSSH PRIVATE KEY" => Err("ssh-keygen -p -m PKCS8 -f FILE converts it".to_owned()),
             label if label.ends_with("PRIVATE KEY") => {
-                ensure!(
-                    !is_encrypted && label != "ENCRYPTED PRIVATE KEY",
-                    "it is encrypted; openssl pkey -in FILE decrypts it"
-                );
-                bail!("no key of this kind can be used");
+                let is_encrypted = is_encrypted || label == "ENCRYPTED PRIVATE KEY";
+                Err(if is_encrypted {
+                    "it is encrypted; openssl pkey -in FILE decrypts it".to_owned()
+                } else {
+                    "no key of this kind can be used".to_owned()
+                })
             }
             _ => Ok(None),
         }
     }
 
-    fn decode<T: PemObject>(&self, label: &str) -> Result<T> {
+    fn decode<T: PemObject>(&self, label: &str) -> Result<T, String> {
         let (begin, end) = (
             format!("-----BEGIN {label}-----\n"),
             format!("\n-----END {label}-----"),
         );
         let text = [begin.as_bytes(), self.body, end.as_bytes()].concat();
-        Ok(T::from_pem_slice(&text)?)
+        T::from_pem_slice(&text).map_err(|error| error.to_string())
     }
 }
 

@@ -356,7 +356,7 @@ mod tests {
     fn after_a_panic_a_session_is_left_alone() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (server, _) = super::super::pair().unwrap();
+        let (server, _) = super::super::ServerTls::self_signed("localhost:0").unwrap();
         let stream = server.over(socket).unwrap();
         let panicked = thread::scope(|scope| {
             let panics = scope.spawn(|| {

@@ -19,7 +19,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::{Client, Fingerprint, TlsStream, provider, trust::Trust};
+use super::{ClientTls, Fingerprint, TlsStream, provider, trust::Trust};
 use crate::is_timeout;
 
 const DATA: &[u8] = b"\0\0\0\x05hello\0\0\0\0";
@@ -130,7 +130,8 @@ fn server_of(version: &'static SupportedProtocolVersion) -> (ServerConfig, Finge
 
 #[test]
 fn a_clients_last_flight_may_carry_all_there_is() {
-    let (server, fingerprint) = super::Server::self_signed("localhost:0").unwrap();
+    let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
+    let fingerprint = certificate.fingerprint;
     for version in [&TLS13, &TLS12] {
         let config = Arc::new(client_of(version, fingerprint));
         assert_split_anywhere(|| {
@@ -146,7 +147,7 @@ fn a_clients_last_flight_may_carry_all_there_is() {
 fn a_servers_last_flight_may_carry_all_there_is() {
     for version in [&TLS13, &TLS12] {
         let (config, fingerprint) = server_of(version);
-        let (config, client) = (Arc::new(config), Client::pinned(fingerprint).unwrap());
+        let (config, client) = (Arc::new(config), ClientTls::pinned(fingerprint).unwrap());
         assert_split_anywhere(|| {
             let (socket, far) = sockets();
             let peer = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -166,7 +167,7 @@ fn a_ticket_in_many_records_is_no_obstacle_to_writing() {
     let (mut config, fingerprint) = server_of(&TLS13);
     config.max_fragment_size = Some(32);
     config.send_tls13_tickets = 1;
-    let client = Client::pinned(fingerprint).unwrap();
+    let client = ClientTls::pinned(fingerprint).unwrap();
     let (mut socket, far) = sockets();
     let stream = client.over(far, "localhost:1").unwrap();
     let mut session = ServerConnection::new(Arc::new(config)).unwrap();
@@ -216,7 +217,8 @@ fn a_ticket_in_many_records_is_no_obstacle_to_writing() {
 /// is written: the buffers hold no more than is said, and nothing when idle.
 #[test]
 fn what_is_held_is_known() {
-    let (server, fingerprint) = super::Server::self_signed("localhost:0").unwrap();
+    let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
+    let fingerprint = certificate.fingerprint;
     let config = Arc::new(client_of(&TLS13, fingerprint));
     for len in [100, 1000, 20_000, 100_000] {
         let (mut socket, far) = sockets();
@@ -268,7 +270,8 @@ fn what_is_held_is_known() {
 fn a_drip_does_not_hold_a_read() {
     const TIMEOUT: Duration = Duration::from_millis(500);
 
-    let (server, fingerprint) = super::Server::self_signed("localhost:0").unwrap();
+    let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
+    let fingerprint = certificate.fingerprint;
     let config = Arc::new(client_of(&TLS13, fingerprint));
     let (mut socket, far) = sockets();
     let stream = server.over(far).unwrap();

@@ -18,7 +18,7 @@ use super::provider;
 /// The SHA-256 of a certificate in DER form, as `openssl x509 -fingerprint
 /// -sha256` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
+pub struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
 impl Fingerprint {
     pub(crate) fn of(certificate: &CertificateDer<'_>) -> Self {
@@ -71,9 +71,11 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
-    pub(crate) fn authorities(roots: RootCertStore) -> anyhow::Result<Self> {
+    pub(crate) fn authorities(roots: RootCertStore) -> Result<Self, crate::Error> {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-        Ok(Self::Authorities(verifier.build()?))
+        let verifier = verifier.build();
+        let verifier = verifier.map_err(|error| crate::Error::Tls(error.to_string()))?;
+        Ok(Self::Authorities(verifier))
     }
 
     pub(crate) fn pin(fingerprint: Fingerprint) -> Self {

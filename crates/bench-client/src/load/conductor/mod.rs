@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 use bench_report::{CpuTime, Outcome, results::Second};
-use transport::Stop;
+use cli::signals::Stop;
 
 use super::{
     Clock, Done, Failure, Failures, Link, Report, Shared, Watch, dial_failure, nanos,

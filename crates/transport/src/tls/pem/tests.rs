@@ -24,14 +24,16 @@ fn der(pem: &str) -> Vec<u8> {
 /// What came of a file with these bytes: how many, or why none.
 fn try_file<T>(
     bytes: impl AsRef<[u8]>,
-    parse: impl FnOnce(&Path) -> Result<T>,
+    parse: impl FnOnce(&Path) -> Result<T, Error>,
 ) -> Result<T, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), bytes).unwrap();
     parse(file.path()).map_err(|error| {
-        let error = format!("{error:#}");
-        let name = format!("cannot use {}: ", file.path().display());
-        error.strip_prefix(&name).unwrap_or(&error).to_owned()
+        assert_eq!(
+            error.to_string(),
+            format!("cannot use {}", file.path().display())
+        );
+        std::error::Error::source(&error).unwrap().to_string()
     })
 }
 

@@ -1,4 +1,4 @@
-//! Logs on stderr: written by whoever logs, or by a thread of their own.
+//! Logs on stderr: written by the thread that logs, or by one of their own.
 
 use std::{
     io::{self, Write},
@@ -25,33 +25,32 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 /// set and valid, replaces all of that.
 ///
 /// A line is written before the program goes on, so what a terminal shows is
-/// in order; whoever does not read stderr holds the program up.
+/// in order; a stderr that is not drained holds the program up.
 pub fn to_stderr(verbosity: u8, quiet: &[&str]) {
     init(verbosity, quiet, io::stderr);
 }
 
-/// The same for a program that serves others, who must not wait for whoever
-/// reads its log: a thread does the writing. Lines that it cannot get rid of
-/// are lost, and how many is said once it can.
+/// The same for a program that must not wait: a thread does the writing. While
+/// stderr is not drained, lines are dropped and counted.
 ///
 /// # Errors
 ///
 /// When there is no thread for it.
-pub fn to_stderr_by_thread(verbosity: u8) -> Result<Log> {
+pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
     let queue = Arc::new(Queue::default());
     let log = Log(Arc::clone(&queue));
     let to_thread = Arc::clone(&queue);
-    init(verbosity, &[], move || Lines(Arc::clone(&to_thread)));
+    init(verbosity, quiet, move || Lines(Arc::clone(&to_thread)));
     let _detached = thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || {
             loop {
                 let (lines, lost) = queue.wait();
-                // There is nobody to tell that stderr is closed.
+                // Nothing is left to do about a closed stderr.
                 let _ = io::stderr().write_all(&lines);
                 queue.written();
                 if lost > 0 {
-                    tracing::warn!("{lost} lines of the log lost: nobody read them in time");
+                    tracing::warn!("{lost} lines of the log dropped: stderr was not drained");
                 }
             }
         })
@@ -105,9 +104,23 @@ fn has_color() -> bool {
 #[must_use = "the last lines are lost without it"]
 pub struct Log(Arc<Queue>);
 
+impl Log {
+    /// Writes a line as it is, without a time, unless the log is turned off.
+    pub fn line(&self, line: &str) {
+        if tracing::enabled!(Level::INFO) {
+            self.0.push(format!("{line}\n").as_bytes());
+        }
+    }
+
+    /// Waits until all lines are written, half a second at most.
+    pub fn flush(&self) {
+        self.0.wait_until_written(LAST_LINES);
+    }
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.wait_until_written(LAST_LINES);
+        self.flush();
     }
 }
 
@@ -189,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_takes_is_lost_and_counted() {
+    fn lines_beyond_the_limit_are_dropped_and_counted() {
         let queue = Queue::default();
         let line = [b'x'; 1024];
         for _ in 0..MAX_WAITING / 1024 + 3 {

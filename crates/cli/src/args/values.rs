@@ -1,161 +1,8 @@
-//! Options that several programs share, and the parsers of their values.
+//! Parsers of values.
 
 use std::{net::Ipv6Addr, time::Duration};
 
-use anyhow::Result;
-use clap::{ArgAction, Args};
-use proto::{Framing, MaxFrame, Wire};
-
-use crate::{ClientTls, ClientTlsArgs, Dialer, SocketOptions, cli::UsageError};
-
-/// What every client is told about its connection.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Connection")]
-pub struct ClientArgs {
-    /// Server to talk to, as host:port
-    #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
-    pub host: String,
-
-    /// Send and receive bare bytes instead of frames
-    #[arg(long)]
-    pub raw: bool,
-
-    /// Longest wait for a connection, TLS handshake included, for each
-    /// address tried
-    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
-    pub connect_timeout: Duration,
-
-    /// Longest wait for a reply
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
-    pub timeout: Duration,
-
-    /// Largest frame to send or accept
-    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_size)]
-    pub max_frame: u64,
-
-    /// Send a CRC-32C checksum with every frame
-    #[arg(long, conflicts_with = "raw")]
-    pub checksum: bool,
-
-    /// Compress every frame that gets smaller by it (LZ4)
-    #[arg(long, conflicts_with = "raw")]
-    pub compress: bool,
-
-    /// Send an empty frame after that much silence; give the server up when
-    /// as much again passes without a frame
-    #[arg(long, value_name = "DUR", value_parser = parse_timeout, conflicts_with = "raw")]
-    pub heartbeat: Option<Duration>,
-
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: CommonArgs,
-
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub buffers: BufferArgs,
-
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub tls: ClientTlsArgs,
-}
-
-impl ClientArgs {
-    /// What the bytes mean. The limit is checked even where `--raw` leaves it
-    /// unused. A client that sends checksums requires them of the replies, which
-    /// are its own frames.
-    ///
-    /// # Errors
-    ///
-    /// A usage error that says what a limit can be.
-    pub fn wire(&self) -> Result<Wire> {
-        let max_frame = MaxFrame::new(self.max_frame)
-            .map_err(|error| UsageError(format!("--max-frame: {error}")))?;
-        Ok(if self.raw {
-            Wire::Raw
-        } else {
-            Wire::Framed(Framing {
-                max_frame,
-                checksum: self.checksum,
-                compress: self.compress,
-                require_checksum: self.checksum,
-            })
-        })
-    }
-
-    /// How to reach the server.
-    ///
-    /// # Errors
-    ///
-    /// One line that says which file of certificates is no good.
-    pub fn dialer(&self) -> Result<Dialer> {
-        Ok(Dialer {
-            tls: self.tls.load()?,
-            ..self.plain_dialer()
-        })
-    }
-
-    /// The same without encryption, whatever was asked for.
-    #[must_use]
-    pub fn plain_dialer(&self) -> Dialer {
-        Dialer {
-            host: self.host.clone(),
-            timeout: self.connect_timeout,
-            socket: self.buffers.socket(),
-            tls: ClientTls::default(),
-        }
-    }
-}
-
-/// How much is read and written at once, and what the sockets are told.
-#[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Buffering")]
-pub struct BufferArgs {
-    /// Most bytes that one read takes [default: 64KiB, and more for a frame
-    /// that is larger]
-    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
-    pub read_buffer: Option<usize>,
-
-    /// Bytes to collect before a write; what is there is written at the
-    /// latest before waiting for the peer
-    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
-    pub write_buffer: Option<usize>,
-
-    /// The socket's own buffer for sending [default: the system's]
-    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
-    send_buffer: Option<usize>,
-
-    /// The socket's own buffer for receiving [default: the system's]
-    #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
-    recv_buffer: Option<usize>,
-
-    /// Let Nagle's algorithm hold small writes back
-    #[arg(long)]
-    no_nodelay: bool,
-}
-
-impl BufferArgs {
-    /// What the sockets are told.
-    #[must_use]
-    pub const fn socket(self) -> SocketOptions {
-        SocketOptions {
-            send_buffer: self.send_buffer,
-            recv_buffer: self.recv_buffer,
-            nagle: self.no_nodelay,
-        }
-    }
-}
-
-/// What every program has.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct CommonArgs {
-    /// Log more (-v messages, -vv more); `RUST_LOG` overrides
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
-
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
-}
+use proto::MaxFrame;
 
 /// Parses `host:port`; an IPv6 address stands in brackets, with the zone of a
 /// link-local one.
@@ -238,12 +85,21 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned())
 }
 
+/// Parses the largest frame that is allowed.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_max_frame(text: &str) -> Result<MaxFrame, String> {
+    MaxFrame::new(parse_size(text)?).map_err(|error| error.to_string())
+}
+
 /// Largest buffer, in bytes: no frame fills more (2^28, the header's length
 /// field), and the kernel takes no more than an `int`.
 const MAX_BUFFER: u64 = 1 << 28;
 
 /// Parses the size of a buffer, at most [`MAX_BUFFER`].
-fn parse_buffer(text: &str) -> Result<usize, String> {
+pub(super) fn parse_buffer(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         bytes if bytes <= MAX_BUFFER => usize::try_from(bytes).map_err(|error| error.to_string()),
         _ => Err(format!("expected at most {MAX_BUFFER} bytes")),

@@ -1,0 +1,122 @@
+//! Options of every client.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use proto::{Framing, MaxFrame, Wire};
+use transport::{ClientTls, Dialer};
+
+use super::{
+    BufferArgs, ClientTlsArgs, CommonArgs,
+    values::{parse_addr, parse_max_frame, parse_timeout},
+};
+
+/// What every client is told about its connection.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub struct ClientArgs {
+    /// Server to talk to, as host:port
+    #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
+    pub host: String,
+
+    /// Send and receive bare bytes instead of frames
+    #[arg(long)]
+    pub raw: bool,
+
+    /// Longest wait for a connection, TLS handshake included, for each
+    /// address tried
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
+    pub connect_timeout: Duration,
+
+    /// Longest wait for a reply
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
+    pub timeout: Duration,
+
+    /// Largest frame to send or accept
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_max_frame)]
+    pub max_frame: MaxFrame,
+
+    /// Send a CRC-32C checksum with every frame
+    #[arg(long, conflicts_with = "raw")]
+    pub checksum: bool,
+
+    /// Compress every frame that gets smaller by it (LZ4)
+    #[arg(long, conflicts_with = "raw")]
+    pub compress: bool,
+
+    /// Send an empty frame after that much silence; give the server up when
+    /// as much again passes without a frame
+    #[arg(long, value_name = "DUR", value_parser = parse_timeout, conflicts_with = "raw")]
+    pub heartbeat: Option<Duration>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub buffers: BufferArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub tls: ClientTlsArgs,
+}
+
+/// What every client needs, checked.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// How to reach the server.
+    pub dialer: Dialer,
+    /// What the bytes mean.
+    pub wire: Wire,
+    /// Maximum wait for a reply.
+    pub timeout: Duration,
+    /// Silence after which a heartbeat is sent.
+    pub heartbeat: Option<Duration>,
+    /// Maximum bytes of one read; `None`: 64 KiB, and more for a larger frame.
+    pub read_buffer: Option<usize>,
+    /// Bytes to collect before a write; `None`: as the program likes.
+    pub write_buffer: Option<usize>,
+}
+
+impl ClientArgs {
+    /// Resolves the options, with the files that they name.
+    ///
+    /// # Errors
+    ///
+    /// One line that says which file cannot be used.
+    pub fn resolve(&self) -> Result<ClientSettings> {
+        Ok(self.resolve_with(self.tls.load()?))
+    }
+
+    /// The same, encrypted as `tls` says.
+    #[must_use]
+    pub fn resolve_with(&self, tls: Option<ClientTls>) -> ClientSettings {
+        let framing = Framing {
+            max_frame: self.max_frame,
+            checksum: self.checksum,
+            compress: self.compress,
+            // The replies are its own frames.
+            require_checksum: self.checksum,
+        };
+        ClientSettings {
+            dialer: Dialer {
+                host: self.host.clone(),
+                timeout: self.connect_timeout,
+                socket: self.buffers.socket(),
+                tls,
+            },
+            wire: if self.raw {
+                Wire::Raw
+            } else {
+                Wire::Framed(framing)
+            },
+            timeout: self.timeout,
+            // Bare bytes have none, not even by default.
+            heartbeat: self.heartbeat.filter(|_| !self.raw),
+            read_buffer: self.buffers.read_buffer,
+            write_buffer: self.buffers.write_buffer,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Results on stdout, and exit codes with their one line on stderr.
+
+use std::{
+    error, fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+
+use crate::stdio::Patient;
+
+/// Exit code for bad usage.
+const USAGE: u8 = 2;
+
+/// Options that are each right and wrong together.
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; see --help", self.0)
+    }
+}
+
+impl error::Error for UsageError {}
+
+/// Prints one result and flushes it.
+///
+/// # Errors
+///
+/// [`StdoutClosed`] when nobody reads any more, which [`exit_code`] does not
+/// count as a failure; else what stdout says.
+pub fn print(line: impl fmt::Display) -> Result<()> {
+    let mut stdout = Patient(io::stdout().lock());
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
+        other => other.context("cannot write to stdout"),
+    }
+}
+
+/// The reader of stdout is gone: the work is done, not failed.
+#[derive(Debug)]
+pub struct StdoutClosed;
+
+impl fmt::Display for StdoutClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdout is closed")
+    }
+}
+
+impl error::Error for StdoutClosed {}
+
+/// Turns the outcome into an exit code and its one line on stderr: 0 done,
+/// 1 failed, 2 bad usage.
+#[must_use]
+pub fn exit_code(outcome: Result<()>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    if error.is::<StdoutClosed>() {
+        return ExitCode::SUCCESS;
+    }
+    let line = printable(&format!("{}: {error:#}", program()));
+    // Not eprintln!, which panics when stderr is closed.
+    let _ = writeln!(io::stderr(), "{line}");
+    if error.is::<UsageError>() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The program's name as it was called, without its folder.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .and_then(|path| {
+            let stem = std::path::Path::new(&path).file_stem()?;
+            Some(stem.to_string_lossy().into_owned())
+        })
+        .unwrap_or_default()
+}
+
+/// Text in one line: what could end it, or drive a terminal, is escaped.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Embeddings, overrides and isolates of the bidirectional algorithm,
+            // and the separators of lines and paragraphs.
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                line.extend(c.escape_unicode());
+            }
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_and_drives_no_terminal() {
+        assert_eq!(printable("cannot read \"ü\""), "cannot read \"ü\"");
+        assert_eq!(
+            printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\t"),
+            "a\\nb\\r\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}\\u{2028}\\t"
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! What the programs share at the command line.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`args`] | options of several programs, and the parsers of their values |
+//! | `usage` | the command line as text, and what is wrong with it |
+//! | `exit` | results on stdout, exit codes |
+//! | [`log`] | logs on stderr |
+//! | [`signals`] | signals that ask a program to stop |
+//! | [`stdio`] | standard streams that are waited for |
+
+pub mod args;
+mod exit;
+pub mod log;
+pub mod signals;
+pub mod stdio;
+mod usage;
+
+pub use exit::{StdoutClosed, UsageError, exit_code, print};
+pub use usage::parse;

@@ -1,0 +1,212 @@
+//! Signals that ask a program to stop, counted.
+
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use anyhow::{Context, Result};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    low_level,
+};
+
+/// Exit code of a program that a second signal ends, as shells report it for
+/// SIGINT: 128 + 2.
+const INTERRUPTED: i32 = 130;
+
+/// How often a program was asked to stop. One signal more than it is patient
+/// with ends it at once.
+#[derive(Debug, Default)]
+pub struct Stop {
+    asked: AtomicU32,
+    /// The first one; zero: there was none.
+    signal: AtomicI32,
+    patience: AtomicU32,
+}
+
+impl Stop {
+    /// Counts SIGINT, SIGTERM and, where it exists, SIGHUP, unless they were
+    /// ignored when the program started.
+    ///
+    /// Without patience, as it begins, the first does what it does in a program
+    /// without a handler: it ends it. In the first process of a container, for
+    /// which the system drops signals without a handler (`pid_namespaces(7)`),
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// When the system takes no handler, or has no thread.
+    pub fn on_signals() -> Result<Arc<Self>> {
+        Self::on_signals_then(|| ())
+    }
+
+    /// The same; the thread that counts then calls `then`.
+    ///
+    /// # Errors
+    ///
+    /// See [`on_signals`](Self::on_signals).
+    pub fn on_signals_then(mut then: impl FnMut() + Send + 'static) -> Result<Arc<Self>> {
+        let stop = Arc::new(Self::default());
+        let counted = Arc::clone(&stop);
+        let mut signals = system::Signals::new().context("cannot handle signals")?;
+        let _detached = thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                system::leave_signals_to_others();
+                loop {
+                    counted.ask(signals.wait());
+                    then();
+                }
+            })
+            .context("cannot start a thread for signals")?;
+        Ok(stop)
+    }
+
+    /// How many signals came.
+    pub fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The first of them.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+    }
+
+    /// Lets the next `count` signals ask; the one after them ends the program.
+    pub fn be_patient(&self, count: u32) {
+        let patience = self.asked().saturating_add(count);
+        self.patience.store(patience, Ordering::Relaxed);
+    }
+
+    /// Counts a signal.
+    pub fn ask(&self, signal: i32) {
+        let (unset, order) = (0, Ordering::Relaxed);
+        let _ = self.signal.compare_exchange(unset, signal, order, order);
+        let asked = self.asked.fetch_add(1, order) + 1;
+        if asked <= self.patience.load(order) {
+            return;
+        }
+        if asked > 1 {
+            process::exit(INTERRUPTED);
+        }
+        if process::id() != 1 {
+            // So that a shell sees a program that a signal has ended.
+            let _ = low_level::emulate_default_handler(signal);
+        }
+        process::exit(128_i32.saturating_add(signal));
+    }
+}
+
+#[cfg(not(windows))]
+mod system {
+    use std::io;
+
+    use nix::sys::signal::SigSet;
+    use signal_hook::{consts::SIGHUP, iterator};
+
+    use super::{SIGINT, SIGTERM, is_ignored};
+
+    pub(super) struct Signals(iterator::Signals);
+
+    impl Signals {
+        pub(super) fn new() -> io::Result<Self> {
+            let counted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+            let counted = counted.filter(|signal| !is_ignored(*signal));
+            iterator::Signals::new(counted).map(Self)
+        }
+
+        /// Waits for the next one.
+        pub(super) fn wait(&mut self) -> i32 {
+            self.0.forever().next().unwrap_or(SIGTERM)
+        }
+    }
+
+    /// Handlers run on the other threads: a program may need some signals to be
+    /// delivered to a certain one.
+    pub(super) fn leave_signals_to_others() {
+        // It fails for no signal that exists.
+        let _ = SigSet::all().thread_block();
+    }
+}
+
+/// Windows can only set a flag.
+#[cfg(windows)]
+mod system {
+    use std::{
+        io,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        thread,
+        time::Duration,
+    };
+
+    use super::{SIGINT, SIGTERM};
+
+    /// Time between two checks of it.
+    const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+    pub(super) struct Signals(Arc<AtomicBool>);
+
+    impl Signals {
+        pub(super) fn new() -> io::Result<Self> {
+            let flag = Arc::new(AtomicBool::new(false));
+            for signal in [SIGINT, SIGTERM] {
+                signal_hook::flag::register(signal, Arc::clone(&flag))?;
+            }
+            Ok(Self(flag))
+        }
+
+        pub(super) fn wait(&mut self) -> i32 {
+            while !self.0.swap(false, Ordering::Relaxed) {
+                thread::sleep(CHECK_INTERVAL);
+            }
+            SIGINT
+        }
+    }
+
+    pub(super) const fn leave_signals_to_others() {
+        // They are not delivered to threads.
+    }
+}
+
+/// Whether a signal is ignored, which a program inherits: `nohup` and the
+/// background jobs of a script are to go on. To be asked before a handler is
+/// set, and where the answer is yes none should be.
+///
+/// Only Linux tells; elsewhere no signal is.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored_in(&status, signal))
+}
+
+/// Bit 0 of the mask is signal 1 (`proc_pid_status(5)`).
+fn is_ignored_in(status: &str, signal: i32) -> bool {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| (mask >> signal.saturating_sub(1).clamp(0, 63)) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        // SIGINT (2), SIGPIPE (13) and the last one (64).
+        let status = "Name:\techo\nSigIgn:\t8000000000001002\nSigCgt:\t0000000000004000\n";
+        let ignored: Vec<i32> = (1..=64)
+            .filter(|&signal| is_ignored_in(status, signal))
+            .collect();
+        assert_eq!(ignored, [2, 13, 64]);
+        assert!(!is_ignored_in("", SIGINT));
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong before there is a connection.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why a host cannot be reached, an address not be listened on, or a certificate
+/// not be used. Each is one line, and its source another.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host does not resolve.
+    #[error("cannot resolve {host}")]
+    Resolve {
+        /// As given.
+        host: String,
+        /// What the resolver says.
+        source: io::Error,
+    },
+    /// None of the host's addresses could be connected to.
+    #[error("cannot connect to {failures}")]
+    Connect {
+        /// Of the last one's error.
+        kind: io::ErrorKind,
+        /// Every address, its error, and advice.
+        failures: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}{advice}")]
+    Listen {
+        /// As given.
+        addr: String,
+        /// What to do, behind a semicolon; may be empty.
+        advice: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file of certificates or keys cannot be used.
+    #[error("cannot use {}", file.display())]
+    File {
+        /// As given.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The system trusts no CA.
+    #[error("this system has no CAs to trust: --tls-ca FILE or --tls-pin SHA256 sets them")]
+    NoSystemCas,
+    /// The TLS library refuses a configuration.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+}
+
+impl Error {
+    /// The kind of the system's error; `None` if it is not one of the system's.
+    #[must_use]
+    pub fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Resolve { source, .. }
+            | Self::Listen { source, .. }
+            | Self::File { source, .. } => Some(source.kind()),
+            Self::Connect { kind, .. } => Some(*kind),
+            Self::NoSystemCas | Self::Tls(_) => None,
+        }
+    }
+}

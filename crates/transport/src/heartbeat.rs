@@ -1,0 +1,115 @@
+//! Whether a silent peer is still there.
+
+use std::time::{Duration, Instant};
+
+/// Decides when to ping a silent peer and when to give it up: a ping is due after
+/// one interval of silence, and the peer is dead after another.
+///
+/// It reads no clock and sends nothing: the caller passes the time, notes what it
+/// receives, and sends the pings.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// `None`: no silence is too long.
+    interval: Option<Duration>,
+    heard: Instant,
+    pinged: Option<Instant>,
+}
+
+/// What to do about a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Nothing.
+    Alive,
+    /// Ping it now.
+    Ping,
+    /// Give it up.
+    Dead(HeartbeatTimeout),
+}
+
+/// A peer was silent for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no frame for {:.1} s, not even the echo of a heartbeat",
+    self.0.as_secs_f64()
+)]
+pub struct HeartbeatTimeout(pub Duration);
+
+impl Heartbeat {
+    /// Starts with a peer that was heard `now`; without an interval it is always
+    /// alive.
+    #[must_use]
+    pub const fn new(interval: Option<Duration>, now: Instant) -> Self {
+        Self {
+            interval,
+            heard: now,
+            pinged: None,
+        }
+    }
+
+    /// A whole frame came from the peer.
+    pub const fn heard(&mut self, now: Instant) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
+    /// What to do now. [`Liveness::Ping`] is returned once for each silence.
+    pub fn check(&mut self, now: Instant) -> Liveness {
+        if !self.wait(now).is_some_and(|wait| wait.is_zero()) {
+            return Liveness::Alive;
+        }
+        if self.pinged.is_some() {
+            Liveness::Dead(HeartbeatTimeout(now.saturating_duration_since(self.heard)))
+        } else {
+            self.pinged = Some(now);
+            Liveness::Ping
+        }
+    }
+
+    /// How long until [`check`](Self::check) next asks for something; `None` when it
+    /// never does.
+    #[must_use]
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let since = self.pinged.unwrap_or(self.heard);
+        let silence = now.saturating_duration_since(since);
+        Some(self.interval?.saturating_sub(silence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_silence_has_one_ping_and_then_the_peer_is_dead() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(Some(10 * SECOND), start);
+        assert_eq!(heartbeat.check(start + 9 * SECOND), Liveness::Alive);
+        assert_eq!(heartbeat.wait(start + 9 * SECOND), Some(SECOND));
+        assert_eq!(heartbeat.check(start + 10 * SECOND), Liveness::Ping);
+        assert_eq!(heartbeat.check(start + 11 * SECOND), Liveness::Alive);
+        assert_eq!(
+            heartbeat.check(start + 20 * SECOND),
+            Liveness::Dead(HeartbeatTimeout(20 * SECOND))
+        );
+    }
+
+    #[test]
+    fn a_frame_begins_a_new_silence() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(Some(10 * SECOND), start);
+        assert_eq!(heartbeat.check(start + 10 * SECOND), Liveness::Ping);
+        heartbeat.heard(start + 12 * SECOND);
+        assert_eq!(heartbeat.check(start + 21 * SECOND), Liveness::Alive);
+        assert_eq!(heartbeat.check(start + 22 * SECOND), Liveness::Ping);
+    }
+
+    #[test]
+    fn without_an_interval_every_peer_is_alive() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(None, start);
+        assert_eq!(heartbeat.check(start + 1000 * SECOND), Liveness::Alive);
+        assert_eq!(heartbeat.wait(start), None);
+    }
+}
