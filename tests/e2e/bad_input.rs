@@ -21,7 +21,7 @@ pub(crate) fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], r
     assert_eq!(back.len(), echoed.len(), "{reason}");
     assert!(back == echoed, "{reason}");
     assert!(clean, "reset instead of closed: {reason}");
-    let line = server.process().wait_for_stderr(" WARN closing 127.0.0.1:");
+    let line = server.process().wait_for_stderr(" closing 127.0.0.1:");
     assert!(line.contains(reason), "{line}");
     let (back, _) = exchange(server.addr(), &frame(b"still there"));
     assert_eq!(back, frame(b"still there"));
@@ -29,7 +29,7 @@ pub(crate) fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], r
 
 #[test]
 fn bad_headers_are_named_and_what_came_before_is_echoed() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     let too_large = format!("frame of {} bytes exceeds the limit of {MAX}", MAX + 1);
     let header = u32::try_from(MAX + 1).unwrap().to_be_bytes();
     assert_refused(&mut server, &header, b"", &too_large);
@@ -81,7 +81,7 @@ fn bad_headers_are_named_and_what_came_before_is_echoed() {
 /// Row F9.
 #[test]
 fn other_protocols_are_told_apart() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     for (bytes, speaks) in [
         (
             &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
@@ -114,15 +114,15 @@ fn other_protocols_are_told_apart() {
 fn a_hundred_random_streams() {
     const STREAMS: usize = 100;
 
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     for seed in 0..STREAMS {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         let bytes: Vec<u8> = (0..64).map(|_| rng.u8(..)).collect();
         assert_eq!(exchange(server.addr(), &bytes), (vec![], true), "{seed}");
-        let _ = server.process().wait_for_stderr(" WARN closing 127.0.0.1:");
+        let _ = server.process().wait_for_stderr(" closing 127.0.0.1:");
     }
     let output = server.stop().expect_code(0);
-    let lines = output.stderr.matches(" WARN ").count();
+    let lines = output.stderr.matches(" closing 127.0.0.1:").count();
     assert_eq!(lines, STREAMS, "{output}");
 }
 

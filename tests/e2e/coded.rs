@@ -78,7 +78,7 @@ fn bare_bytes_have_neither() {
 
 #[test]
 fn a_server_can_require_checksums() {
-    let mut server = Server::start(&["--require-checksum"]);
+    let mut server = Server::start(&["-v", "--require-checksum"]);
     let good = [
         coded(b"good", true, false),
         frame(b""),
@@ -99,7 +99,7 @@ fn a_server_can_require_checksums() {
 
 #[test]
 fn what_is_wrong_with_a_coded_frame_is_named() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     let good = coded(b"good", true, false);
 
     let mut bad = coded(b"bad", true, false);
@@ -202,7 +202,7 @@ fn a_corrupted_reply_is_told_by_every_client() {
 /// frame announces, and it costs no memory.
 #[test]
 fn a_bomb_does_not_go_off() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     // LZ4 block format: no literals, a match of 15 + 4 and then 255 for every
     // further byte, one byte back.
     let produced = 1_u32 << 30;
@@ -236,7 +236,7 @@ fn a_bomb_does_not_go_off() {
 #[test]
 #[cfg(target_os = "linux")]
 fn idle_connections_hold_no_payload() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     let frame = coded(&vec![0; 8 << 20], false, true);
     let idle: Vec<_> = (0..60)
         .map(|_| {

@@ -12,7 +12,7 @@ use crate::certificates::{Authority, Files};
 
 /// A server with a good certificate, and what clients need to trust it.
 fn server(authority: &Authority, args: &[&str]) -> Server {
-    Server::start(&[&authority.issue().server(), args].concat())
+    Server::start(&[&authority.issue().server()[..], &["-v"], args].concat())
 }
 
 fn trusting<'a>(host: &'a str, ca: &'a str, args: &[&'a str]) -> Vec<&'a str> {

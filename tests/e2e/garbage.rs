@@ -28,7 +28,7 @@ fn faults_of_a_million_clients() {
 }
 
 fn survive(streams: u64) {
-    let mut server = Server::start(&["--max-frame", "1000"]);
+    let mut server = Server::start(&["-v", "--max-frame", "1000"]);
     let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     thread::scope(|scope| {

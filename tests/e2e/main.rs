@@ -10,12 +10,14 @@ mod bench;
 #[cfg(target_os = "linux")]
 mod budget;
 mod buffering;
+mod busy;
 mod certificates;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod coded;
 mod conversations;
 #[cfg(target_os = "linux")]
+mod crowding;
 mod cut;
 mod deadlines;
 mod descriptors;
@@ -66,6 +68,8 @@ mod records;
 #[cfg(target_os = "linux")]
 mod shortage;
 mod signals;
+#[cfg(target_os = "linux")]
+mod sleeping;
 mod slow_readers;
 #[cfg(target_os = "linux")]
 mod soak;

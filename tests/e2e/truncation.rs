@@ -50,7 +50,7 @@ fn assert_accounts(server: Server, closed: &str) {
 
 #[test]
 fn by_a_close() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["-v"]);
     for frame in frames() {
         for at in 0..frame.len() {
             let bytes = [&whole(), &frame[..at]].concat();

@@ -9,17 +9,18 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use socket2::SockRef;
 use transport::SocketOptions;
 
 use crate::{
     Config, StopHandle,
-    accept_queue::{ACCEPT_TIMES_OUT, AcceptError, Queue, STOP_CHECK},
+    accept_queue::{AcceptError, Queue},
     close::CloseReason,
     connection::{self, ServerSettings},
     limits::MaxConnections,
     memory::check_headroom,
     registry::Registry,
+    units::{Bytes, Time},
+    warnings::Throttle,
 };
 
 /// Stack of a connection's thread. Its buffer is on the heap; logging is the
@@ -31,8 +32,9 @@ const STACK_BYTES: usize = 256 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Least time between two complaints about exhaustion.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a newcomer waits for a place, where there are as many connections
+/// as there may be: one that has left may not have been noticed yet.
+const LEAVING: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(crate) struct Acceptor {
@@ -49,15 +51,13 @@ impl Acceptor {
         let Self {
             max, max_memory, ..
         } = self;
-        format!("at most {max}; read buffers of at most {max_memory} bytes")
+        format!("at most {max}; memory for at most {}", Bytes(*max_memory))
     }
 
     pub(crate) fn new(listener: TcpListener, config: &Config, stop: StopHandle) -> Result<Self> {
-        if ACCEPT_TIMES_OUT {
-            SockRef::from(&listener)
-                .set_read_timeout(Some(STOP_CHECK))
-                .context("cannot set up the listener")?;
-        }
+        listener
+            .set_nonblocking(true)
+            .context("cannot set up the listener")?;
         Ok(Self {
             listener,
             max: MaxConnections::new(config.max_connections),
@@ -79,16 +79,17 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     } = acceptor;
     let mut queue = Queue::new(listener);
     let mut backoff = Backoff::default();
-    let mut refused = Refused::default();
+    let mut places = Places::new(max);
     while !stop.is_stopped() {
-        let arrival = match queue.next() {
-            Ok(Some((stream, _))) if registry.live() >= max.connections => {
+        let arrival = match queue.next(&stop) {
+            Ok(Some((stream, peer))) if places.has_one(registry) => {
+                spawn(stream, peer, &settings, registry)
+            }
+            Ok(Some((stream, peer))) => {
                 drop(stream);
-                registry.refuse(CloseReason::Limit);
-                refused.another(max);
+                refuse(peer, max, registry);
                 continue;
             }
-            Ok(Some((stream, peer))) => spawn(stream, peer, &settings, registry),
             Ok(None) => continue,
             Err(error) => Err(error),
         };
@@ -100,16 +101,19 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     }
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
-    let mut complained = None;
     for (stream, peer) in queue.close() {
         if registry.live() >= max.connections {
-            registry.refuse(CloseReason::Limit);
-        } else if let Err(AcceptError::Machine(what)) = spawn(stream, peer, &settings, registry)
-            && is_due(&mut complained)
-        {
-            tracing::error!("{what}");
+            refuse(peer, max, registry);
+        } else if let Err(AcceptError::Machine(what)) = spawn(stream, peer, &settings, registry) {
+            backoff.complain(&what);
         }
     }
+}
+
+fn refuse(peer: SocketAddr, max: MaxConnections, registry: &Registry) {
+    registry.refuse(CloseReason::Limit);
+    let why = format_args!("refused {peer}: there are {max}");
+    registry.warnings.warn(CloseReason::Limit, why);
 }
 
 fn spawn(
@@ -128,81 +132,85 @@ fn spawn(
         registry.refuse(CloseReason::Memory);
         return Err(AcceptError::Machine(format!("{peer} closed: {no_memory}")));
     }
-    let live = registry.register(stream, peer);
+    let guard = registry.register(stream, peer);
+    let key = guard.key();
     let settings = Arc::clone(settings);
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&live.on_thread(), &settings))
-        .map(drop)
+        .spawn(move || connection::serve(&guard.on_thread(), &settings))
         // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
-        .map_err(|error| AcceptError::Machine(format!("no thread for {peer}, closed: {error}")))
+        .map_err(|error| AcceptError::Machine(format!("no thread for {peer}, closed: {error}")))?;
+    registry.attach(key, thread);
+    Ok(())
 }
 
 fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
-    // What the listener was set to is inherited: the timeout on Linux, being
-    // non-blocking elsewhere.
-    if ACCEPT_TIMES_OUT {
-        stream.set_read_timeout(None)?;
-    } else {
+    // Elsewhere a connection does not block either if its listener does not.
+    if cfg!(not(target_os = "linux")) {
         stream.set_nonblocking(false)?;
     }
     options.set_connected(stream)
 }
 
-/// Connections that were closed because there were too many, and complaints
-/// about them that do not flood.
-#[derive(Default)]
-struct Refused {
-    since_complaint: u64,
-    complained: Option<Instant>,
+/// Places for connections.
+struct Places {
+    max: MaxConnections,
+    /// How many had left when a newcomer last waited for a place in vain. No
+    /// other does before one more has: a flood is refused at once.
+    left: Option<u64>,
 }
 
-impl Refused {
-    fn another(&mut self, max: MaxConnections) {
-        self.since_complaint += 1;
-        if is_due(&mut self.complained) {
-            let refused = std::mem::take(&mut self.since_complaint);
-            tracing::warn!("{refused} connections closed at once: there are {max}");
+impl Places {
+    const fn new(max: MaxConnections) -> Self {
+        Self { max, left: None }
+    }
+
+    /// Whether there is a place; waits for one that may be about to leave.
+    fn has_one(&mut self, registry: &Registry) -> bool {
+        let Self { max, left } = self;
+        if registry.live() < max.connections {
+            return true;
         }
+        if *left == Some(registry.left()) {
+            return false;
+        }
+        let has_one = registry.wait_for_place(max.connections, LEAVING);
+        if !has_one {
+            *left = Some(registry.left());
+        }
+        has_one
     }
 }
 
-/// Whether the last complaint is long enough ago for another.
-fn is_due(complained: &mut Option<Instant>) -> bool {
-    let now = Instant::now();
-    let is_due = complained.is_none_or(|last| now.duration_since(last) >= COMPLAINT_INTERVAL);
-    if is_due {
-        *complained = Some(now);
-    }
-    is_due
-}
-
-/// Pauses that grow while backoff lasts, and complaints that do not flood.
+/// Pauses that grow while exhaustion lasts, and complaints that do not flood.
 #[derive(Default)]
 struct Backoff {
     pause: Option<Duration>,
-    complained: Option<Instant>,
+    complaints: Throttle,
 }
 
 impl Backoff {
-    fn over(&mut self) {
+    const fn over(&mut self) {
         self.pause = None;
+    }
+
+    fn complain(&mut self, what: &str) {
+        if self.complaints.admit(Instant::now()).is_some() {
+            tracing::error!("{what}; trying again every {}", Time(LONGEST_PAUSE));
+        }
     }
 
     fn pause(&mut self, what: &str) {
         let pause = self.pause.map_or(PAUSE, |pause| pause * 2);
         let pause = pause.min(LONGEST_PAUSE);
-        if is_due(&mut self.complained) {
-            tracing::error!("{what}; trying again every {LONGEST_PAUSE:?}");
-        }
+        self.complain(what);
         thread::sleep(pause);
         self.pause = Some(pause);
     }
 }
 
-#[cfg(test)]
-#[cfg(target_os = "linux")]
+#[cfg(all(test, unix))]
 #[allow(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use super::*;
@@ -212,15 +220,18 @@ mod tests {
         let config = Config::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let acceptor = Acceptor::new(listener, &config, StopHandle::default()).unwrap();
+        let stop = StopHandle::new().unwrap();
+        let acceptor = Acceptor::new(listener, &config, stop.clone()).unwrap();
         let mut queue = Queue::new(acceptor.listener);
         let _client = TcpStream::connect(addr).unwrap();
-        let Ok(Some((stream, _))) = queue.next() else {
-            panic!("nobody came");
+        let Ok(Some((stream, _))) = queue.next(&stop) else {
+            panic!("nothing to accept");
         };
         prepare(&stream, config.socket).unwrap();
         assert_eq!(stream.read_timeout().unwrap(), None);
         assert!(stream.nodelay().unwrap());
+        let flags = rustix::fs::fcntl_getfl(&stream).unwrap();
+        assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
     }
 
     #[test]

@@ -4,16 +4,9 @@ use std::{
     collections::VecDeque,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    thread,
-    time::Duration,
 };
 
-/// How often a quiet acceptor looks whether it was stopped.
-pub(crate) const STOP_CHECK: Duration = Duration::from_millis(100);
-
-/// Whether accept can wait for a limited time: Linux applies a receive timeout
-/// to it (socket(7)). Elsewhere the listener is asked now and then.
-pub(crate) const ACCEPT_TIMES_OUT: bool = cfg!(target_os = "linux");
+use crate::StopHandle;
 
 /// Most connections that wait for a thread. They hold a descriptor each.
 const LONGEST_QUEUE: usize = 16 * 1024;
@@ -26,22 +19,29 @@ const LONGEST_QUEUE: usize = 16 * 1024;
 /// the kernel is taken before the next thread is started.
 pub(crate) struct Queue {
     listener: TcpListener,
-    is_blocking: bool,
     accepted: VecDeque<(TcpStream, SocketAddr)>,
 }
 
 impl Queue {
+    /// Of a listener that does not block.
     pub(crate) const fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            is_blocking: true,
             accepted: VecDeque::new(),
         }
     }
 
-    /// The next connection; `None` when nobody came for a while.
-    pub(crate) fn next(&mut self) -> Result<Option<(TcpStream, SocketAddr)>, AcceptError> {
-        match self.accept_all(self.accepted.is_empty()) {
+    /// Waits for the next connection; `None` when there is none after all, or
+    /// the server stops.
+    pub(crate) fn next(
+        &mut self,
+        stop: &StopHandle,
+    ) -> Result<Option<(TcpStream, SocketAddr)>, AcceptError> {
+        if self.accepted.is_empty() {
+            stop.wait_for(&self.listener)
+                .map_err(|error| AcceptError::Machine(format!("poll failed: {error}")))?;
+        }
+        match self.accept_all() {
             // What the kernel has no room for now does not concern the others.
             Err(AcceptError::Machine(_)) if !self.accepted.is_empty() => {}
             other => other?,
@@ -49,37 +49,15 @@ impl Queue {
         Ok(self.accepted.pop_front())
     }
 
-    /// Takes all that the kernel has queued; waits for the first, if told to.
-    fn accept_all(&mut self, wait: bool) -> Result<(), AcceptError> {
-        self.set_blocking(wait)?;
-        loop {
+    /// Takes all that the kernel has queued.
+    fn accept_all(&mut self) -> Result<(), AcceptError> {
+        while self.accepted.len() < LONGEST_QUEUE {
             match self.listener.accept() {
-                Ok(connection) => {
-                    self.accepted.push_back(connection);
-                    if self.accepted.len() >= LONGEST_QUEUE {
-                        return Ok(());
-                    }
-                    self.set_blocking(false)?;
-                }
-                Err(error) if is_quiet(&error) => {
-                    if wait && self.accepted.is_empty() && !ACCEPT_TIMES_OUT {
-                        thread::sleep(STOP_CHECK / 10);
-                    }
-                    return Ok(());
-                }
+                Ok(connection) => self.accepted.push_back(connection),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(AcceptError::of_accept(error)),
             }
-        }
-    }
-
-    /// Lets accept wait, for [`STOP_CHECK`] at most, or not at all.
-    fn set_blocking(&mut self, blocking: bool) -> Result<(), AcceptError> {
-        let blocking = blocking && ACCEPT_TIMES_OUT;
-        if blocking != self.is_blocking {
-            self.listener
-                .set_nonblocking(!blocking)
-                .map_err(AcceptError::of_accept)?;
-            self.is_blocking = blocking;
         }
         Ok(())
     }
@@ -87,18 +65,13 @@ impl Queue {
     /// Closes the listener and returns who came before that.
     pub(crate) fn close(mut self) -> VecDeque<(TcpStream, SocketAddr)> {
         while self.accepted.len() < LONGEST_QUEUE {
-            match self.accept_all(false) {
+            match self.accept_all() {
                 Err(AcceptError::Peer(_)) => {}
                 Ok(()) | Err(AcceptError::Machine(_)) => break,
             }
         }
         self.accepted
     }
-}
-
-/// Whether accept woke up for nothing.
-fn is_quiet(error: &io::Error) -> bool {
-    transport::is_timeout(error) || error.kind() == io::ErrorKind::Interrupted
 }
 
 /// Why there is no new connection.
@@ -129,29 +102,55 @@ impl AcceptError {
     }
 }
 
-/// Network errors of the new connection that std has no kind for, by their
-/// Linux numbers: EPROTO, ENONET, ENOPROTOOPT, EOPNOTSUPP, EHOSTDOWN.
+/// Network errors of the new connection that std has no kind for.
+#[cfg(unix)]
 fn is_protocol_error(error: &io::Error) -> bool {
-    cfg!(target_os = "linux") && matches!(error.raw_os_error(), Some(71 | 64 | 92 | 95 | 112))
+    use rustix::io::Errno;
+
+    #[cfg(target_os = "linux")]
+    let is_nonet = Errno::from_io_error(error) == Some(Errno::NONET);
+    #[cfg(not(target_os = "linux"))]
+    let is_nonet = false;
+    is_nonet
+        || matches!(
+            Errno::from_io_error(error),
+            Some(Errno::PROTO | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::HOSTDOWN)
+        )
 }
 
-#[cfg(test)]
-#[cfg(target_os = "linux")]
+#[cfg(not(unix))]
+const fn is_protocol_error(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]
     fn errors_of_accept_are_told_apart() {
-        for errno in [103, 104, 71, 1, 100, 101, 113, 112, 64, 92, 95] {
-            let trouble = AcceptError::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, AcceptError::Peer(_)), "{errno}");
+        for errno in [
+            Errno::CONNABORTED,
+            Errno::CONNRESET,
+            Errno::PROTO,
+            Errno::PERM,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::HOSTDOWN,
+            Errno::NOPROTOOPT,
+            Errno::OPNOTSUPP,
+            #[cfg(target_os = "linux")]
+            Errno::NONET,
+        ] {
+            let error = AcceptError::of_accept(errno.into());
+            assert!(matches!(error, AcceptError::Peer(_)), "{errno}");
         }
-        for errno in [24, 23, 105, 12] {
-            let trouble = AcceptError::of_accept(io::Error::from_raw_os_error(errno));
-            assert!(matches!(trouble, AcceptError::Machine(_)), "{errno}");
-        }
-        for errno in [11, 4] {
-            assert!(is_quiet(&io::Error::from_raw_os_error(errno)), "{errno}");
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            let error = AcceptError::of_accept(errno.into());
+            assert!(matches!(error, AcceptError::Machine(_)), "{errno}");
         }
     }
 }

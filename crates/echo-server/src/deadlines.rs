@@ -1,4 +1,4 @@
-//! How long a connection may take for what, and who has expired.
+//! How long a connection may take for what, and what has expired.
 
 use std::{
     fmt,
@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     close::CloseReason,
-    connection::{Connection, Outcome, Phase, Traffic},
+    connection::{AT_WORK, Connection, LINGER, Outcome, Phase, Traffic},
+    units::{Bytes, Time},
 };
 
 /// Longest and shortest time between two looks at the connections. What a
@@ -17,8 +18,8 @@ use crate::{
 const LONGEST_TICK: Duration = Duration::from_millis(250);
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
 
-/// How long a connection may take for what. It is ended within half a second
-/// of that, and never before.
+/// How long a connection may take for what. It is ended within a second of
+/// that, and never before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// From being accepted to the end of the TLS handshake.
@@ -62,13 +63,17 @@ impl fmt::Display for Deadlines {
         } = self;
         write!(
             f,
-            "idle {idle:?}, frame {frame:?}, write {write:?}, handshake {handshake:?}"
+            "idle {}, frame {}, write {}, handshake {}",
+            Time(*idle),
+            Time(*frame),
+            Time(*write),
+            Time(*handshake),
         )?;
         if let Some(age) = max_age {
-            write!(f, ", age {age:?}")?;
+            write!(f, ", age {}", Time(*age))?;
         }
         if let Some(bytes) = max_bytes {
-            write!(f, ", {bytes} bytes")?;
+            write!(f, ", {}", Bytes(*bytes))?;
         }
         Ok(())
     }
@@ -97,7 +102,7 @@ impl Deadlines {
     }
 }
 
-/// What the watchdog remembers of a connection between two looks.
+/// What the watchdog remembers of a connection between two sweeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     phase: Phase,
@@ -105,7 +110,27 @@ pub(crate) struct Watched {
     progress: u64,
     /// When it was first seen to be where it is now.
     since: Instant,
-    is_condemned: bool,
+    ending: Option<Ending>,
+}
+
+/// How a connection ends that has done nothing wrong: as all do when the server
+/// stops. What had arrived is echoed, then the peer may take its time.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// When its thread seems to wait for more to read, if it has not been woken.
+    wake_at: Option<Instant>,
+    /// `None`: later than an instant can be.
+    cut_at: Option<Instant>,
+}
+
+impl Ending {
+    fn advance(&mut self, connection: &Connection, now: Instant) {
+        if self.cut_at.is_some_and(|at| at <= now) {
+            let _ = connection.stream.shutdown(Shutdown::Both);
+        } else if self.wake_at.is_some_and(|at| at <= now) && connection.wake_reader() {
+            self.wake_at = None;
+        }
+    }
 }
 
 impl Watched {
@@ -114,31 +139,45 @@ impl Watched {
             phase: connection.phase(),
             progress: 0,
             since: connection.accepted,
-            is_condemned: false,
+            ending: None,
         }
     }
 
-    /// Looks at the connection, and ends it if it has expired.
-    pub(crate) fn sweep(&mut self, connection: &Connection, now: Instant, deadlines: &Deadlines) {
-        if self.is_condemned {
-            // It had a whole tick to send what had arrived.
-            let _ = connection.stream.shutdown(Shutdown::Both);
+    /// Checks the connection, and ends it if it is past a deadline or a limit.
+    /// It may take `drain` to finish where it has done nothing wrong.
+    pub(crate) fn sweep(
+        &mut self,
+        connection: &Connection,
+        now: Instant,
+        deadlines: &Deadlines,
+        drain: Duration,
+    ) {
+        if let Some(ending) = &mut self.ending {
+            return ending.advance(connection, now);
+        }
+        if connection.outcome().is_some() {
             return;
         }
         let (phase, traffic) = (connection.phase(), connection.traffic());
         let Some(outcome) = self.check(phase, &traffic, connection.accepted, now, deadlines) else {
             return;
         };
-        if connection.decide(outcome) {
-            self.is_condemned = true;
-            let how = match outcome.reason {
-                // Whole frames that have arrived are still echoed.
-                CloseReason::Idle | CloseReason::Age | CloseReason::Bytes => Shutdown::Read,
-                _ => Shutdown::Both,
-            };
-            // One that the peer has closed already cannot be shut down.
-            let _ = connection.stream.shutdown(how);
+        if !connection.decide(outcome) {
+            return;
         }
+        let (wake_after, cut_after) = match outcome.reason {
+            // It has waited for long.
+            CloseReason::Idle => (Duration::ZERO, LINGER),
+            // It may be at work, and finds out by itself.
+            CloseReason::Age | CloseReason::Bytes => (AT_WORK, drain),
+            // One that the peer has closed already cannot be shut down.
+            _ => return drop(connection.stream.shutdown(Shutdown::Both)),
+        };
+        let ending = self.ending.insert(Ending {
+            wake_at: now.checked_add(wake_after),
+            cut_at: now.checked_add(cut_after),
+        });
+        ending.advance(connection, now);
     }
 
     /// Says how a connection that is in `phase` has to end, if it has to.
@@ -197,15 +236,15 @@ mod tests {
         writes: 0,
     };
 
-    /// Looks every second at what each second brought; says what came of it
-    /// and after how many looks.
+    /// Sweeps every second over what each second brought; says what came of it
+    /// and after how many sweeps.
     fn check(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Outcome)> {
         let start = Instant::now();
         let mut watch = Watched {
             phase: Phase::Between,
             progress: 0,
             since: start,
-            is_condemned: false,
+            ending: None,
         };
         let (mut now, mut total) = (start, NOTHING);
         seconds
@@ -289,7 +328,7 @@ mod tests {
         deadlines.max_bytes = Some(1000);
         let (sweeps, outcome) =
             check(&[(Phase::Between, busy); 100], &deadlines).unwrap_or_else(|| {
-                unreachable!("100 looks");
+                unreachable!("100 sweeps");
             });
         assert_eq!((sweeps, outcome.reason), (10, CloseReason::Bytes));
         deadlines.max_age = Some(5 * SECOND);

@@ -16,10 +16,12 @@
 //! | `limits` | how many connections the machine allows |
 //! | `memory` | a budget for what connections hold |
 //! | `watchdog` | the thread that ends what is past its deadline |
+//! | `warnings` | warnings about peers, at most one per second for each reason |
 //! | `reporter` | the thread that says every second what happened |
 //! | `metrics` | the statistics for Prometheus, over HTTP |
 //! | `exposition` | the same, in its format |
 //! | `stats_writer` | the statistics as lines of JSON |
+//! | `units` | sizes and times as a person writes them |
 //!
 //! # Examples
 //!
@@ -58,6 +60,8 @@ mod registry;
 mod reporter;
 mod server;
 mod stats_writer;
+mod units;
+mod warnings;
 mod watchdog;
 
 pub use close::{CloseCounts, CloseReason};

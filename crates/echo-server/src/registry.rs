@@ -2,9 +2,11 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{Shutdown, SocketAddr},
     ops::Deref,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -12,8 +14,9 @@ use transport::Stream;
 
 use crate::{
     close::{CloseCounts, CloseReason},
-    connection::{Connection, Phase, Traffic},
+    connection::{Connection, Traffic},
     deadlines::{Deadlines, Watched},
+    warnings::Warnings,
 };
 
 /// What became of all connections. Exact at any instant: as many were
@@ -24,7 +27,7 @@ pub struct Stats {
     pub accepted: u64,
     /// Those that ended, by reason.
     pub closed: CloseCounts,
-    /// Those that are alive.
+    /// Those that are alive. One whose thread the system still has is.
     pub live: u64,
     /// What all of them echoed.
     pub traffic: Traffic,
@@ -34,35 +37,104 @@ pub struct Stats {
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
+    pub(crate) warnings: Warnings,
     inner: Mutex<Inner>,
-    emptied: Condvar,
+    /// There is something to do for the watchdog.
+    work: Condvar,
+    /// There is a connection where there was none, or the server stops.
+    first: Condvar,
+    /// A connection is gone.
+    gone: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    live: HashMap<u64, (Arc<Connection>, Watched)>,
+    live: HashMap<u64, Entry>,
+    /// Threads that are about to end, or have.
+    ending: Vec<Ending>,
+    /// How many of those, or being joined.
+    leaving: u64,
+    /// How many are gone.
+    left: u64,
     /// Connections accepted so far; the next one's key.
     accepted: u64,
     closed: CloseCounts,
     /// Traffic of the connections that ended.
     traffic: Traffic,
     qps: f64,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    connection: Arc<Connection>,
+    watched: Watched,
+    /// `None` until it is known.
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Ending {
+    key: u64,
+    reason: CloseReason,
+    /// `None` until it is known.
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the watchdog has to do.
+pub(crate) enum Work {
+    /// A thread has done all that it does here.
+    Join(JoinHandle<()>, CloseReason),
+    Sweep,
+    /// Nothing any more.
+    End,
+}
+
+impl Inner {
+    fn live(&self) -> u64 {
+        self.live.len() as u64 + self.leaving
+    }
+
+    fn take_joinable(&mut self) -> Option<Work> {
+        let is_joinable = |ending: &Ending| ending.thread.is_some();
+        let ending = self.ending.iter().rposition(is_joinable)?;
+        let Ending { reason, thread, .. } = self.ending.swap_remove(ending);
+        thread.map(|thread| Work::Join(thread, reason))
+    }
 }
 
 impl Registry {
-    /// Adds a connection; it is removed when the returned guard is dropped.
+    /// Adds a connection; it leaves when the returned guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> ConnectionGuard {
         let connection = Arc::new(Connection::new(stream, peer));
-        let watch = Watched::new(&connection);
+        let entry = Entry {
+            watched: Watched::new(&connection),
+            connection: Arc::clone(&connection),
+            thread: None,
+        };
         let mut inner = self.lock();
         let key = inner.accepted;
         inner.accepted += 1;
-        inner.live.insert(key, (Arc::clone(&connection), watch));
+        if inner.live.insert(key, entry).is_none() && inner.live.len() == 1 {
+            self.work.notify_one();
+            self.first.notify_all();
+        }
         ConnectionGuard {
             connection,
             key,
             has_thread: false,
             registry: Arc::clone(self),
+        }
+    }
+
+    /// Notes the thread of a connection, which may have ended by now.
+    pub(crate) fn attach(&self, key: u64, thread: JoinHandle<()>) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.live.get_mut(&key) {
+            entry.thread = Some(thread);
+        } else if let Some(ending) = inner.ending.iter_mut().find(|ending| ending.key == key) {
+            ending.thread = Some(thread);
+            self.work.notify_one();
         }
     }
 
@@ -75,13 +147,64 @@ impl Registry {
 
     /// How many connections are alive.
     pub(crate) fn live(&self) -> u64 {
-        self.lock().live.len() as u64
+        self.lock().live()
+    }
+
+    /// How many have left so far.
+    pub(crate) fn left(&self) -> u64 {
+        self.lock().left
+    }
+
+    /// Waits until fewer than `max` connections are alive; `false` when that
+    /// takes longer than `timeout`.
+    pub(crate) fn wait_for_place(&self, max: u64, timeout: Duration) -> bool {
+        let is_full = |inner: &mut Inner| inner.live() >= max;
+        let waited = self.gone.wait_timeout_while(self.lock(), timeout, is_full);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        inner.live() < max
+    }
+
+    /// Waits for what the watchdog has to do; while there are connections, for
+    /// the next sweep at the latest.
+    pub(crate) fn next_work(&self, sweep_at: Instant) -> Work {
+        let mut inner = self.lock();
+        loop {
+            let is_empty = inner.live.is_empty();
+            let left = sweep_at.saturating_duration_since(Instant::now());
+            if left.is_zero() && !is_empty {
+                return Work::Sweep;
+            }
+            if let Some(join) = inner.take_joinable() {
+                return join;
+            }
+            if inner.is_over {
+                return Work::End;
+            }
+            inner = if is_empty {
+                let waited = self.work.wait(inner);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let waited = self.work.wait_timeout(inner, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+    }
+
+    /// Counts a connection whose thread is gone.
+    pub(crate) fn joined(&self, reason: CloseReason) {
+        let mut inner = self.lock();
+        inner.leaving -= 1;
+        inner.left += 1;
+        inner.closed.add(reason);
+        self.gone.notify_all();
     }
 
     /// Checks every connection and ends those past their deadlines.
-    pub(crate) fn sweep(&self, now: Instant, deadlines: &Deadlines) {
-        for (connection, watch) in self.lock().live.values_mut() {
-            watch.sweep(connection, now, deadlines);
+    pub(crate) fn sweep(&self, now: Instant, deadlines: &Deadlines, drain: Duration) {
+        for entry in self.lock().live.values_mut() {
+            entry
+                .watched
+                .sweep(&entry.connection, now, deadlines, drain);
         }
     }
 
@@ -89,13 +212,13 @@ impl Registry {
     pub(crate) fn stats(&self) -> Stats {
         let inner = self.lock();
         let mut traffic = inner.traffic;
-        for (connection, _) in inner.live.values() {
-            traffic += connection.traffic();
+        for entry in inner.live.values() {
+            traffic += entry.connection.traffic();
         }
         Stats {
             accepted: inner.accepted,
             closed: inner.closed,
-            live: inner.live.len() as u64,
+            live: inner.live(),
             traffic,
             qps: inner.qps,
         }
@@ -109,38 +232,50 @@ impl Registry {
     /// Decides that every connection ends because the server stops. Each thread
     /// finds out when it has read next.
     pub(crate) fn stop(&self) {
-        for (connection, _) in self.lock().live.values() {
-            connection.decide(CloseReason::Shutdown.into());
+        for entry in self.lock().live.values() {
+            entry.connection.decide(CloseReason::Shutdown.into());
         }
     }
 
     /// Wakes up those that wait for something to read. The others are at work,
     /// and find out by themselves.
     pub(crate) fn wake_readers(&self) {
-        for (connection, _) in self.lock().live.values() {
-            if !matches!(connection.phase(), Phase::Writing | Phase::Closing) {
-                // One that the peer has closed already cannot be shut down.
-                let _ = connection.stream.shutdown(Shutdown::Read);
-            }
+        for entry in self.lock().live.values() {
+            entry.connection.wake_reader();
         }
     }
 
     /// Ends whatever any connection is still doing.
     pub(crate) fn cut(&self) {
-        for (connection, _) in self.lock().live.values() {
-            let _ = connection.stream.shutdown(Shutdown::Both);
+        for entry in self.lock().live.values() {
+            let _ = entry.connection.stream.shutdown(Shutdown::Both);
         }
     }
 
     /// Waits for the last connection to end; `false` when `timeout` was
     /// shorter.
     pub(crate) fn wait_until_empty(&self, timeout: Duration) -> bool {
-        self.emptied
-            .wait_timeout_while(self.lock(), timeout, |inner| !inner.live.is_empty())
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .live
-            .is_empty()
+        self.wait_for_place(1, timeout)
+    }
+
+    /// Waits for the first connection, or the end.
+    pub(crate) fn wait_for_first(&self) {
+        let is_empty = |inner: &mut Inner| inner.live.is_empty() && !inner.is_over;
+        drop(self.first.wait_while(self.lock(), is_empty));
+    }
+
+    /// Waits for the end; `false` when `timeout` was shorter.
+    pub(crate) fn wait_for_end(&self, timeout: Duration) -> bool {
+        let goes_on = |inner: &mut Inner| !inner.is_over;
+        let waited = self.first.wait_timeout_while(self.lock(), timeout, goes_on);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_over
+    }
+
+    /// Ends the watchdog and the reporter.
+    pub(crate) fn end(&self) {
+        self.lock().is_over = true;
+        self.work.notify_all();
+        self.first.notify_all();
     }
 
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
@@ -165,6 +300,16 @@ impl ConnectionGuard {
         self.has_thread = true;
         self
     }
+
+    /// Says why the connection is closed.
+    pub(crate) fn warn(&self, reason: CloseReason, why: fmt::Arguments<'_>) {
+        self.registry.warnings.warn(reason, why);
+    }
+
+    /// By which the thread is [attached](Registry::attach).
+    pub(crate) const fn key(&self) -> u64 {
+        self.key
+    }
 }
 
 impl Deref for ConnectionGuard {
@@ -176,6 +321,8 @@ impl Deref for ConnectionGuard {
 }
 
 impl Drop for ConnectionGuard {
+    /// A thread still takes its place until the system has it no more: its
+    /// connection is counted as closed once it is joined.
     fn drop(&mut self) {
         let reason = match self.connection.outcome() {
             Some(outcome) => outcome.reason,
@@ -183,11 +330,19 @@ impl Drop for ConnectionGuard {
             None => CloseReason::Spawn,
         };
         let mut inner = self.registry.lock();
-        inner.live.remove(&self.key);
-        inner.closed.add(reason);
+        let entry = inner.live.remove(&self.key);
         inner.traffic += self.connection.traffic();
-        if inner.live.is_empty() {
-            self.registry.emptied.notify_all();
+        if self.has_thread {
+            inner.leaving += 1;
+            inner.ending.push(Ending {
+                key: self.key,
+                reason,
+                thread: entry.and_then(|entry| entry.thread),
+            });
+            self.registry.work.notify_one();
+        } else {
+            inner.closed.add(reason);
+            self.registry.gone.notify_all();
         }
     }
 }
@@ -197,6 +352,7 @@ impl Drop for ConnectionGuard {
 mod tests {
     use std::{
         net::{TcpListener, TcpStream},
+        sync::mpsc,
         thread,
     };
 
@@ -216,6 +372,18 @@ mod tests {
         assert_eq!(stats.accepted, stats.closed.total() + live);
     }
 
+    /// Does what the watchdog does.
+    #[track_caller]
+    fn join_one(registry: &Registry) {
+        match registry.next_work(Instant::now() + Duration::from_mins(1)) {
+            Work::Join(thread, reason) => {
+                let _ = thread.join();
+                registry.joined(reason);
+            }
+            Work::Sweep | Work::End => panic!("nothing to join"),
+        }
+    }
+
     #[test]
     fn every_end_is_accounted_for() {
         let registry = Arc::new(Registry::default());
@@ -231,11 +399,15 @@ mod tests {
         assert_stats(&registry, 0, "1 spawn");
 
         let panics = register();
-        let panicked = thread::spawn(move || {
-            let _live = panics.on_thread();
-            panic!("on purpose");
-        });
-        assert!(panicked.join().is_err());
+        let key = panics.key();
+        registry.attach(
+            key,
+            thread::spawn(move || {
+                let _guard = panics.on_thread();
+                panic!("on purpose");
+            }),
+        );
+        join_one(&registry);
         assert_stats(&registry, 0, "1 spawn, 1 panic");
 
         let ends = register().on_thread();
@@ -243,8 +415,38 @@ mod tests {
         assert!(!ends.decide(CloseReason::Reset.into()), "decided twice");
         registry.stop();
         registry.wake_readers();
+        registry.attach(ends.key(), thread::spawn(|| {}));
         drop(ends);
+        join_one(&registry);
         registry.refuse(CloseReason::Limit);
         assert_stats(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");
+    }
+
+    #[test]
+    fn a_connection_is_alive_until_its_thread_is_gone() {
+        let registry = Arc::new(Registry::default());
+        let (stream, addr) = stream();
+        let guard = registry.register(stream, addr).on_thread();
+        let key = guard.key();
+        guard.decide(CloseReason::Clean.into());
+        // It ends before its thread is known, and the thread lasts longer.
+        drop(guard);
+        assert_stats(&registry, 1, "none");
+        let (lasts, wait) = mpsc::channel::<()>();
+        registry.attach(
+            key,
+            thread::spawn(move || {
+                let _ = wait.recv();
+            }),
+        );
+        thread::scope(|scope| {
+            let joining = scope.spawn(|| join_one(&registry));
+            assert!(!registry.wait_for_place(1, Duration::from_millis(20)));
+            assert_stats(&registry, 1, "none");
+            drop(lasts);
+            assert!(registry.wait_for_place(1, Duration::from_mins(1)));
+            joining.join().unwrap();
+        });
+        assert_stats(&registry, 0, "1 clean");
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, Sender},
     },
     thread,
     time::{Duration, Instant},
@@ -25,42 +25,49 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LAST_REPORT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Reporter {
-    /// Dropping it asks the thread to end.
-    alive: Sender<()>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
 
 impl Reporter {
-    pub(crate) fn spawn(registry: Arc<Registry>, mut writer: Option<StatsWriter>) -> Result<Self> {
-        let (alive, stopped) = mpsc::channel();
+    /// Reports until [`Registry::end`].
+    pub(crate) fn spawn(registry: Arc<Registry>, stats: Option<StatsWriter>) -> Result<Self> {
         let (running, ended) = mpsc::channel();
         let _detached = thread::Builder::new()
             .name("reporter".to_owned())
             .spawn(move || {
                 let _running: Sender<()> = running;
-                let mut report = Report::new();
-                loop {
-                    let is_last = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
-                    let stats = report.make(&registry);
-                    if let Some(Err(error)) = writer.as_mut().map(|writer| writer.write(&stats)) {
-                        tracing::debug!("no more stats: {error}");
-                        writer = None;
-                    }
-                    if is_last {
-                        return;
-                    }
-                    report.say(&stats);
-                }
+                report(&registry, stats);
             })
             .context("cannot start the reporter thread")?;
-        Ok(Self { alive, ended })
+        Ok(Self { ended })
     }
 
-    /// Lets the thread make its last report, if that is taken soon.
-    pub(crate) fn stop(self) {
-        drop(self.alive);
+    /// Waits for the last report, if that is taken soon.
+    pub(crate) fn wait(self) {
         let _ = self.ended.recv_timeout(LAST_REPORT);
+    }
+}
+
+fn report(registry: &Registry, mut writer: Option<StatsWriter>) {
+    let mut report = Report::new();
+    loop {
+        let is_last = registry.wait_for_end(INTERVAL);
+        let stats = report.make(registry);
+        if let Some(writer) = &mut writer {
+            writer.write(&stats);
+        }
+        if is_last {
+            return;
+        }
+        report.say(&stats);
+        let has_warnings = registry.warnings.flush(Instant::now());
+        let is_idle = stats.live == 0 && stats.qps == 0.0 && !has_warnings;
+        if is_idle && writer.is_none() {
+            // No report until there is something to say.
+            registry.wait_for_first();
+            report = Report::since_now(&stats);
+        }
     }
 }
 
@@ -74,10 +81,14 @@ struct Report {
 
 impl Report {
     fn new() -> Self {
+        Self::since_now(&Stats::default())
+    }
+
+    fn since_now(stats: &Stats) -> Self {
         Self {
             since: Instant::now(),
-            frames: 0,
-            bytes: 0,
+            frames: stats.traffic.frames,
+            bytes: stats.traffic.bytes,
             rates: (0.0, 0.0),
         }
     }

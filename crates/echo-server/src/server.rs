@@ -1,30 +1,26 @@
 //! One server's life: bind, serve, stop, summary.
 
 use std::{
-    fmt,
+    fmt, io,
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
+use transport::Waker;
 
 use crate::{
     CloseCounts, Config, Deadlines, Traffic,
     accept::{self, Acceptor},
+    connection::AT_WORK,
     metrics::Metrics,
     registry::Registry,
     reporter::Reporter,
     stats_writer::StatsWriter,
-    watchdog::Watchdog,
+    units::Time,
+    watchdog,
 };
-
-/// How long connections that are at work have to notice that the server stops.
-/// After that they seem to wait for something to read.
-const AT_WORK: Duration = Duration::from_millis(50);
 
 /// How long connections that were cut may take to notice.
 const CUT: Duration = Duration::from_secs(1);
@@ -41,24 +37,28 @@ pub struct Server {
 }
 
 /// Stops a server from another thread.
-#[derive(Clone, Debug, Default)]
-pub struct StopHandle(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub struct StopHandle(Arc<Waker>);
 
 impl StopHandle {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Arc::new(Waker::new()?)))
+    }
+
     /// Asks the server to stop: [`Server::serve`] takes no new connection,
     /// echoes what has arrived, and returns.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// The flag behind it, for whatever can only set a flag (a signal).
-    #[must_use]
-    pub const fn flag(&self) -> &Arc<AtomicBool> {
-        &self.0
+        self.0.wake();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_woken()
+    }
+
+    /// Waits until there is a connection to accept, or a stop. It may return
+    /// for nothing.
+    pub(crate) fn wait_for(&self, listener: &TcpListener) -> io::Result<()> {
+        self.0.wait_for(listener)
     }
 }
 
@@ -80,7 +80,7 @@ impl Server {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can use it");
         }
         Ok(Self {
-            acceptor: Acceptor::new(listener, config, StopHandle::default())?,
+            acceptor: Acceptor::new(listener, config, StopHandle::new()?)?,
             local_addr,
             deadlines: config.deadlines,
             drain: config.drain,
@@ -112,13 +112,9 @@ impl Server {
     pub fn serve(self) -> Result<Summary> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
-        tracing::info!(
-            "a connection may take: {}; drain {:?}",
-            self.deadlines,
-            self.drain
-        );
+        tracing::info!("timeouts: {}; drain {}", self.deadlines, Time(self.drain));
         let registry = Arc::new(Registry::default());
-        let watchdog = Watchdog::spawn(Arc::clone(&registry), self.deadlines)?;
+        let watchdog = watchdog::spawn(Arc::clone(&registry), self.deadlines, self.drain)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
             .metrics
@@ -136,11 +132,14 @@ impl Server {
                 registry.wait_until_empty(CUT);
             }
         }
-        watchdog.stop();
-        reporter.stop();
+        registry.end();
+        // A panic of the watchdog has been printed; there is no more to do.
+        let _ = watchdog.join();
+        reporter.wait();
         if let Some(metrics) = metrics {
             metrics.stop();
         }
+        registry.warnings.flush_all();
         let stats = registry.stats();
         Ok(Summary {
             connections: stats.accepted,

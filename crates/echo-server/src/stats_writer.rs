@@ -52,7 +52,13 @@ impl StatsWriter {
     }
 
     /// Writes one line, as one write where the system allows.
-    pub(crate) fn write(&mut self, stats: &Stats) -> io::Result<()> {
+    pub(crate) fn write(&mut self, stats: &Stats) {
+        if let Err(error) = self.try_write(stats) {
+            tracing::debug!("no more stats: {error}");
+        }
+    }
+
+    fn try_write(&mut self, stats: &Stats) -> io::Result<()> {
         let mut line = line(stats, self.started.elapsed().as_secs_f64());
         line.push('\n');
         self.out.write_all(line.as_bytes())?;

@@ -1,44 +1,48 @@
-//! The thread that checks all connections at each tick, and ends those past
-//! their deadlines. It never logs: a stderr that is not drained must not hold
-//! deadlines up.
+//! The thread that checks all connections at each tick and ends those past
+//! their deadlines, and that sees ended ones off. It never logs: a stderr that
+//! is not drained must not hold deadlines up.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError, Sender},
-    },
+    sync::Arc,
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 
-use crate::{deadlines::Deadlines, registry::Registry};
+use crate::{
+    deadlines::Deadlines,
+    registry::{Registry, Work},
+};
 
-pub(crate) struct Watchdog {
-    /// Dropping it ends the thread at once.
-    alive: Sender<()>,
-    thread: JoinHandle<()>,
+/// Runs until [`Registry::end`] and until all ended threads are joined.
+pub(crate) fn spawn(
+    registry: Arc<Registry>,
+    deadlines: Deadlines,
+    drain: Duration,
+) -> Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(move || watch(&registry, &deadlines, drain))
+        .context("cannot start the watchdog thread")
 }
 
-impl Watchdog {
-    pub(crate) fn spawn(registry: Arc<Registry>, deadlines: Deadlines) -> Result<Self> {
-        let (alive, stopped) = mpsc::channel();
-        let tick = deadlines.tick();
-        let thread = thread::Builder::new()
-            .name("watchdog".to_owned())
-            .spawn(move || {
-                while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                    registry.sweep(Instant::now(), &deadlines);
-                }
-            })
-            .context("cannot start the watchdog thread")?;
-        Ok(Self { alive, thread })
-    }
-
-    pub(crate) fn stop(self) {
-        drop(self.alive);
-        // A panic of the watchdog has been printed; there is no more to do.
-        let _ = self.thread.join();
+fn watch(registry: &Registry, deadlines: &Deadlines, drain: Duration) {
+    let tick = deadlines.tick();
+    let mut sweep_at = Instant::now();
+    loop {
+        match registry.next_work(sweep_at) {
+            Work::Join(thread, reason) => {
+                // Its panic has been printed and counted.
+                let _ = thread.join();
+                registry.joined(reason);
+            }
+            Work::Sweep => {
+                let now = Instant::now();
+                registry.sweep(now, deadlines, drain);
+                sweep_at = now + tick;
+            }
+            Work::End => return,
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! | `stream` | a connection, encrypted or not |
 //! | `tls` | encryption |
 //! | `poll` | waiting for a socket |
+//! | `waker` | a wake-up for a thread that waits for a listener |
 //! | `heartbeat` | whether a silent peer is still there |
 //! | `error` | what can go wrong before there is a connection |
 
@@ -22,6 +23,7 @@ mod resolve;
 mod socket;
 mod stream;
 mod tls;
+mod waker;
 
 pub use dial::Dialer;
 pub use error::Error;
@@ -32,3 +34,4 @@ pub use rustls::pki_types::ServerName;
 pub use socket::{SocketOptions, buffer_sizes, is_timeout};
 pub use stream::Stream;
 pub use tls::{Certificate, ClientTls, Fingerprint, ServerTls, TlsStream};
+pub use waker::Waker;

@@ -6,7 +6,7 @@ mod traffic;
 
 use std::{
     fmt, io,
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr},
     sync::{
         OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -21,6 +21,16 @@ use crate::close::CloseReason;
 pub(crate) use serve::{ServerSettings, serve};
 use traffic::Counters;
 pub use traffic::Traffic;
+
+/// How long a connection that is at work has to notice that it is to end. After
+/// that it seems to wait for something to read.
+pub(crate) const AT_WORK: Duration = Duration::from_millis(50);
+
+/// What a peer that is being closed may still be sending, in time and bytes.
+/// Closing with bytes unread resets the connection, and a reset destroys what
+/// the peer has not read yet.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 64 * 1024;
 
 /// A connection that is alive.
 ///
@@ -123,6 +133,20 @@ impl Connection {
     /// Counts one write.
     pub(crate) fn count_write(&self) {
         self.activity.counters.count_write();
+    }
+
+    /// Wakes the thread up if it waits for something to read; `false` where it
+    /// does not.
+    ///
+    /// Where a system discards what has arrived when reading is shut down, that
+    /// is nothing by now: else the thread would be at work.
+    pub(crate) fn wake_reader(&self) -> bool {
+        let is_reading = !matches!(self.phase(), Phase::Writing | Phase::Closing);
+        if is_reading {
+            // One that the peer has closed already cannot be shut down.
+            let _ = self.stream.shutdown(Shutdown::Read);
+        }
+        is_reading
     }
 
     /// All traffic so far.

@@ -11,7 +11,7 @@ use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
 use transport::{ServerTls, SocketOptions, Stream};
 
-use super::{Connection, Phase, incoming::Incoming};
+use super::{Connection, LINGER, LINGER_BYTES, Phase, incoming::Incoming};
 use crate::{
     Config,
     close::CloseReason,
@@ -25,12 +25,6 @@ const SHOWN: usize = 1024;
 /// Largest payload that the log decompresses to show its beginning, in bytes:
 /// more would be memory that a peer takes beside `--max-memory`.
 const MAX_DECOMPRESSED: usize = 64 * 1024;
-
-/// What a peer that is being closed may still be sending, in bytes and time.
-/// Closing with bytes unread resets the connection, and a reset destroys
-/// what the peer has not read yet.
-const LINGER_BYTES: u64 = 64 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a peer is quiet before what a burst made its buffers grow to is
 /// given back.
@@ -74,32 +68,48 @@ impl ServerSettings {
 }
 
 /// Serves one connection until it ends, and says why it did.
-pub(crate) fn serve(live: &ConnectionGuard, settings: &ServerSettings) {
-    let peer = live.peer;
-    let result = live.handshake().map_err(Failure::Handshake).and_then(|()| {
-        tracing::debug!("connection established from {peer}");
-        echo(live, settings)
-    });
+pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings) {
+    let peer = guard.peer;
+    let result = guard
+        .handshake()
+        .map_err(Failure::Handshake)
+        .and_then(|()| {
+            tracing::debug!("connection established from {peer}");
+            echo(guard, settings)
+        });
     let reason = result
         .as_ref()
         .map_or_else(Failure::reason, |()| CloseReason::Clean);
-    let is_ours = !live.decide(reason.into());
-    live.enter(Phase::Closing);
-    match (result, live.outcome()) {
-        (_, Some(outcome)) if is_ours && outcome.reason == CloseReason::Shutdown => {
-            tracing::debug!("connection closed, the server stops: {peer}");
-            // It may take its time to read what was sent to it.
-            return live.stream.linger(u64::MAX, settings.drain);
-        }
+    let is_forced = !guard.decide(reason.into());
+    guard.enter(Phase::Closing);
+    let (most, timeout) = match (guard.outcome(), result) {
         // It was ended from outside; what the thread saw came of that.
-        (_, Some(outcome)) if is_ours => tracing::warn!("closing {peer}: {outcome}"),
-        (Ok(()), _) => return tracing::debug!("connection closed by {peer}"),
-        (Err(error), _) if reason == CloseReason::Reset => {
+        (Some(outcome), _) if is_forced => match outcome.reason {
+            CloseReason::Shutdown => {
+                tracing::debug!("connection closed, the server stops: {peer}");
+                (u64::MAX, settings.drain)
+            }
+            reason => {
+                guard.warn(reason, format_args!("closing {peer}: {outcome}"));
+                let is_busy = matches!(reason, CloseReason::Age | CloseReason::Bytes);
+                // It may take its time to read what was sent to it.
+                if is_busy {
+                    (u64::MAX, settings.drain)
+                } else {
+                    (LINGER_BYTES, LINGER)
+                }
+            }
+        },
+        (_, Ok(())) => return tracing::debug!("connection closed by {peer}"),
+        (_, Err(error)) if reason == CloseReason::Reset => {
             return tracing::debug!("connection lost from {peer}: {error}");
         }
-        (Err(error), _) => tracing::warn!("closing {peer}: {error}"),
-    }
-    live.stream.linger(LINGER_BYTES, LINGER);
+        (_, Err(error)) => {
+            guard.warn(reason, format_args!("closing {peer}: {error}"));
+            (LINGER_BYTES, LINGER)
+        }
+    };
+    guard.stream.linger(most, timeout);
 }
 
 /// Why a connection ended otherwise than by a close between two frames.
