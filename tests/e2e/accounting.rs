@@ -139,3 +139,29 @@ fn nobody_has_to_read_the_stats() {
         drop(reader);
     }
 }
+
+/// What was not written as a whole was not echoed: a frame that its peer never
+/// reads.
+#[test]
+fn a_frame_that_was_cut_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stats.jsonl");
+    let args = ["--write-timeout", "600ms", "--max-frame", "64MiB"];
+    let stats = ["--stats", file.to_str().unwrap()];
+    let mut server = Server::start(&[&args[..], &stats].concat());
+    let mut stream = connect(server.addr());
+    stream.write_all(&frame(b"whole")).unwrap();
+    stream.write_all(&frame(&vec![b'x'; 32 << 20])).unwrap();
+    let _ = server
+        .process()
+        .wait_for_stderr("longer than --write-timeout");
+    let _ = server.stop().expect_code(0);
+    let lines = fs::read_to_string(file).unwrap();
+    let last = parse(lines.lines().last().unwrap());
+    assert_eq!(
+        (&last["frames"], &last["payload_bytes"]),
+        (&1.into(), &5.into())
+    );
+    let bytes = last["bytes"].as_u64().unwrap();
+    assert!((10..32 << 20).contains(&bytes), "{bytes}");
+}

@@ -9,6 +9,8 @@ mod bad_input;
 mod bench;
 #[cfg(target_os = "linux")]
 mod budget;
+#[cfg(target_os = "linux")]
+mod budget_tls;
 mod buffering;
 mod busy;
 mod certificates;

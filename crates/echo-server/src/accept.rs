@@ -132,13 +132,25 @@ fn spawn(
         registry.refuse(CloseReason::Memory);
         return Err(AcceptError::Machine(format!("{peer} closed: {no_memory}")));
     }
+    let mut memory = settings.memory.share();
+    if let Err(no_memory) = memory.reserve_session(&stream) {
+        registry.refuse(CloseReason::Memory);
+        let why = format_args!("refused {peer}: {no_memory}");
+        registry.warnings.warn(CloseReason::Memory, why);
+        return Ok(());
+    }
     let guard = registry.register(stream, peer);
     let key = guard.key();
     let settings = Arc::clone(settings);
     let thread = thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || connection::serve(&guard.on_thread(), &settings))
+        .spawn(move || {
+            // Given back behind the connection, which is gone by then.
+            let mut memory = memory;
+            let guard = guard.on_thread();
+            connection::serve(&guard, &settings, &mut memory);
+        })
         // Kind WouldBlock here means EAGAIN: out of threads, not a timeout.
         .map_err(|error| AcceptError::Machine(format!("no thread for {peer}, closed: {error}")))?;
     registry.attach(key, thread);

@@ -66,7 +66,9 @@ struct LimitArgs {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     max_connections: Option<u64>,
 
-    /// Most memory for the read buffers of all connections
+    /// Maximum memory that peers can make all connections hold: read buffers,
+    /// and over TLS about 77 KiB and more each; beside it each has a thread of
+    /// about 10 KiB
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_size)]
     max_memory: u64,
 

@@ -29,7 +29,8 @@ pub struct Config {
     /// Most connections at once; `None`, or more than the machine allows: as
     /// many as the machine allows.
     pub max_connections: Option<u64>,
-    /// Most bytes that the read buffers of all connections hold.
+    /// Maximum bytes that peers can make all connections hold together: read
+    /// buffers and what TLS has, without the threads themselves.
     pub max_memory: u64,
     /// How long a stopping server lets connections finish what has arrived.
     pub drain: Duration,

@@ -1,10 +1,17 @@
-//! A budget for the read buffers of all connections, and what must be left
-//! beside it.
+//! A budget for what all connections hold, and what must be left beside it.
 
 use std::{
     fmt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
+
+use proto::Reader;
+use transport::Stream;
+
+use crate::units::Bytes;
 
 /// Bytes of address space (`ulimit -v`) that stay free when a thread starts or a
 /// buffer grows. Where a small allocation fails, std and the C library abort the
@@ -15,27 +22,41 @@ use std::{
 /// and for a moment twice that, to align them.
 const HEADROOM: u64 = 192 << 20;
 
-/// Bytes that all read buffers together may hold.
+/// Keys and state of a TLS session, in bytes. 1,000 sessions of rustls 0.23 in
+/// one process, both ends of each, took 10.1 KiB a pair.
+const TLS_SESSION: usize = 5 * 1024;
+
+/// Least that a read asks TLS for, in bytes: the first buffer of a reader, which
+/// is on the stack of its thread.
+const FIRST_READ: usize = 1024;
+
+/// Bytes that all connections together may hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Arc<Account>);
+
 #[derive(Debug)]
-pub(crate) struct Budget {
+struct Account {
     max: usize,
     held: AtomicUsize,
 }
 
-/// One buffer's part of the budget, given back when dropped.
+/// One connection's part of the budget, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Share<'a> {
-    budget: &'a Budget,
+pub(crate) struct Share {
+    budget: Budget,
     bytes: usize,
 }
 
-/// Why a buffer must not grow.
+/// Why a connection must not have more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoMemory {
-    /// All buffers together would exceed the budget.
+    /// All connections together would exceed the budget.
     Budget { bytes: usize, max: usize },
     /// The process has reached its limit, nearly.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     Headroom,
+    /// The system gave none.
+    System,
 }
 
 /// Checks that this process may have `more` bytes.
@@ -87,22 +108,42 @@ fn size_in_pages() -> Option<u64> {
 
 impl Budget {
     pub(crate) fn new(max: u64) -> Self {
-        Self {
+        Self(Arc::new(Account {
             max: usize::try_from(max).unwrap_or(usize::MAX),
             held: AtomicUsize::new(0),
-        }
+        }))
     }
 
     /// A part of nothing yet.
-    pub(crate) const fn share(&self) -> Share<'_> {
+    pub(crate) fn share(&self) -> Share {
         Share {
-            budget: self,
+            budget: self.clone(),
             bytes: 0,
         }
     }
 }
 
-impl Share<'_> {
+impl Share {
+    /// Reserves what a connection holds from its first byte on: over TLS its
+    /// session, and the records of a handshake.
+    pub(crate) fn reserve_session(&mut self, stream: &Stream) -> Result<(), NoMemory> {
+        self.resize(held_by(stream, FIRST_READ))
+    }
+
+    /// Reserves what a connection holds during the next read and the write of
+    /// what it brings, before it does.
+    #[inline]
+    pub(crate) fn reserve(&mut self, reader: &mut Reader, stream: &Stream) -> Result<(), NoMemory> {
+        let (held, next) = (reader.capacity(), reader.next_capacity());
+        let stream = held_by(stream, next);
+        if next > held {
+            // While it grows, the old buffer and the new one can both be there.
+            self.resize(stream.saturating_add(held).saturating_add(next))?;
+            reader.reserve().map_err(|_| NoMemory::System)?;
+        }
+        self.resize(stream.saturating_add(next))
+    }
+
     /// Makes the part `bytes` large, or leaves it as it is. When nothing
     /// changes, which is nearly always, it costs a comparison.
     #[inline]
@@ -115,7 +156,7 @@ impl Share<'_> {
 
     #[cold]
     fn change(&mut self, bytes: usize) -> Result<(), NoMemory> {
-        let Budget { max, held } = self.budget;
+        let Account { max, held } = &*self.budget.0;
         if bytes < self.bytes {
             held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         } else {
@@ -130,9 +171,27 @@ impl Share<'_> {
     }
 }
 
-impl Drop for Share<'_> {
+/// What a stream holds, at most, while at most `len` bytes are read or written.
+///
+/// TLS says how much its buffers can grow to until it returns, whatever the peer
+/// sends: 72 KiB even for small frames, since a record has up to 16 KiB and is
+/// in up to four places at once. A peer decides when they grow, so what is
+/// counted is that, also while they are empty.
+#[inline]
+fn held_by(stream: &Stream, len: usize) -> usize {
+    match stream {
+        Stream::Plain(_) => 0,
+        Stream::Tls(_) => stream
+            .max_buffered(len.max(FIRST_READ))
+            .max(stream.buffered())
+            .saturating_add(TLS_SESSION),
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        let held = &self.budget.0.held;
+        held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -141,13 +200,15 @@ impl fmt::Display for NoMemory {
         match self {
             Self::Budget { bytes, max } => write!(
                 f,
-                "its read buffer would take {bytes} bytes, too much for --max-memory: all \
-                 together may hold {max}"
+                "it would hold {bytes} bytes, too much for --max-memory: all together may hold {}",
+                Bytes(*max as u64)
             ),
             Self::Headroom => write!(
                 f,
-                "less than {HEADROOM} bytes are left of the process's address space (ulimit -v)"
+                "less than {} are left of the process's address space (ulimit -v)",
+                Bytes(HEADROOM)
             ),
+            Self::System => f.write_str("the system has no memory for its read buffer"),
         }
     }
 }
@@ -165,7 +226,7 @@ mod tests {
         assert_eq!(b.resize(40), Ok(()));
         let (bytes, max) = (41, 100);
         assert_eq!(b.resize(41), Err(NoMemory::Budget { bytes, max }));
-        assert_eq!(budget.held.load(Ordering::Relaxed), 100);
+        assert_eq!(budget.0.held.load(Ordering::Relaxed), 100);
         // It can become smaller, and another larger by that.
         assert_eq!(b.resize(10), Ok(()));
         assert_eq!(a.resize(90), Ok(()));
@@ -174,7 +235,7 @@ mod tests {
         let (bytes, max) = (usize::MAX, 100);
         assert_eq!(a.resize(usize::MAX), Err(NoMemory::Budget { bytes, max }));
         drop(a);
-        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.0.held.load(Ordering::Relaxed), 0);
     }
 
     /// One that is refused takes nothing meanwhile: another that fits is never

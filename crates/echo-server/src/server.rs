@@ -123,8 +123,10 @@ impl Server {
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
-        registry.stop();
+        // Peers that have just left are no part of the stop.
         let at_work = self.drain.min(AT_WORK);
+        registry.wait_until_empty(at_work);
+        registry.stop();
         if !registry.wait_until_empty(at_work) {
             registry.wake_readers();
             if !registry.wait_until_empty(self.drain.saturating_sub(at_work)) {

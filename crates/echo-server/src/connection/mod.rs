@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::Batch;
 use transport::Stream;
 
 use crate::close::CloseReason;
@@ -125,14 +124,9 @@ impl Connection {
         phase.copied().unwrap_or(Phase::Closing)
     }
 
-    /// Counts one read and what it brought.
-    pub(crate) fn count_read(&self, batch: &Batch<'_>) {
-        self.activity.counters.count_read(batch);
-    }
-
-    /// Counts one write.
-    pub(crate) fn count_write(&self) {
-        self.activity.counters.count_write();
+    /// What went through so far, for its thread to add to.
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.activity.counters
     }
 
     /// Wakes the thread up if it waits for something to read; `false` where it

@@ -30,6 +30,10 @@ const MAX_DECOMPRESSED: usize = 64 * 1024;
 /// given back.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// What a stream's own buffers may keep while the peer is quiet, in bytes: over
+/// TLS, those for frames that fit into the first read buffer.
+const SMALL: usize = 4096;
+
 /// What every connection of a server does.
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
@@ -39,7 +43,7 @@ pub(crate) struct ServerSettings {
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
     tls: Option<ServerTls>,
-    memory: Budget,
+    pub(crate) memory: Budget,
     drain: Duration,
 }
 
@@ -68,14 +72,14 @@ impl ServerSettings {
 }
 
 /// Serves one connection until it ends, and says why it did.
-pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings) {
+pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: &mut Share) {
     let peer = guard.peer;
     let result = guard
         .handshake()
         .map_err(Failure::Handshake)
         .and_then(|()| {
             tracing::debug!("connection established from {peer}");
-            echo(guard, settings)
+            echo(guard, settings, memory)
         });
     let reason = result
         .as_ref()
@@ -156,16 +160,18 @@ impl From<Error> for Failure {
 /// A buffer that a burst made grow is given back once the peer has been quiet
 /// for a while. The socket's own timeout says when: until the buffer grows
 /// there is none, and no read costs a system call more.
-fn echo(connection: &Connection, settings: &ServerSettings) -> Result<(), Failure> {
+fn echo(
+    connection: &Connection,
+    settings: &ServerSettings,
+    memory: &mut Share,
+) -> Result<(), Failure> {
     let stream = &connection.stream;
     let mut incoming = Incoming::new(connection);
-    // Given back once the reader's buffer is.
-    let mut memory = settings.memory.share();
     let mut reader = Reader::new(settings.wire).max_read(settings.read_buffer);
     let mut has_grown = false;
     loop {
-        reserve(&mut reader, &mut memory)?;
-        if has_grown != (reader.capacity() > 0) {
+        memory.reserve(&mut reader, stream)?;
+        if has_grown != (reader.capacity() > 0 || stream.buffered() > SMALL) {
             has_grown = !has_grown;
             let timeout = has_grown.then_some(QUIET);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
@@ -180,20 +186,6 @@ fn echo(connection: &Connection, settings: &ServerSettings) -> Result<(), Failur
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// Reserves what the connection holds during the next read, before it does.
-///
-/// Whatever else it makes the server hold, such as what TLS buffers, belongs
-/// into both sums.
-fn reserve(reader: &mut Reader, memory: &mut Share<'_>) -> Result<(), Failure> {
-    let (held, next) = (reader.capacity(), reader.next_capacity());
-    if next > held {
-        // While it grows, the old buffer and the new one can both be there.
-        memory.resize(held.saturating_add(next))?;
-        reader.reserve().map_err(Error::Io)?;
-    }
-    Ok(memory.resize(next)?)
 }
 
 /// Whether a read found nothing for as long as the socket's timeout says.
@@ -214,7 +206,8 @@ fn send_back(
     batch: &Batch<'_>,
     settings: &ServerSettings,
 ) -> Result<(), Failure> {
-    connection.count_read(batch);
+    let counters = connection.counters();
+    counters.count_read(batch);
     tracing::trace!(
         "read {} messages, {} bytes, inside a frame: {}",
         batch.len(),
@@ -224,9 +217,14 @@ fn send_back(
     if !batch.is_empty() {
         log_messages("read", batch);
         connection.enter(Phase::Writing);
+        let mut written = 0;
         for chunk in batch.chunks(settings.write_buffer) {
-            write(connection, chunk).map_err(Error::Io)?;
+            if let Err(error) = write(connection, chunk, &mut written) {
+                counters.count_frames_within(batch, written);
+                return Err(Error::Io(error).into());
+            }
         }
+        counters.count_frames(batch);
         log_messages("send", batch);
     }
     connection.enter(if batch.has_partial() {
@@ -237,15 +235,17 @@ fn send_back(
     Ok(())
 }
 
-/// Writes all of `bytes` and counts the system calls that it takes.
-fn write(connection: &Connection, bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes`, counts the writes that it takes, and adds to `written`
+/// what they took.
+fn write(connection: &Connection, bytes: &[u8], written: &mut usize) -> io::Result<()> {
     let mut stream = &connection.stream;
     let mut rest = bytes;
     while !rest.is_empty() {
         match stream.write(rest) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(n) => {
-                connection.count_write();
+                connection.counters().count_write(n);
+                *written += n;
                 rest = rest.get(n..).unwrap_or_default();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

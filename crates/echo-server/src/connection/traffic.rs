@@ -7,11 +7,11 @@ use proto::{Batch, qps::Counter};
 /// What went through one connection or all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Frames echoed; of bare bytes, reads.
+    /// Frames echoed, once they are written as a whole; of bare bytes, reads.
     pub frames: u64,
-    /// Bytes echoed as they were on the wire, headers included.
+    /// Bytes written, headers included; also those of a frame that was cut.
     pub bytes: u64,
-    /// Bytes of payload among them, decompressed.
+    /// Bytes of payload in whole frames, decompressed.
     pub payload_bytes: u64,
     /// Reads that brought something.
     pub reads: u64,
@@ -45,22 +45,39 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts one read and what it brought.
+    /// Counts one read.
     pub(crate) fn count_read(&self, batch: &Batch<'_>) {
         self.reads.add(1);
-        if !batch.is_empty() {
-            self.frames.add(batch.len() as u64);
-            self.bytes.add(batch.as_bytes().len() as u64);
-            self.payload_bytes.add(batch.payload_len() as u64);
-        }
         if batch.has_partial() {
             self.split_reads.add(1);
         }
     }
 
     /// Counts one write.
-    pub(crate) fn count_write(&self) {
+    pub(crate) fn count_write(&self, bytes: usize) {
         self.writes.add(1);
+        self.bytes.add(bytes as u64);
+    }
+
+    /// Counts the frames of a batch once they are written.
+    pub(crate) fn count_frames(&self, batch: &Batch<'_>) {
+        self.frames.add(batch.len() as u64);
+        self.payload_bytes.add(batch.payload_len() as u64);
+    }
+
+    /// The same where only the first `written` bytes were: whole frames count.
+    #[cold]
+    pub(crate) fn count_frames_within(&self, batch: &Batch<'_>, written: usize) {
+        let mut left = written;
+        // A chunk of at least one byte is one frame.
+        for (raw, frame) in batch.chunks(1).zip(batch.frames()) {
+            match left.checked_sub(raw.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+            self.frames.add(1);
+            self.payload_bytes.add(frame.payload_len() as u64);
+        }
     }
 
     pub(crate) fn total(&self) -> Traffic {
@@ -72,5 +89,58 @@ impl Counters {
             split_reads: self.split_reads.total(),
             writes: self.writes.total(),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used)]
+mod tests {
+    use proto::{Framing, Reader, Received, Wire, Writer};
+
+    use super::*;
+
+    fn counted(wire: Wire, bytes: &[u8], written: usize) -> (u64, u64) {
+        let mut reader = Reader::new(wire);
+        let Received::Batch(batch) = reader.read(&mut &*bytes).unwrap() else {
+            panic!("closed");
+        };
+        let counters = Counters::default();
+        counters.count_frames_within(&batch, written);
+        let total = counters.total();
+        (total.frames, total.payload_bytes)
+    }
+
+    #[test]
+    fn of_a_write_that_was_cut_only_whole_frames_count() {
+        let wire = Wire::Framed(Framing {
+            compress: true,
+            ..Framing::default()
+        });
+        let mut writer = Writer::new(wire);
+        for payload in [&b"one"[..], b"", &[b'x'; 500], b"four"] {
+            writer.add(payload).unwrap();
+        }
+        let bytes = writer.as_bytes();
+        let third = bytes.len() - 8;
+        assert!(third < 100, "not compressed");
+        for (written, frames, payload) in [
+            (0, 0, 0),
+            (6, 0, 0),
+            (7, 1, 3),
+            (10, 1, 3),
+            (11, 2, 3),
+            (third - 1, 2, 3),
+            (third, 3, 503),
+            (bytes.len() - 1, 3, 503),
+            (bytes.len(), 4, 507),
+        ] {
+            assert_eq!(
+                counted(wire, bytes, written),
+                (frames, payload),
+                "{written}"
+            );
+        }
+        assert_eq!(counted(Wire::Raw, b"bare", 3), (0, 0));
+        assert_eq!(counted(Wire::Raw, b"bare", 4), (1, 4));
     }
 }
