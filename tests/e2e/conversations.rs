@@ -203,7 +203,7 @@ fn clients_say_when_a_server_is_no_echo_server() {
     let host = addr.to_string();
     let _ = run("echo-client", &["-h", &host])
         .expect_code(1)
-        .expect_stderr("is no echo server: it returned");
+        .expect_stderr("is not an echo server: it returned");
     let _ = run_with_input("repl-client", &["-h", &host], b"yes\nno\nyes\n")
         .expect_code(1)
         .expect_stdout("no\nno\nno\n")

@@ -107,7 +107,7 @@ fn echo_client_takes_no_more_than_it_sent() {
             let _ = start("echo-client", &args)
                 .wait()
                 .expect_code(1)
-                .expect_stderr("is no echo server: it returned ");
+                .expect_stderr("is not an echo server: it returned ");
         }
     }
 }

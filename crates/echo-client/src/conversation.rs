@@ -20,28 +20,13 @@ const MAX_DUE: usize = 16 << 20;
 /// Sends all messages, prints all replies.
 pub(crate) fn run(plan: &SendPlan, stream: &Stream) -> Result<()> {
     stream.set_write_timeout(Some(plan.client.timeout))?;
-    let mut conversation = Conversation {
-        plan,
-        stream,
-        reader: Reader::new(plan.client.wire).max_read(plan.client.read_buffer),
-        due: VecDeque::new(),
-        returned: 0,
-        reply: Vec::new(),
-        scratch: Vec::new(),
-        waiting_since: Instant::now(),
-        heartbeat: Heartbeat::new(plan.client.heartbeat, Instant::now()),
-        is_sending: false,
-        reads: 0,
-        writes: 0,
-    };
+    let mut conversation = Conversation::new(plan, stream);
+    let write_buffer = plan.client.write_buffer.unwrap_or(0);
     let mut writer = Writer::new(plan.client.wire);
     for i in 1..=plan.count {
         writer.add(&plan.message(i))?;
         let waits = plan.mode == SendMode::AfterReply;
-        if waits
-            || i == plan.count
-            || writer.as_bytes().len() >= plan.client.write_buffer.unwrap_or(0)
-        {
+        if waits || i == plan.count || writer.as_bytes().len() >= write_buffer {
             conversation.send(writer.as_bytes())?;
             writer.clear();
         }
@@ -68,12 +53,7 @@ struct Conversation<'a> {
     /// What was sent and has not come back. An echo returns the very bytes,
     /// so this is also what to expect.
     due: VecDeque<u8>,
-    /// Messages returned; of bare bytes, reads.
-    returned: u64,
-    /// The part of a reply that has arrived, until it is whole.
-    reply: Vec<u8>,
-    /// What compressed payloads decompress to.
-    scratch: Vec<u8>,
+    shown: Shown,
     /// When the last message was sent or returned.
     waiting_since: Instant,
     heartbeat: Heartbeat,
@@ -83,7 +63,22 @@ struct Conversation<'a> {
     writes: u64,
 }
 
-impl Conversation<'_> {
+impl<'a> Conversation<'a> {
+    fn new(plan: &'a SendPlan, stream: &'a Stream) -> Self {
+        Self {
+            plan,
+            stream,
+            reader: Reader::new(plan.client.wire).max_read(plan.client.read_buffer),
+            due: VecDeque::new(),
+            shown: Shown::default(),
+            waiting_since: Instant::now(),
+            heartbeat: Heartbeat::new(plan.client.heartbeat, Instant::now()),
+            is_sending: false,
+            reads: 0,
+            writes: 0,
+        }
+    }
+
     /// Sends messages, and reads whenever something comes while the way out is
     /// full: else both sides could wait for each other for ever.
     fn send(&mut self, messages: &[u8]) -> Result<()> {
@@ -158,18 +153,17 @@ impl Conversation<'_> {
         self.stream
             .set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let mut stream = self.stream;
+        let reply = self.shown.replies + 1;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,
-            Ok(Received::Closed) => bail!(
-                "{host} closed the connection before reply {}; its log says why",
-                self.returned + 1
-            ),
+            Ok(Received::Closed) => {
+                bail!("{host} closed the connection before reply {reply}; its log says why")
+            }
             Err(Error::Io(error)) if transport::is_timeout(&error) && wait < left => {
                 return Ok(());
             }
             Err(Error::Io(error)) => return Err(self.failed("waiting for a reply", error)),
             Err(error) => {
-                let reply = self.returned + 1;
                 return Err(error).with_context(|| format!("reply {reply} from {host}"));
             }
         };
@@ -179,33 +173,14 @@ impl Conversation<'_> {
         }
         let now = Instant::now();
         self.heartbeat.heard(now);
-        check(&mut self.due, batch).with_context(|| format!("{host} is no echo server"))?;
+        check(&mut self.due, batch).with_context(|| format!("{host} is not an echo server"))?;
         // A part of a reply does not make the rest of it wait longer.
         if self.plan.mode == SendMode::NoWait || self.due.is_empty() {
             self.waiting_since = now;
         }
-        if self.plan.mode == SendMode::NoWait {
-            let bytes = batch.as_bytes().len();
-            match self.plan.client.wire {
-                Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
-                Wire::Raw => tracing::info!("read {bytes} bytes"),
-            }
-        }
-        for frame in batch.frames() {
-            let payload = frame.payload(&mut self.scratch)?;
-            if payload.is_empty() {
-                continue; // the echo of a heartbeat
-            }
-            self.returned += 1;
-            match (self.plan.mode, self.plan.client.wire) {
-                // A reply of bare bytes may come in parts.
-                (SendMode::AfterReply, Wire::Raw) => self.reply.extend_from_slice(payload),
-                _ => cli::print(Escaped(payload))?,
-            }
-        }
-        if self.due.is_empty() && !self.reply.is_empty() {
-            cli::print(Escaped(&self.reply))?;
-            self.reply.clear();
+        self.shown.print(self.plan, batch)?;
+        if self.due.is_empty() {
+            self.shown.end_of_reply()?;
         }
         Ok(())
     }
@@ -252,6 +227,52 @@ impl Conversation<'_> {
         } else {
             anyhow::Error::new(error).context(format!("{doing}: lost {host}"))
         }
+    }
+}
+
+/// Replies as they are printed.
+#[derive(Default)]
+struct Shown {
+    /// Of bare bytes, reads.
+    replies: u64,
+    /// The part of a reply that has arrived, until it is whole.
+    part: Vec<u8>,
+    /// What compressed payloads decompress to.
+    scratch: Vec<u8>,
+}
+
+impl Shown {
+    /// Prints what one read brought; the parts of a reply of bare bytes at its
+    /// end.
+    fn print(&mut self, plan: &SendPlan, batch: Batch<'_>) -> Result<()> {
+        let wire = plan.client.wire;
+        if plan.mode == SendMode::NoWait {
+            let bytes = batch.as_bytes().len();
+            match wire {
+                Wire::Framed(_) => tracing::info!("read {bytes} bytes: {} frames", batch.len()),
+                Wire::Raw => tracing::info!("read {bytes} bytes"),
+            }
+        }
+        for frame in batch.frames() {
+            let payload = frame.payload(&mut self.scratch)?;
+            if payload.is_empty() {
+                continue; // the echo of a heartbeat
+            }
+            self.replies += 1;
+            match (plan.mode, wire) {
+                (SendMode::AfterReply, Wire::Raw) => self.part.extend_from_slice(payload),
+                _ => cli::print(Escaped(payload))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_reply(&mut self) -> Result<()> {
+        if !self.part.is_empty() {
+            cli::print(Escaped(&self.part))?;
+            self.part.clear();
+        }
+        Ok(())
     }
 }
 

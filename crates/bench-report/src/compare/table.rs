@@ -99,19 +99,15 @@ impl Comparison {
     fn conclusion(&self) -> String {
         let (n, m) = self.runs;
         let tests = self.rows.len();
-        let least = (rank::least_p_value(n, m) * tests as f64).min(1.0);
         let needed = rank::runs_needed(tests);
         if (n, m) == (1, 1) {
-            let scatter = self.seconds.map_or_else(String::new, |(least, greatest)| {
-                format!(
-                    "second by second, the throughput of B was {least:.2} – {greatest:.2} of A; "
-                )
-            });
             return format!(
-                "{scatter}one run each says nothing about the variation between runs: repeat \
-                 both sides in turn, at least {needed} times each"
+                "{}one run each says nothing about the variation between runs: repeat both sides \
+                 in turn, at least {needed} times each",
+                self.scatter()
             );
         }
+        let least = (rank::least_p_value(n, m) * tests as f64).min(1.0);
         if least > SIGNIFICANCE {
             return format!(
                 "{n} and {m} runs cannot tell a difference from noise: even without overlap, \
@@ -119,24 +115,30 @@ impl Comparison {
                  {needed} of each"
             );
         }
-        let names = |is_noise: bool| {
-            let of_kind = self
-                .rows
-                .iter()
-                .filter(|row| (row.p > SIGNIFICANCE) == is_noise);
-            let names: Vec<&str> = of_kind.map(|row| row.name).collect();
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            }
-        };
         format!(
             "significant (Mann–Whitney U, exact, over {n} and {m} runs; Holm over {tests} rows, p ≤ \
              {SIGNIFICANCE}): {}; not significant: {}",
-            names(false),
-            names(true)
+            self.names(|p| p <= SIGNIFICANCE),
+            self.names(|p| p > SIGNIFICANCE)
         )
+    }
+
+    /// How the throughput differed second by second, with one run on each side.
+    fn scatter(&self) -> String {
+        self.seconds.map_or_else(String::new, |(least, greatest)| {
+            format!("second by second, the throughput of B was {least:.2} – {greatest:.2} of A; ")
+        })
+    }
+
+    /// The rows of which `is_named` holds.
+    fn names(&self, is_named: impl Fn(f64) -> bool) -> String {
+        let named = self.rows.iter().filter(|row| is_named(row.p));
+        let names: Vec<&str> = named.map(|row| row.name).collect();
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     }
 }
 

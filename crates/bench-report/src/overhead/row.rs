@@ -58,14 +58,6 @@ impl OverheadRow {
             let figures: Option<Vec<f64>> = own.iter().map(|run| figure(run)).collect();
             Spread::of(&figures?)
         };
-        let mut failures = BTreeMap::new();
-        for (kind, count) in bad
-            .iter()
-            .filter(|run| run.name == name)
-            .flat_map(|run| &run.failures)
-        {
-            *failures.entry(kind.clone()).or_default() += count;
-        }
         Self {
             name,
             options,
@@ -78,9 +70,19 @@ impl OverheadRow {
             server_cpu_us: spread(|run| run.server_cpu_us),
             wire_bytes: spread(|run| run.wire_bytes),
             p99_us: spread(|run| run.p99_us),
-            failures,
+            failures: failures(&bad, name),
         }
     }
+}
+
+/// The failures of all runs called `name`.
+fn failures(bad: &[&OverheadRun], name: &str) -> BTreeMap<String, u64> {
+    let mut failures = BTreeMap::new();
+    let named = bad.iter().filter(|run| run.name == name);
+    for (kind, count) in named.flat_map(|run| &run.failures) {
+        *failures.entry(kind.clone()).or_default() += count;
+    }
+    failures
 }
 
 /// Tests each row against the plain load, by the throughput of all runs without

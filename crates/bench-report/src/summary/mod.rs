@@ -100,26 +100,21 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
             Bytes(results.throughput * payload)
         ),
     )?;
-    let framed = messages.wire_bytes as f64 / messages.replies as f64;
-    row(
-        f,
-        "framed size",
-        format!(
-            "{:#} bytes, {:#}x the payload",
-            Count(framed),
-            Count(framed / payload)
-        ),
-    )?;
+    write_costs(f, results, payload)
+}
+
+/// The price of a message of `payload` bytes on the wire, and in system calls.
+fn write_costs(f: &mut Formatter<'_>, results: &Results, payload: f64) -> fmt::Result {
+    let messages = &results.messages;
     let each = |count: u64| count as f64 / messages.replies as f64;
-    row(
-        f,
-        "system calls",
-        format!(
-            "{:.2} writes and {:.2} reads per message",
-            each(messages.writes),
-            each(messages.reads)
-        ),
-    )
+    let framed = each(messages.wire_bytes);
+    let ratio = Count(framed / payload);
+    let framed = Count(framed);
+    let size = format!("{framed:#} bytes, {ratio:#}x the payload");
+    row(f, "framed size", size)?;
+    let (writes, reads) = (each(messages.writes), each(messages.reads));
+    let calls = format!("{writes:.2} writes and {reads:.2} reads per message");
+    row(f, "system calls", calls)
 }
 
 fn write_noise_floor(f: &mut Formatter<'_>, floor: &NoiseFloor) -> fmt::Result {
