@@ -132,8 +132,8 @@ impl Comparison {
 
     /// The rows of which `is_named` holds.
     fn names(&self, is_named: impl Fn(f64) -> bool) -> String {
-        let named = self.rows.iter().filter(|row| is_named(row.p));
-        let names: Vec<&str> = named.map(|row| row.name).collect();
+        let rows = self.rows.iter().filter(|row| is_named(row.p));
+        let names: Vec<&str> = rows.map(|row| row.name).collect();
         if names.is_empty() {
             "none".to_owned()
         } else {
