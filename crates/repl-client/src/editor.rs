@@ -12,7 +12,9 @@ use rustyline::{
 use cli::signals;
 use signal_hook::consts::SIGINT;
 
-use crate::{input::PROMPT, lines::Line, printer::Printer, queue::Queue, terminal};
+use crate::{lines::Line, printer::Printer, queue::Queue, terminal};
+
+pub(crate) const PROMPT: &str = ">>> ";
 
 pub(crate) struct LineEditor {
     editor: Editor<(), MemHistory>,

@@ -15,14 +15,12 @@ use anyhow::{Context, Result};
 use cli::{signals::Stop, stdio::Patient};
 
 use crate::{
-    editor::LineEditor,
+    editor::{LineEditor, PROMPT},
     lines::{Line, Lines},
     printer::Printer,
     queue::{Event, Queue},
     terminal::{self, Modes},
 };
-
-pub(crate) const PROMPT: &str = ">>> ";
 
 /// How long the line editor may take to give the terminal back.
 const RESTORE: Duration = Duration::from_secs(1);
