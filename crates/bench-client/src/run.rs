@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use bench_report::{
-    Live, Results, Summary,
+    Live, Results, RunSummary,
     export::{self, Export, Output},
     plural,
     results::{Second, kinds},
@@ -93,7 +93,7 @@ fn print(plan: &RunPlan, results: &Results) -> Result<()> {
     if plan.outputs.iter().any(Output::is_stdout) {
         print_json(results)
     } else {
-        cli::print(Summary(results).to_string().trim_end())
+        cli::print(RunSummary(results).to_string().trim_end())
     }
 }
 

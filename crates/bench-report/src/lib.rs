@@ -30,6 +30,6 @@ pub use compare::compare;
 pub use expect::Expect;
 pub use format::plural;
 pub use live::Live;
-pub use outcome::{ConnectionOutcome, CpuTime, Outcome};
+pub use outcome::{ConnectionOutcome, CpuTime, LoadOutcome};
 pub use results::Results;
-pub use summary::Summary;
+pub use summary::RunSummary;

@@ -20,7 +20,7 @@ use crate::{
 
 /// The outcome of a load: counts and latencies, not judged yet.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct LoadOutcome {
     /// When the load began.
     pub started: SystemTime,
     /// Whether a signal came before the end that was requested, or before all
@@ -95,7 +95,7 @@ pub struct CpuTime {
     pub machine_utilization: Option<f64>,
 }
 
-impl Outcome {
+impl LoadOutcome {
     /// Puts the results together: figures, then expectations, then the verdict.
     #[must_use]
     pub fn into_results(
@@ -247,12 +247,12 @@ mod tests {
     }
 
     /// Each figure is another one.
-    fn outcome() -> Outcome {
+    fn outcome() -> LoadOutcome {
         let mut latency = Histogram::new(3).unwrap();
         for us in 1..=104 {
             latency.record(us * 1000).unwrap();
         }
-        Outcome {
+        LoadOutcome {
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
             interrupted: true,
             elapsed: Duration::from_secs(4),
@@ -293,7 +293,7 @@ mod tests {
         }
     }
 
-    fn results(outcome: Outcome, expect: &[&str]) -> Results {
+    fn results(outcome: LoadOutcome, expect: &[&str]) -> Results {
         let expect: Vec<Expect> = expect.iter().map(|text| text.parse().unwrap()).collect();
         let sample = sample();
         outcome.into_results(

@@ -37,10 +37,12 @@ pub fn to_stderr(verbosity: u8, quiet: &[&str]) {
 ///
 /// When there is no thread for it.
 pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
-    let queue = Arc::new(Queue::default());
+    let queue = Arc::new(LineQueue::default());
     let log = Log(Arc::clone(&queue));
     let to_thread = Arc::clone(&queue);
-    init(verbosity, quiet, move || Lines(Arc::clone(&to_thread)));
+    init(verbosity, quiet, move || {
+        QueueWriter(Arc::clone(&to_thread))
+    });
     let _detached = thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || {
@@ -102,7 +104,7 @@ fn has_color() -> bool {
 /// second at most.
 #[derive(Debug)]
 #[must_use = "the last lines are lost without it"]
-pub struct Log(Arc<Queue>);
+pub struct Log(Arc<LineQueue>);
 
 impl Log {
     /// Writes a line as it is, without a time, unless the log is turned off.
@@ -124,23 +126,23 @@ impl Drop for Log {
     }
 }
 
-/// Lines on their way to the thread that writes them.
+/// QueueWriter on their way to the thread that writes them.
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
+struct LineQueue {
+    waiting: Mutex<PendingLines>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingLines {
     lines: Vec<u8>,
-    /// Lines for which there was no room, since the last were taken.
+    /// QueueWriter for which there was no room, since the last were taken.
     lost: u64,
     /// Whether the thread has lines that it has not written yet.
     is_writing: bool,
 }
 
-impl Queue {
+impl LineQueue {
     /// Adds a line if there is room for it.
     fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
@@ -171,22 +173,22 @@ impl Queue {
 
     /// Waits until all lines are written, or `timeout` has passed.
     fn wait_until_written(&self, timeout: Duration) {
-        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
+        let is_busy = |waiting: &mut PendingLines| waiting.is_writing || !waiting.lines.is_empty();
         let _ = self
             .changed
             .wait_timeout_while(self.lock(), timeout, is_busy);
     }
 
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, PendingLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Where the subscriber writes each line, in one piece.
-struct Lines(Arc<Queue>);
+struct QueueWriter(Arc<LineQueue>);
 
-impl Write for Lines {
+impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.push(line);
         Ok(line.len())
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_limit_are_dropped_and_counted() {
-        let queue = Queue::default();
+        let queue = LineQueue::default();
         let line = [b'x'; 1024];
         for _ in 0..MAX_WAITING / 1024 + 3 {
             queue.push(&line);
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_end_waits_for_the_last_lines_and_not_for_ever() {
-        let queue = Queue::default();
+        let queue = LineQueue::default();
         queue.wait_until_written(Duration::MAX);
         queue.push(b"last");
         queue.wait_until_written(Duration::from_millis(1));

@@ -12,7 +12,7 @@ use rustyline::{
 use cli::signals;
 use signal_hook::consts::SIGINT;
 
-use crate::{lines::Line, printer::Printer, queue::Queue, terminal};
+use crate::{lines::Line, printer::Printer, queue::EventQueue, terminal};
 
 pub(crate) const PROMPT: &str = ">>> ";
 
@@ -50,7 +50,7 @@ impl LineEditor {
 
     /// Reads one line for `queue`; `None` when the user, or the session, wants
     /// no more.
-    pub(crate) fn read(&mut self, queue: &Queue) -> Result<Option<Line>> {
+    pub(crate) fn read(&mut self, queue: &EventQueue) -> Result<Option<Line>> {
         terminal::take_over_stopping();
         loop {
             return match self.editor.readline(PROMPT) {

@@ -18,7 +18,7 @@ use crate::{
     editor::{LineEditor, PROMPT},
     lines::{Line, Lines},
     printer::Printer,
-    queue::{Event, Queue},
+    queue::{Event, EventQueue},
     terminal::{self, Modes},
 };
 
@@ -28,11 +28,11 @@ const RESTORE: Duration = Duration::from_secs(1);
 pub(crate) struct Input {
     /// One message for each line wanted; dropped, the thread ends.
     wanted: Sender<()>,
-    source: Source,
+    source: LineSource,
 }
 
 /// Where lines come from.
-enum Source {
+enum LineSource {
     /// A terminal with a line editor, whose thread has to give it back.
     Editor {
         thread: JoinHandle<()>,
@@ -49,7 +49,7 @@ enum Source {
 }
 
 /// Starts a thread that reads a line whenever one is wanted.
-pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
+pub(crate) fn start(max_line: usize, queue: &Arc<EventQueue>) -> Result<Input> {
     let (wanted, asked) = mpsc::channel();
     let queue = Arc::clone(queue);
     let is_terminal = io::stdin().is_terminal();
@@ -63,7 +63,7 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
         let ending = Arc::clone(&queue);
         let before = Modes::now();
         let thread = start_thread(asked, queue, move || editor.read(&ending))?;
-        Source::Editor {
+        LineSource::Editor {
             thread,
             printer,
             before,
@@ -74,9 +74,9 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
             lines.next().context("cannot read from stdin")
         })?;
         match (is_shown, is_terminal) {
-            (true, _) => Source::Prompt(false),
-            (false, true) => Source::Terminal,
-            (false, false) => Source::Pipe,
+            (true, _) => LineSource::Prompt(false),
+            (false, true) => LineSource::Terminal,
+            (false, false) => LineSource::Pipe,
         }
     };
     Ok(Input { wanted, source })
@@ -84,7 +84,7 @@ pub(crate) fn start(max_line: usize, queue: &Arc<Queue>) -> Result<Input> {
 
 fn start_thread(
     asked: Receiver<()>,
-    queue: Arc<Queue>,
+    queue: Arc<EventQueue>,
     mut read: impl FnMut() -> Result<Option<Line>> + Send + 'static,
 ) -> Result<JoinHandle<()>> {
     thread::Builder::new()
@@ -108,12 +108,12 @@ fn start_thread(
 impl Input {
     /// Whether a person types the lines.
     pub(crate) const fn is_interactive(&self) -> bool {
-        !matches!(self.source, Source::Pipe)
+        !matches!(self.source, LineSource::Pipe)
     }
 
     /// Asks for the next line; it arrives as an event.
     pub(crate) fn want_line(&mut self) -> Result<()> {
-        if let Source::Prompt(is_last) = &mut self.source {
+        if let LineSource::Prompt(is_last) = &mut self.source {
             show(PROMPT).context("cannot write to stdout")?;
             *is_last = true;
         }
@@ -124,7 +124,7 @@ impl Input {
 
     /// Says that the line has arrived.
     pub(crate) const fn has_line(&mut self) {
-        if let Source::Prompt(is_last) = &mut self.source {
+        if let LineSource::Prompt(is_last) = &mut self.source {
             *is_last = false;
         }
     }
@@ -133,8 +133,8 @@ impl Input {
     /// that is being typed, as far as the terminal can.
     pub(crate) fn show_aside(&mut self, line: &str) {
         match &mut self.source {
-            Source::Editor { printer, .. } => printer.print(line),
-            Source::Prompt(true) => {
+            LineSource::Editor { printer, .. } => printer.print(line),
+            LineSource::Prompt(true) => {
                 // Nothing is left to do about a terminal that is gone.
                 let _ = show(&format!("\n{line}\n{PROMPT}"));
             }
@@ -147,7 +147,7 @@ impl Input {
     pub(crate) fn end(self, stop: &Stop) {
         drop(self.wanted);
         match self.source {
-            Source::Editor { thread, before, .. } => {
+            LineSource::Editor { thread, before, .. } => {
                 let deadline = Instant::now() + RESTORE;
                 while !thread.is_finished() && Instant::now() < deadline {
                     terminal::interrupt_editor(stop);
@@ -158,7 +158,7 @@ impl Input {
                     before.restore();
                 }
             }
-            Source::Prompt(true) => {
+            LineSource::Prompt(true) => {
                 // What comes next has a line of its own.
                 let _ = show("\n");
             }

@@ -22,7 +22,7 @@ mod terminal;
 
 use args::{Args, SessionPlan};
 use ended::Ended;
-use queue::Queue;
+use queue::EventQueue;
 
 fn main() -> ExitCode {
     let args: Args = match cli::parse() {
@@ -47,7 +47,10 @@ fn run(plan: &SessionPlan) -> Result<()> {
     stop.be_patient(1);
     tracing::info!("connection established to tcp://{}", dialer.host);
 
-    let queue = Arc::new(Queue::new(plan.max_line, plan.client.wire == Wire::Raw));
+    let queue = Arc::new(EventQueue::new(
+        plan.max_line,
+        plan.client.wire == Wire::Raw,
+    ));
     // First: other threads leave some signals to the one of the input.
     let input = input::start(plan.max_line, &queue)?;
     let network = network::start(plan, stream, &queue)?;

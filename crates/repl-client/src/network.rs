@@ -9,7 +9,7 @@ use transport::Stream;
 
 use crate::{
     args::SessionPlan,
-    queue::{Event, Queue},
+    queue::{Event, EventQueue},
 };
 
 /// The connection; dropped, it says that no more will come.
@@ -20,7 +20,11 @@ pub(crate) struct Network {
 }
 
 /// Starts reading; what comes goes to `queue`, at last why nothing will.
-pub(crate) fn start(plan: &SessionPlan, stream: Stream, queue: &Arc<Queue>) -> Result<Network> {
+pub(crate) fn start(
+    plan: &SessionPlan,
+    stream: Stream,
+    queue: &Arc<EventQueue>,
+) -> Result<Network> {
     stream.set_write_timeout(Some(plan.client.timeout))?;
     let stream = Arc::new(stream);
     let network = Network {

@@ -33,22 +33,22 @@ pub(crate) enum Event {
 /// Payloads wait to be taken only up to a limit; then the thread that has more
 /// waits, which stops it from reading, and at last the server from sending.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub(crate) struct EventQueue {
     max_bytes: usize,
     joins_payloads: bool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<PendingEvents>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingEvents {
     events: VecDeque<Event>,
     /// Bytes of memory that payloads take.
     bytes: usize,
     is_closed: bool,
 }
 
-impl Queue {
+impl EventQueue {
     /// Takes payloads as long as those that wait have less than `max_bytes`.
     /// Bare bytes have no bounds to keep: with `joins_payloads` they become
     /// one payload while they wait.
@@ -67,7 +67,7 @@ impl Queue {
         let mut waiting = self.lock();
         if let Event::Payload(payload) = event {
             let is_full =
-                |waiting: &mut Waiting| waiting.bytes >= self.max_bytes && !waiting.is_closed;
+                |waiting: &mut PendingEvents| waiting.bytes >= self.max_bytes && !waiting.is_closed;
             waiting = self
                 .changed
                 .wait_while(waiting, is_full)
@@ -89,7 +89,7 @@ impl Queue {
 
     /// Takes the next event; waits for it as long as `timeout`.
     pub(crate) fn pop(&self, timeout: Duration) -> Option<Event> {
-        let is_empty = |waiting: &mut Waiting| waiting.events.is_empty();
+        let is_empty = |waiting: &mut PendingEvents| waiting.events.is_empty();
         let (mut waiting, _) = self
             .changed
             .wait_timeout_while(self.lock(), timeout, is_empty)
@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, PendingEvents> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn payloads_wait_for_room_and_nothing_else_does() {
-        let queue = Queue::new(100, false);
+        let queue = EventQueue::new(100, false);
         assert!(queue.push(Event::Payload(vec![1; 100])));
         assert!(queue.push(Event::Line(Line::Whole(vec![2; 1000]))));
         thread::scope(|scope| {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn empty_payloads_take_room_as_well() {
-        let queue = Queue::new(1000, false);
+        let queue = EventQueue::new(1000, false);
         let mut count = 0;
         while queue.lock().bytes < 1000 {
             assert!(queue.push(Event::Payload(Vec::new())));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn bare_bytes_are_joined() {
-        let queue = Queue::new(1000, true);
+        let queue = EventQueue::new(1000, true);
         for byte in 1..=3 {
             assert!(queue.push(Event::Payload(vec![byte])));
         }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_holds_nobody_up() {
-        let queue = Queue::new(0, false);
+        let queue = EventQueue::new(0, false);
         thread::scope(|scope| {
             let pushing = scope.spawn(|| queue.push(Event::Payload(vec![1])));
             queue.close();

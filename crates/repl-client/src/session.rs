@@ -18,7 +18,7 @@ use crate::{
     input::Input,
     lines::Line,
     network::Network,
-    queue::{Event, Queue},
+    queue::{Event, EventQueue},
     tally::Tally,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn run(
     plan: &SessionPlan,
     network: Network,
     input: Input,
-    queue: &Queue,
+    queue: &EventQueue,
     stop: &Stop,
 ) -> Result<()> {
     let now = Instant::now();
@@ -67,7 +67,7 @@ struct Session<'a> {
     plan: &'a SessionPlan,
     network: Network,
     input: Input,
-    queue: &'a Queue,
+    queue: &'a EventQueue,
     stop: &'a Stop,
     heartbeat: Heartbeat,
     /// Heartbeats whose echo is still to come.

@@ -31,7 +31,7 @@ const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// A connection with its load.
-pub(crate) struct Connection<'a> {
+pub(crate) struct LoadConnection<'a> {
     shared: &'a Shared,
     link: &'a Link,
     clock: Clock,
@@ -56,7 +56,7 @@ pub(crate) struct Connection<'a> {
     is_split: bool,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> LoadConnection<'a> {
     /// Prepares connection `index` for its load.
     pub(crate) fn new(
         shared: &'a Shared,

@@ -27,7 +27,7 @@ use std::{
 };
 
 use anyhow::{Error, Result, anyhow};
-use bench_report::{ConnectionOutcome, Outcome};
+use bench_report::{ConnectionOutcome, LoadOutcome};
 use cli::signals::Stop;
 use transport::Stream;
 
@@ -47,11 +47,11 @@ mod window;
 
 use clock::{Clock, nanos};
 use conductor::Conductor;
-use connection::Connection;
+use connection::LoadConnection;
 use failure::{Failure, Failures};
 use gate::Gate;
 use recorder::Shard;
-use replies::Ending;
+use replies::FlightEnd;
 use schedule::{Schedule, Slots};
 pub(crate) use watch::{Unwatched, Watch};
 use window::Window;
@@ -71,7 +71,7 @@ const SHARDS: usize = 8;
 /// # Errors
 ///
 /// When no connection could be opened at all; what goes wrong later is counted.
-pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<Outcome> {
+pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<LoadOutcome> {
     let shared = Arc::new(Shared::new(plan));
     let (reports, inbox) = mpsc::channel();
     let mut conductor = Conductor::new(&shared, stop, inbox, watch);
@@ -164,7 +164,7 @@ impl Gauge {
 }
 
 /// What a connection's thread says.
-enum Report {
+enum ThreadReport {
     /// It could or could not open its connection.
     Opened(Result<Arc<Link>>),
     /// It sends no more, and waits for nothing.
@@ -228,7 +228,7 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
 /// What a connection's thread has to say, and says even if it panics: the
 /// conductor would wait for it.
 struct Reports {
-    to_conductor: Sender<Report>,
+    to_conductor: Sender<ThreadReport>,
     index: u64,
     is_open: bool,
 }
@@ -236,14 +236,14 @@ struct Reports {
 impl Reports {
     fn opened(&mut self, opened: Result<Arc<Link>>) {
         self.is_open = opened.is_ok();
-        self.send(Report::Opened(opened));
+        self.send(ThreadReport::Opened(opened));
     }
 
     fn done(&self, done: Done) {
-        self.send(Report::Done(Box::new(done)));
+        self.send(ThreadReport::Done(Box::new(done)));
     }
 
-    fn send(&self, report: Report) {
+    fn send(&self, report: ThreadReport) {
         // The other end is gone only once the run is over.
         let _ = self.to_conductor.send(report);
     }
@@ -266,7 +266,7 @@ impl Drop for Reports {
 
 fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     let mut done = Done::nothing(index);
-    let Ok(mut connection) = Connection::new(shared, index, clock, link) else {
+    let Ok(mut connection) = LoadConnection::new(shared, index, clock, link) else {
         done.failures.add(Failure::IoError);
         return done;
     };
@@ -274,11 +274,11 @@ fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     done.last_ns = clock.now_ns();
     let is_abandoned = shared.is_abandoned.load(Ordering::Relaxed);
     let (ending, failure) = match outcome {
-        Ok(()) => (Ending::Interrupted, None),
-        Err(_) if is_abandoned => (Ending::Interrupted, None),
+        Ok(()) => (FlightEnd::Interrupted, None),
+        Err(_) if is_abandoned => (FlightEnd::Interrupted, None),
         // Each message in flight is one.
-        Err(Failure::Timeout) => (Ending::TimedOut, None),
-        Err(failure) => (Ending::Lost, Some(failure)),
+        Err(Failure::Timeout) => (FlightEnd::TimedOut, None),
+        Err(failure) => (FlightEnd::Lost, Some(failure)),
     };
     connection.replies.end(done.last_ns, ending);
     connection.note_cpu();

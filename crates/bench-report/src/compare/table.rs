@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// A figure of a run; `None` where it has none, or too few samples for it.
-type Figure = fn(&Results) -> Option<f64>;
+type Reading = fn(&Results) -> Option<f64>;
 
 /// How a figure is shown, with its unit.
 type Show = fn(f64) -> String;
 
 /// The rows: names, what is read of a run, and how it is shown.
-const ROWS: [(&str, Figure, Show); 8] = [
+const ROWS: [(&str, Reading, Show); 8] = [
     ("throughput", |r| Some(r.throughput), per_second),
     ("mean", |r| measured(r, r.latency.mean_us), time),
     ("p50", |r| r.latency.percentile("p50"), time),

@@ -38,16 +38,16 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 /// borrows all that it needs.
 struct HdrLog {
     /// `None` until the load begins.
-    writer: Option<Writer>,
+    writer: Option<LogThread>,
     file: Option<OutputFile>,
 }
 
-struct Writer {
-    intervals: Sender<Interval>,
+struct LogThread {
+    intervals: Sender<LoggedInterval>,
     thread: JoinHandle<Result<()>>,
 }
 
-struct Interval {
+struct LoggedInterval {
     /// Since the load's start.
     start: Duration,
     length: Duration,
@@ -74,7 +74,7 @@ impl Export for HdrLog {
         self.writer = thread::Builder::new()
             .name("hdr log".to_owned())
             .spawn(move || write(file, at, &inbox))
-            .map(|thread| Writer { intervals, thread })
+            .map(|thread| LogThread { intervals, thread })
             .ok();
     }
 
@@ -83,7 +83,7 @@ impl Export for HdrLog {
             && !latencies.is_empty()
         {
             // When the thread is gone, `finish` says why.
-            let _ = writer.intervals.send(Interval {
+            let _ = writer.intervals.send(LoggedInterval {
                 start,
                 length,
                 latencies: latencies.clone(),
@@ -110,7 +110,11 @@ impl Export for HdrLog {
     }
 }
 
-fn write(mut file: OutputFile, started: SystemTime, inbox: &Receiver<Interval>) -> Result<()> {
+fn write(
+    mut file: OutputFile,
+    started: SystemTime,
+    inbox: &Receiver<LoggedInterval>,
+) -> Result<()> {
     write_log(&mut file, started, inbox).map_err(|error| file.error(error))?;
     file.finish()
 }
@@ -118,7 +122,7 @@ fn write(mut file: OutputFile, started: SystemTime, inbox: &Receiver<Interval>) 
 fn write_log(
     mut out: &mut OutputFile,
     started: SystemTime,
-    inbox: &Receiver<Interval>,
+    inbox: &Receiver<LoggedInterval>,
 ) -> io::Result<()> {
     let mut serializer = V2DeflateSerializer::new();
     IntervalLogWriterBuilder::new()

@@ -11,9 +11,9 @@ mod histogram;
 mod latencies;
 
 /// A run in 24 lines of 80 columns, if there is not much to say about it.
-pub struct Summary<'a>(pub &'a Results);
+pub struct RunSummary<'a>(pub &'a Results);
 
-impl Display for Summary<'_> {
+impl Display for RunSummary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let results = self.0;
         writeln!(f, "{}", wrap("", &target(results)))?;
@@ -219,7 +219,7 @@ mod tests {
     /// Shows a run, and checks that it fits the columns and `lines`.
     #[track_caller]
     fn show(results: &Results, lines: usize) -> String {
-        let text = Summary(results).to_string();
+        let text = RunSummary(results).to_string();
         for line in text.lines() {
             let columns = line.chars().count();
             assert!(columns <= COLUMNS, "{columns} columns: {line}");

@@ -8,7 +8,7 @@ use rustls::{
     pki_types::ServerName,
 };
 
-use super::{Fingerprint, TlsStream, clock::Clock, errors, pem, provider, trust::Trust};
+use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider, trust::Trust};
 use crate::{Error, resolve::without_zone};
 
 /// How a client encrypts.
@@ -93,7 +93,7 @@ impl ClientTls {
 }
 
 fn builder(trust: &Arc<Trust>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-    let builder = ClientConfig::builder_with_details(provider(), Arc::new(Clock))
+    let builder = ClientConfig::builder_with_details(provider(), Arc::new(SystemClock))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Tls(error.to_string()))?;
     // The danger is in verifiers that verify less; `Trust` says what it does.

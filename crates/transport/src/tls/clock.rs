@@ -7,9 +7,9 @@ use rustls::{pki_types::UnixTime, time_provider::TimeProvider};
 /// The system's clock. A machine whose clock is not set may be before 1970,
 /// where rustls' own clock panics: no certificate is valid yet then.
 #[derive(Debug)]
-pub(super) struct Clock;
+pub(super) struct SystemClock;
 
-impl TimeProvider for Clock {
+impl TimeProvider for SystemClock {
     fn current_time(&self) -> Option<UnixTime> {
         Some(unix_time(SystemTime::now()))
     }

@@ -4,7 +4,7 @@ use std::{io, net::TcpStream};
 
 use rustls::Error;
 
-use super::session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, Session, Step};
+use super::session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, Step, TlsSession};
 use crate::socket::{Patience, read};
 
 /// Maximum ciphertext that the buffer holds: four records in one system call.
@@ -35,14 +35,14 @@ pub(super) struct Incoming {
     /// What the session keeps of it, too.
     copied: usize,
     /// What comes after the plaintext.
-    ending: Option<Ending>,
+    ending: Option<StreamEnd>,
     /// What the socket said when nothing was being read.
     lost: Option<io::Error>,
 }
 
 /// Why nothing more can be read.
 #[derive(Clone)]
-pub(super) enum Ending {
+pub(super) enum StreamEnd {
     /// The peer said so, within TLS or without.
     Closed,
     Failed(Error),
@@ -51,7 +51,7 @@ pub(super) enum Ending {
 impl Incoming {
     /// Decrypts into `buf` as much as is there and fits. What does not fit is
     /// kept.
-    pub(super) fn read(&mut self, session: &mut Session, buf: &mut [u8]) -> usize {
+    pub(super) fn read(&mut self, session: &mut TlsSession, buf: &mut [u8]) -> usize {
         let mut filled = self.take_plaintext(buf);
         while filled < buf.len() && self.can_decrypt() {
             let room = buf.get_mut(filled..).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Incoming {
     }
 
     /// Decrypts until a read would find something, or more input is needed.
-    pub(super) fn decrypt_ahead(&mut self, session: &mut Session) {
+    pub(super) fn decrypt_ahead(&mut self, session: &mut TlsSession) {
         while !self.is_ready() && self.can_decrypt() {
             self.decrypt(session, &mut []);
         }
@@ -70,7 +70,7 @@ impl Incoming {
     /// Goes on with the handshake, and not beyond its end: what the peer sent
     /// behind it is left to be read.
     #[inline(never)] // Its stack would be every connection's.
-    pub(super) fn advance_handshake(&mut self, session: &mut Session) {
+    pub(super) fn advance_handshake(&mut self, session: &mut TlsSession) {
         self.is_fresh = true;
         while session.is_handshaking() && self.can_decrypt() {
             self.decrypt(session, &mut []);
@@ -89,7 +89,7 @@ impl Incoming {
         self.has_plaintext() || self.can_decrypt()
     }
 
-    pub(super) const fn ending(&self) -> Option<&Ending> {
+    pub(super) const fn ending(&self) -> Option<&StreamEnd> {
         self.ending.as_ref()
     }
 
@@ -114,7 +114,7 @@ impl Incoming {
         let room = self.buf.get_mut(self.end..).unwrap_or_default();
         if room.is_empty() {
             let what = "the peer sent a handshake message of more than 64 KiB";
-            self.ending = Some(Ending::Failed(Error::General(what.to_owned())));
+            self.ending = Some(StreamEnd::Failed(Error::General(what.to_owned())));
             return Ok(());
         }
         let n = loop {
@@ -126,7 +126,7 @@ impl Incoming {
         self.end += n;
         self.is_fresh = true;
         if n == 0 {
-            self.ending = Some(Ending::Closed);
+            self.ending = Some(StreamEnd::Closed);
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Incoming {
 
     /// Decrypts one record at most. Returns how much of its plaintext is in
     /// `buf`; the rest is kept.
-    fn decrypt(&mut self, session: &mut Session, buf: &mut [u8]) -> usize {
+    fn decrypt(&mut self, session: &mut TlsSession, buf: &mut [u8]) -> usize {
         let mut filled = 0;
         let ciphertext = self.buf.get_mut(self.start..self.end).unwrap_or_default();
         let (used, step) = session.decrypt(ciphertext, &mut |plaintext| {
@@ -198,13 +198,13 @@ impl Incoming {
             Ok(Step::Taken) => {}
             Ok(Step::NeedsMore) => self.is_fresh = false,
             // What follows is to be ignored (RFC 8446, section 6.1).
-            Ok(Step::Closed) => self.end(Ending::Closed),
-            Err(error) => self.end(Ending::Failed(error)),
+            Ok(Step::Closed) => self.end(StreamEnd::Closed),
+            Err(error) => self.end(StreamEnd::Failed(error)),
         }
         filled
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, ending: StreamEnd) {
         self.ending = Some(ending);
         self.start = self.end;
     }

@@ -9,7 +9,7 @@ use rustls::{
     server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier},
 };
 
-use super::{Fingerprint, TlsStream, clock::Clock, errors, pem, provider};
+use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider};
 use crate::{Error, resolve::without_zone};
 
 /// How a server encrypts.
@@ -108,7 +108,7 @@ impl ServerTls {
 }
 
 fn builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, Error> {
-    ServerConfig::builder_with_details(provider(), Arc::new(Clock))
+    ServerConfig::builder_with_details(provider(), Arc::new(SystemClock))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Tls(error.to_string()))
 }

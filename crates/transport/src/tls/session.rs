@@ -30,7 +30,7 @@ const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 /// rustls decrypts in place and keeps nothing that was read, so what a
 /// connection holds of the peer's bytes is in [`Incoming`](super::incoming)
 /// and nowhere else.
-pub(super) struct Session {
+pub(super) struct TlsSession {
     /// `None` when a panic has left it half done: rustls would panic again.
     end: Option<Box<End>>,
     /// Records that reading gave rise to: of the handshake, and alerts.
@@ -59,25 +59,25 @@ pub(super) enum Step {
 }
 
 /// What to do with the session's state.
-enum Work<'a> {
+enum SessionWork<'a> {
     Decrypt(&'a mut dyn FnMut(&[u8])),
     Encrypt(&'a [u8], &'a mut Outgoing),
     Close,
 }
 
-impl From<UnbufferedClientConnection> for Session {
+impl From<UnbufferedClientConnection> for TlsSession {
     fn from(client: UnbufferedClientConnection) -> Self {
         Self::new(Some(End::Client(client)))
     }
 }
 
-impl From<UnbufferedServerConnection> for Session {
+impl From<UnbufferedServerConnection> for TlsSession {
     fn from(server: UnbufferedServerConnection) -> Self {
         Self::new(Some(End::Server(server)))
     }
 }
 
-impl Session {
+impl TlsSession {
     fn new(end: Option<End>) -> Self {
         Self {
             end: end.map(Box::new),
@@ -103,7 +103,7 @@ impl Session {
         incoming: &mut [u8],
         sink: &mut dyn FnMut(&[u8]),
     ) -> (usize, Result<Step, Error>) {
-        let (used, step) = self.advance(incoming, &mut Work::Decrypt(sink));
+        let (used, step) = self.advance(incoming, &mut SessionWork::Decrypt(sink));
         match &step {
             Err(error) => {
                 self.failure = Some(error.clone());
@@ -139,7 +139,7 @@ impl Session {
         if self.end.is_some() && self.is_handshaking() {
             return Err(Error::HandshakeNotComplete);
         }
-        self.write(&mut Work::Encrypt(plaintext, outgoing))
+        self.write(&mut SessionWork::Encrypt(plaintext, outgoing))
     }
 
     /// Queues the alert that ends this direction, unless that is over already.
@@ -148,7 +148,7 @@ impl Session {
             return;
         }
         if !self.is_handshaking() {
-            let _ = self.write(&mut Work::Close);
+            let _ = self.write(&mut SessionWork::Close);
         } else if !self.has_suite() {
             self.pending.extend_from_slice(&CLOSE_NOTIFY);
         } // else there is no way to say it
@@ -162,7 +162,7 @@ impl Session {
         suite != Some(None)
     }
 
-    fn write(&mut self, work: &mut Work<'_>) -> Result<(), Error> {
+    fn write(&mut self, work: &mut SessionWork<'_>) -> Result<(), Error> {
         let mut undigested = mem::take(&mut self.undigested);
         let step = loop {
             match self.advance(&mut undigested, work) {
@@ -190,7 +190,7 @@ impl Session {
             End::Client(client) => client.wants_write(),
             End::Server(server) => server.wants_write(),
         }) {
-            let (_, step) = self.advance(&mut [], &mut Work::Decrypt(&mut |_| {}));
+            let (_, step) = self.advance(&mut [], &mut SessionWork::Decrypt(&mut |_| {}));
             if step.is_err() {
                 return;
             }
@@ -200,7 +200,7 @@ impl Session {
     fn advance(
         &mut self,
         incoming: &mut [u8],
-        work: &mut Work<'_>,
+        work: &mut SessionWork<'_>,
     ) -> (usize, Result<Step, Error>) {
         let Self { end, pending, .. } = self;
         match end.as_deref_mut() {
@@ -242,12 +242,12 @@ impl Session {
 fn act<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     pending: &mut Vec<u8>,
-    work: &mut Work<'_>,
+    work: &mut SessionWork<'_>,
 ) -> (usize, Result<Step, Error>) {
     let mut used = status.discard;
     let step = match (status.state, work) {
         (Err(error), _) => Err(error),
-        (Ok(ConnectionState::ReadTraffic(mut traffic)), Work::Decrypt(sink)) => loop {
+        (Ok(ConnectionState::ReadTraffic(mut traffic)), SessionWork::Decrypt(sink)) => loop {
             match traffic.next_record() {
                 Some(Ok(record)) => {
                     used += record.discard;
@@ -264,19 +264,19 @@ fn act<Data>(
             data.done();
             Ok(Step::Taken)
         }
-        (Ok(ConnectionState::WriteTraffic(traffic)), Work::Encrypt(plaintext, outgoing)) => {
+        (Ok(ConnectionState::WriteTraffic(traffic)), SessionWork::Encrypt(plaintext, outgoing)) => {
             outgoing.append(pending);
             pending.clear();
             encrypt(traffic, plaintext, outgoing)
         }
-        (Ok(ConnectionState::WriteTraffic(mut traffic)), Work::Close) => {
+        (Ok(ConnectionState::WriteTraffic(mut traffic)), SessionWork::Close) => {
             append(pending, |room| traffic.queue_close_notify(room)).map(|()| Step::NeedsMore)
         }
         (
             Ok(ConnectionState::WriteTraffic(_) | ConnectionState::BlockedHandshake),
-            Work::Decrypt(_),
+            SessionWork::Decrypt(_),
         ) => Ok(Step::NeedsMore),
-        (Ok(ConnectionState::PeerClosed | ConnectionState::Closed), Work::Decrypt(_)) => {
+        (Ok(ConnectionState::PeerClosed | ConnectionState::Closed), SessionWork::Decrypt(_)) => {
             Ok(Step::Closed)
         }
         (Ok(ConnectionState::BlockedHandshake), _) => Err(Error::HandshakeNotComplete),

@@ -12,9 +12,9 @@ use std::{
 
 use super::{
     errors,
-    incoming::{Ending, HANDSHAKE_BUFFER, Incoming},
+    incoming::{HANDSHAKE_BUFFER, Incoming, StreamEnd},
     outgoing::Outgoing,
-    session::{MAX_OVERHEAD, MAX_PLAINTEXT, Session},
+    session::{MAX_OVERHEAD, MAX_PLAINTEXT, TlsSession},
     workers,
 };
 use crate::socket::{Patience, is_timeout};
@@ -37,13 +37,13 @@ pub struct TlsStream {
     socket: TcpStream,
     incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
-    session: Mutex<Session>,
+    session: Mutex<TlsSession>,
     /// What the buffers of `incoming` and `outgoing` hold.
     held: [AtomicUsize; 2],
 }
 
 impl TlsStream {
-    pub(super) fn new(socket: TcpStream, session: impl Into<Session>) -> Self {
+    pub(super) fn new(socket: TcpStream, session: impl Into<TlsSession>) -> Self {
         Self {
             socket,
             incoming: Mutex::default(),
@@ -82,8 +82,8 @@ impl TlsStream {
                 !session.is_handshaking()
             };
             match incoming.ending() {
-                Some(Ending::Failed(error)) => return Err(errors::io_error(error)),
-                Some(Ending::Closed) if !is_done => return Err(closed_in_handshake()),
+                Some(StreamEnd::Failed(error)) => return Err(errors::io_error(error)),
+                Some(StreamEnd::Closed) if !is_done => return Err(closed_in_handshake()),
                 _ => {}
             }
             self.limit(deadline)?;
@@ -102,10 +102,10 @@ impl TlsStream {
         }
     }
 
-    fn session(&self) -> MutexGuard<'_, Session> {
+    fn session(&self) -> MutexGuard<'_, TlsSession> {
         self.session.lock().unwrap_or_else(|poisoned| {
             let mut session = poisoned.into_inner();
-            *session = Session::gone();
+            *session = TlsSession::gone();
             session
         })
     }
@@ -143,8 +143,8 @@ impl TlsStream {
             match incoming.ending() {
                 // The socket may have ended without a word. Whether that was in
                 // the middle of something is for the reader to say.
-                Some(Ending::Closed) => return Ok(0),
-                Some(Ending::Failed(error)) => return Err(errors::io_error(error)),
+                Some(StreamEnd::Closed) => return Ok(0),
+                Some(StreamEnd::Failed(error)) => return Err(errors::io_error(error)),
                 None => {}
             }
             if let Some(error) = incoming.take_lost() {
@@ -197,7 +197,7 @@ impl TlsStream {
 
     /// Reads, and sends what reading gave rise to, such as an alert. If another
     /// thread is writing, its next write takes that along.
-    fn with_session<T>(&self, read: impl FnOnce(&mut Session) -> T) -> T {
+    fn with_session<T>(&self, read: impl FnOnce(&mut TlsSession) -> T) -> T {
         let (outcome, has_pending) = {
             let mut session = self.session();
             (read(&mut session), session.has_pending())

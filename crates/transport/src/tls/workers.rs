@@ -15,21 +15,21 @@ use std::{
     thread,
 };
 
-use super::{incoming::Incoming, session::Session};
+use super::{incoming::Incoming, session::TlsSession};
 
 /// Stack of such a thread, in bytes: what the threads of connections have.
 const STACK: usize = 256 * 1024;
 
 /// A handshake on its way to a worker and back.
 struct Job {
-    session: Session,
+    session: TlsSession,
     incoming: Incoming,
-    reply: SyncSender<(Session, Incoming)>,
+    reply: SyncSender<(TlsSession, Incoming)>,
 }
 
 /// Goes on with a handshake as far as what has arrived allows. Waits for no
 /// peer, only for the handshakes of others that came before.
-pub(super) fn advance(session: &mut Session, incoming: &mut Incoming) {
+pub(super) fn advance(session: &mut TlsSession, incoming: &mut Incoming) {
     if !session.is_server() {
         // A client has few connections, and it speaks first.
         return incoming.advance_handshake(session);
@@ -42,7 +42,7 @@ pub(super) fn advance(session: &mut Session, incoming: &mut Incoming) {
     };
     let (reply, replies) = mpsc::sync_channel(1);
     let job = Job {
-        session: mem::replace(session, Session::gone()),
+        session: mem::replace(session, TlsSession::gone()),
         incoming: mem::take(incoming),
         reply,
     };

@@ -2,20 +2,20 @@
 
 use std::time::{Duration, SystemTime};
 
-use bench_report::Outcome;
+use bench_report::LoadOutcome;
 
-use super::{Conductor, Failures, Phase, Progress, SHORTEST_SECOND_NS};
+use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
     load::{nanos, schedule::Slots},
     plan::Pace,
 };
 
 impl Conductor<'_> {
-    pub(super) fn finish(mut self) -> Outcome {
+    pub(super) fn finish(mut self) -> LoadOutcome {
         let Some(progress) = self.progress else {
             return self.outcome(SystemTime::now(), Duration::ZERO, 0);
         };
-        if progress.phase != Phase::Waiting {
+        if progress.phase != LoadPhase::Waiting {
             self.note_usage(&progress);
         }
         let end_ns = self.end_ns(&progress);
@@ -25,7 +25,7 @@ impl Conductor<'_> {
         self.outcome(progress.started, Duration::from_nanos(elapsed_ns), unsent)
     }
 
-    fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> Outcome {
+    fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> LoadOutcome {
         self.done.sort_unstable_by_key(|done| done.index);
         let measured = self.measured;
         let (latency, latency_uncorrected, schedule_lag) = match measured.scheduled {
@@ -38,7 +38,7 @@ impl Conductor<'_> {
         };
         let failures = self.done.iter().map(|done| &done.failures);
         let failures = failures.fold(self.not_opened, Failures::plus);
-        Outcome {
+        LoadOutcome {
             started,
             interrupted: self.is_interrupted,
             elapsed,
@@ -64,7 +64,7 @@ impl Conductor<'_> {
     /// lasts until one more would be due.
     fn end_ns(&self, progress: &Progress) -> u64 {
         let end_ns = self.shared.window.end_ns();
-        if progress.phase == Phase::Waiting {
+        if progress.phase == LoadPhase::Waiting {
             return end_ns;
         }
         let last_ns = self.done.iter().map(|done| done.last_ns).max();

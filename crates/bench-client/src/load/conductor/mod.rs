@@ -11,11 +11,11 @@ use std::{
 };
 
 use anyhow::{Error, Result, anyhow};
-use bench_report::{CpuTime, Outcome, results::Second};
+use bench_report::{CpuTime, LoadOutcome, results::Second};
 use cli::signals::Stop;
 
 use super::{
-    Clock, Done, Failure, Failures, Link, Report, Shared, Watch, dial_failure, nanos,
+    Clock, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, dial_failure, nanos,
     recorder::{Interval, Measured},
     usage::Usage,
 };
@@ -42,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Conductor<'a> {
     shared: &'a Arc<Shared>,
     stop: &'a Stop,
-    inbox: Receiver<Report>,
+    inbox: Receiver<ThreadReport>,
     watch: &'a mut dyn Watch,
     links: Vec<Arc<Link>>,
     /// Connections whose threads have not said whether they could open.
@@ -72,7 +72,7 @@ pub(super) struct Conductor<'a> {
 struct Progress {
     started: SystemTime,
     clock: Clock,
-    phase: Phase,
+    phase: LoadPhase,
     /// When the current second began, and when it ends.
     second_ns: u64,
     next_second_ns: u64,
@@ -86,7 +86,7 @@ struct Progress {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum LoadPhase {
     Warmup,
     Measuring,
     /// Nothing more is sent; replies are waited for.
@@ -97,7 +97,7 @@ impl<'a> Conductor<'a> {
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         stop: &'a Stop,
-        inbox: Receiver<Report>,
+        inbox: Receiver<ThreadReport>,
         watch: &'a mut dyn Watch,
     ) -> Self {
         let has_schedule = shared.plan.pace() != Pace::Closed;
@@ -138,7 +138,7 @@ impl<'a> Conductor<'a> {
         let mut progress = Progress {
             started,
             clock,
-            phase: Phase::Warmup,
+            phase: LoadPhase::Warmup,
             second_ns: 0,
             next_second_ns: 0,
             next_sample_ns: SAMPLE_INTERVAL_NS,
@@ -151,11 +151,11 @@ impl<'a> Conductor<'a> {
     }
 
     /// Runs the load to its end.
-    pub(super) fn conduct(mut self) -> Result<Outcome> {
+    pub(super) fn conduct(mut self) -> Result<LoadOutcome> {
         while !self.is_over()? {
             match self.inbox.recv_timeout(self.wait()) {
-                Ok(Report::Opened(opened)) => self.opened(opened),
-                Ok(Report::Done(done)) => {
+                Ok(ThreadReport::Opened(opened)) => self.opened(opened),
+                Ok(ThreadReport::Done(done)) => {
                     self.running -= 1;
                     self.done.push(*done);
                 }
@@ -182,7 +182,7 @@ impl<'a> Conductor<'a> {
             }
             return self.check_opened(self.opening == 0).map(|()| false);
         };
-        let is_waiting = progress.phase == Phase::Waiting;
+        let is_waiting = progress.phase == LoadPhase::Waiting;
         if self.running == 0 && (self.opening == 0 || is_waiting) {
             return self.check_opened(!self.is_interrupted).map(|()| true);
         }
@@ -238,7 +238,7 @@ impl<'a> Conductor<'a> {
             return Duration::from_nanos(SAMPLE_INTERVAL_NS);
         };
         let mut next_ns = progress.next_sample_ns.min(progress.next_second_ns);
-        if progress.phase != Phase::Waiting {
+        if progress.phase != LoadPhase::Waiting {
             next_ns = next_ns.min(self.shared.window.end_ns());
         }
         Duration::from_nanos(next_ns.saturating_sub(progress.clock.now_ns()))
@@ -252,14 +252,14 @@ impl<'a> Conductor<'a> {
         let now_ns = progress.clock.now_ns();
         self.obey_signals(&progress, now_ns);
         let window = &self.shared.window;
-        if progress.phase == Phase::Warmup && now_ns >= window.start_ns() {
+        if progress.phase == LoadPhase::Warmup && now_ns >= window.start_ns() {
             if now_ns > progress.second_ns && window.start_ns() > 0 {
                 self.close_second(&mut progress, now_ns);
             }
-            progress.phase = Phase::Measuring;
+            progress.phase = LoadPhase::Measuring;
             progress.usage_before = Some(Usage::now());
         }
-        if progress.phase != Phase::Waiting && now_ns >= self.shared.window.end_ns() {
+        if progress.phase != LoadPhase::Waiting && now_ns >= self.shared.window.end_ns() {
             self.end(&mut progress);
         }
         if now_ns >= progress.next_sample_ns {
@@ -268,8 +268,10 @@ impl<'a> Conductor<'a> {
         }
         if now_ns >= progress.next_second_ns {
             match progress.phase {
-                Phase::Waiting => self.show_waiting(&mut progress, now_ns),
-                Phase::Warmup | Phase::Measuring => self.close_second(&mut progress, now_ns),
+                LoadPhase::Waiting => self.show_waiting(&mut progress, now_ns),
+                LoadPhase::Warmup | LoadPhase::Measuring => {
+                    self.close_second(&mut progress, now_ns)
+                }
             }
         }
         self.progress = Some(progress);
@@ -280,8 +282,8 @@ impl<'a> Conductor<'a> {
         let asked = self.stop.asked();
         let arguments = &self.shared.plan.arguments;
         match progress.phase {
-            Phase::Waiting if asked > progress.stops => self.abandon(),
-            Phase::Warmup | Phase::Measuring if asked > 0 => {
+            LoadPhase::Waiting if asked > progress.stops => self.abandon(),
+            LoadPhase::Warmup | LoadPhase::Measuring if asked > 0 => {
                 let is_warmup = now_ns < self.shared.window.start_ns();
                 self.is_interrupted =
                     is_warmup || arguments.duration.is_some() || arguments.requests.is_some();
@@ -312,7 +314,7 @@ impl<'a> Conductor<'a> {
     fn end(&mut self, progress: &mut Progress) {
         self.shared.gate.close();
         self.note_usage(progress);
-        progress.phase = Phase::Waiting;
+        progress.phase = LoadPhase::Waiting;
         progress.stops = self.stop.asked();
         progress.next_second_ns = progress.clock.now_ns() + SHOW_WAITING_AFTER_NS;
     }

@@ -75,7 +75,7 @@ pub(crate) struct Replies<'a> {
 
 /// How a connection ends with messages in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum FlightEnd {
     /// Their time was over.
     TimedOut,
     /// The connection was; its failure is counted.
@@ -162,14 +162,14 @@ impl<'a> Replies<'a> {
     /// The latency of a message that failed is the timeout at least, for that
     /// long a client would have waited; of one that was interrupted nothing is
     /// known but its age.
-    pub(crate) fn end(&mut self, now_ns: u64, ending: Ending) {
+    pub(crate) fn end(&mut self, now_ns: u64, ending: FlightEnd) {
         while let Some(flight) = self.in_flight.pop_front() {
-            if ending == Ending::TimedOut {
+            if ending == FlightEnd::TimedOut {
                 self.failures.add(Failure::Timeout);
             }
             let least_ns = match ending {
-                Ending::Interrupted => 0,
-                Ending::TimedOut | Ending::Lost => self.rules.timeout_ns,
+                FlightEnd::Interrupted => 0,
+                FlightEnd::TimedOut | FlightEnd::Lost => self.rules.timeout_ns,
             };
             self.unanswered(flight, least_ns, now_ns);
         }

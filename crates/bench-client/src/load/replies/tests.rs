@@ -13,7 +13,7 @@ use super::{
         recorder::{Interval, Recorder, Shard},
         window::Window,
     },
-    ConnectionOutcome, Ending, Flight, Replies, Rules,
+    ConnectionOutcome, Flight, FlightEnd, Replies, Rules,
 };
 
 const SEED: u64 = 7;
@@ -48,13 +48,13 @@ enum Fault {
 }
 
 /// What came of a run.
-struct Outcome {
+struct LoadOutcome {
     failures: Failures,
     tally: ConnectionOutcome,
     measured: Interval,
 }
 
-impl Outcome {
+impl LoadOutcome {
     fn failures(&self) -> Vec<(String, u64)> {
         self.failures.by_name().into_iter().collect()
     }
@@ -73,7 +73,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn go(&self, wire: Wire) -> Outcome {
+    fn go(&self, wire: Wire) -> LoadOutcome {
         let body = payload::body(*self.sizes.iter().max().unwrap(), SEED, 1.0);
         let (window, shard) = (Window::new(0, None), Shard::new(false));
         let rules = Rules {
@@ -85,16 +85,16 @@ impl Run<'_> {
         let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
         let (failure, now_ns) = self.converse(&mut replies, &body);
         let ending = match failure {
-            None => Ending::TimedOut,
+            None => FlightEnd::TimedOut,
             Some(failure) => {
                 replies.failures.add(failure);
-                Ending::Lost
+                FlightEnd::Lost
             }
         };
         replies.end(now_ns + TIMEOUT_NS, ending);
         let mut measured = Interval::new(false);
         shard.drain_into(&mut measured);
-        Outcome {
+        LoadOutcome {
             failures: replies.failures,
             tally: replies.tally,
             measured,
@@ -318,7 +318,7 @@ proptest! {
     }
 }
 
-fn all(fault: Fault, pipeline: usize, size: usize, wire: Wire) -> Outcome {
+fn all(fault: Fault, pipeline: usize, size: usize, wire: Wire) -> LoadOutcome {
     let run = Run {
         sizes: &[size; 40],
         pipeline,
@@ -387,13 +387,13 @@ fn what_is_missing_at_the_end_has_timed_out_each_for_itself() {
         };
         let timeouts = [("timeout".to_owned(), 10)].into();
         let least = |ns: u64| (ns, ns + ns / 1000);
-        let (failures, min, max) = end(Ending::TimedOut);
+        let (failures, min, max) = end(FlightEnd::TimedOut);
         assert_eq!(failures, timeouts);
         assert!(min <= TIMEOUT_NS && max >= TIMEOUT_NS && max <= least(TIMEOUT_NS).1);
-        let (failures, min, _) = end(Ending::Lost);
+        let (failures, min, _) = end(FlightEnd::Lost);
         assert!(failures.is_empty() && min >= TIMEOUT_NS - TIMEOUT_NS / 1000);
         // The last was sent at 90, the first at 0.
-        let (failures, min, max) = end(Ending::Interrupted);
+        let (failures, min, max) = end(FlightEnd::Interrupted);
         assert!(failures.is_empty());
         assert_eq!((min, max), (410, 500));
     }
@@ -432,7 +432,7 @@ fn messages_in_flight_are_counted_inside_the_window() {
         let reply = whole(&payloads, sequence as u64, 12);
         feed(&mut replies, &mut reader, &[reply], now_ns).unwrap();
     }
-    replies.end(300, Ending::TimedOut);
+    replies.end(300, FlightEnd::TimedOut);
     let tally = &replies.tally;
     // Two came inside, although they belong to the warm-up.
     assert_eq!(

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use self::plot::Figure;
 use super::{Export, Format, file::OutputFile};
-use crate::{results::Results, summary::Summary};
+use crate::{results::Results, summary::RunSummary};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -48,7 +48,7 @@ fn page(results: &Results) -> serde_json::Result<String> {
     } else {
         " suspect"
     };
-    let summary = escape(&Summary(results).to_string());
+    let summary = escape(&RunSummary(results).to_string());
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

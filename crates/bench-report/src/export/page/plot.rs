@@ -2,7 +2,7 @@
 
 use super::{
     axis::{Axis, count_label, seconds_label},
-    svg::{Line, Plot, Stroke},
+    svg::{Curve, Plot, Stroke},
 };
 use crate::{
     results::{Results, Second},
@@ -114,9 +114,9 @@ fn figure(title: &str, legend: &'static [(Stroke, &'static str)], plot: &Plot) -
     }
 }
 
-fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Line {
+fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Curve {
     let points = distribution.curve.iter();
-    Line {
+    Curve {
         stroke,
         points: points
             .map(|point| (point.quantile, point.latency_us))
@@ -126,7 +126,7 @@ fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Line {
 }
 
 /// A line for each stretch of seconds that have the value.
-fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>) -> Vec<Line> {
+fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>) -> Vec<Curve> {
     let points: Vec<_> = series
         .iter()
         .map(|second| Some((second.elapsed_s, value(second)?)))
@@ -136,7 +136,7 @@ fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>)
     let chunk = (2 * series.len()).div_ceil(MOST_POINTS).max(1);
     points
         .split(Option::is_none)
-        .map(|stretch| Line {
+        .map(|stretch| Curve {
             stroke,
             points: stretch.chunks(chunk).flat_map(extremes).collect(),
         })
@@ -156,7 +156,7 @@ fn extremes(points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
     extremes
 }
 
-fn latency_axis(lines: &[Line]) -> Axis {
+fn latency_axis(lines: &[Curve]) -> Axis {
     Axis::latency(
         lines
             .iter()

@@ -26,14 +26,14 @@ const MOST_GAPS: usize = 100;
 pub(super) struct Plot {
     pub(super) x: Axis,
     pub(super) y: Axis,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<Curve>,
     /// Heights, side by side over the whole width.
     pub(super) bars: Vec<f64>,
     /// Shaded from the left up to here.
     pub(super) warmup_to: Option<f64>,
 }
 
-pub(super) struct Line {
+pub(super) struct Curve {
     pub(super) stroke: Stroke,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -151,7 +151,7 @@ impl Plot {
         writeln!(svg, "Z\"/>")
     }
 
-    fn draw_line(&self, svg: &mut String, line: &Line) -> std::fmt::Result {
+    fn draw_line(&self, svg: &mut String, line: &Curve) -> std::fmt::Result {
         let class = line.stroke.class();
         let points = line.points.iter();
         let mut points = points.map(|&(x, y)| (self.x_at(x), self.y_at(y)));
@@ -183,7 +183,7 @@ mod tests {
             x: Axis::up_to(10.0, 1.0, count_label),
             y: Axis::above(10.0, 1.0, count_label),
             lines: [Stroke::Solid, Stroke::Dashed]
-                .map(|stroke| Line {
+                .map(|stroke| Curve {
                     stroke,
                     points: points.to_vec(),
                 })
