@@ -19,7 +19,8 @@
 //! | `warnings` | warnings about peers, at most one per second for each reason |
 //! | `reporter` | the thread that says every second what happened |
 //! | `metrics` | the statistics for Prometheus, over HTTP |
-//! | `exposition` | the same, in its format |
+//! | `metrics/exposition` | the same, in its formats |
+//! | `metrics/request` | what a scraper asks for |
 //! | `stats_writer` | the statistics as lines of JSON |
 //! | `units` | sizes and times as a person writes them |
 //!
@@ -52,7 +53,6 @@ mod close;
 mod config;
 mod connection;
 mod deadlines;
-mod exposition;
 mod limits;
 mod memory;
 mod metrics;

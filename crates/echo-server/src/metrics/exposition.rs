@@ -1,0 +1,164 @@
+//! The statistics in the text formats that Prometheus reads.
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, text},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry,
+};
+
+use crate::registry::{Registry, Stats};
+
+/// A text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// `OpenMetrics` 1.0.
+    OpenMetrics,
+    /// Prometheus's own, which most tools read.
+    Text,
+}
+
+impl Format {
+    /// By the formats' specifications.
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// All metrics; each scrape shows the statistics of its own instant.
+#[derive(Debug)]
+pub(super) struct Exposition(registry::Registry);
+
+impl Exposition {
+    pub(super) fn new(stats: Arc<Registry>) -> Self {
+        let mut metrics = registry::Registry::with_prefix("echo");
+        metrics.register_collector(Box::new(Source(stats)));
+        Self(metrics)
+    }
+
+    pub(super) fn text(&self, format: Format) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = text::encode(&mut text, &self.0);
+        match format {
+            Format::OpenMetrics => text,
+            Format::Text => plain(&text),
+        }
+    }
+}
+
+/// The same in the older format: there a counter's name has its suffix also
+/// where it is described, and there is no line for the end.
+fn plain(open: &str) -> String {
+    let mut text = String::with_capacity(open.len());
+    let mut help = "";
+    for line in open.lines() {
+        if line.starts_with("# HELP ") {
+            help = line;
+        } else if let Some((name, kind)) = described(line, "# TYPE ") {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            if let Some((name, what)) = described(help, "# HELP ") {
+                text.extend(["# HELP ", name, suffix, " ", what, "\n"]);
+            }
+            text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
+        } else if !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn described<'a>(line: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+    line.strip_prefix(keyword)?.split_once(' ')
+}
+
+#[derive(Debug)]
+struct Source(Arc<Registry>);
+
+impl Collector for Source {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Stats {
+            accepted,
+            closed,
+            live,
+            traffic,
+            qps,
+        } = self.0.stats();
+        let mut metric = |name, help, value: &dyn EncodeMetric| {
+            value.encode(encoder.encode_descriptor(name, help, None, value.metric_type())?)
+        };
+        // The format appends _total to counters.
+        for (name, help, count) in [
+            ("connections_accepted", "Connections accepted", accepted),
+            (
+                "frames",
+                "Frames echoed; of bare bytes, reads",
+                traffic.frames,
+            ),
+            ("bytes", "Bytes echoed, headers included", traffic.bytes),
+            (
+                "payload_bytes",
+                "Bytes of payload, decompressed",
+                traffic.payload_bytes,
+            ),
+            ("reads", "Reads that brought something", traffic.reads),
+            (
+                "split_reads",
+                "Reads that ended inside a frame",
+                traffic.split_reads,
+            ),
+            ("writes", "Writes that took something", traffic.writes),
+        ] {
+            metric(name, help, &ConstCounter::new(count))?;
+        }
+        let live = ConstGauge::new(live);
+        metric("connections_live", "Connections that are alive", &live)?;
+        let qps = ConstGauge::new(qps.round());
+        metric("queries_per_second", "Frames in the last second", &qps)?;
+
+        let mut family = encoder.encode_descriptor(
+            "connections_closed",
+            "Connections closed, by reason",
+            None,
+            MetricType::Counter,
+        )?;
+        for (close, count) in closed.iter() {
+            let reason = [("reason", close.name())];
+            ConstCounter::new(count).encode(family.encode_family(&reason)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_have_the_same_samples() {
+        let exposition = Exposition::new(Arc::default());
+        let open = exposition.text(Format::OpenMetrics);
+        let plain = exposition.text(Format::Text);
+        let samples = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&open), samples(&plain));
+        assert!(open.ends_with("# EOF\n"));
+        assert!(open.contains("# TYPE echo_frames counter\n"), "{open}");
+        assert!(
+            plain.contains("# TYPE echo_frames_total counter\necho_frames_total 0\n"),
+            "{plain}"
+        );
+        assert!(plain.contains("# HELP echo_frames_total Frames echoed"));
+        assert!(plain.contains("# TYPE echo_connections_live gauge\n"));
+        assert!(plain.contains("# HELP echo_connections_live "));
+        assert!(!plain.contains("EOF"), "{plain}");
+    }
+}

@@ -1,0 +1,232 @@
+//! The statistics for Prometheus, over HTTP.
+//!
+//! A thread for each of a few connections, under deadlines: one that is silent
+//! or slow delays none of the others, and gives its place up to a newcomer.
+
+mod exposition;
+mod request;
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Weak},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use transport::{SocketOptions, Waker};
+
+use crate::registry::Registry;
+use exposition::Exposition;
+use request::{MAX_HEAD, Refusal, Request};
+
+/// Longest time for a request to arrive, and for its answer to be taken.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Maximum connections at once; the oldest goes for a newcomer. A scraper has
+/// one, and for milliseconds.
+const MAX_CONNECTIONS: usize = 8;
+
+/// Pause after accept failed, since it may fail again at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes behind a request that are read and dropped: closed with bytes unread, a
+/// connection is reset, and the answer may be lost.
+const MAX_SURPLUS: usize = 64 * 1024;
+
+/// Stack of a connection's thread, in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// A listener for scrapers; they are answered once it is [spawned](Self::spawn).
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    listener: TcpListener,
+    waker: Arc<Waker>,
+}
+
+/// The thread that accepts scrapers.
+pub(crate) struct Running {
+    waker: Arc<Waker>,
+    thread: JoinHandle<()>,
+}
+
+impl Metrics {
+    pub(crate) fn bind(addr: &str) -> Result<Self> {
+        let listener =
+            transport::listen(addr, SocketOptions::default()).context("cannot serve metrics")?;
+        let local_addr = listener.local_addr().context("cannot tell the address")?;
+        listener
+            .set_nonblocking(true)
+            .context("cannot set up the listener for metrics")?;
+        tracing::info!("metrics on http://{local_addr}/metrics");
+        if !local_addr.ip().is_loopback() {
+            tracing::warn!("{local_addr} is not loopback: anyone who can reach it can read it");
+        }
+        Ok(Self {
+            listener,
+            waker: Arc::new(Waker::new()?),
+        })
+    }
+
+    pub(crate) fn spawn(self, registry: Arc<Registry>) -> Result<Running> {
+        let waker = Arc::clone(&self.waker);
+        let thread = thread::Builder::new()
+            .name("metrics".to_owned())
+            .spawn(move || self.serve(registry))
+            .context("cannot start the metrics thread")?;
+        Ok(Running { waker, thread })
+    }
+
+    fn serve(&self, registry: Arc<Registry>) {
+        let exposition = Arc::new(Exposition::new(registry));
+        let mut connections = Connections::default();
+        while !self.waker.is_woken() {
+            let accepted = self
+                .waker
+                .wait_for(&self.listener)
+                .and_then(|()| self.listener.accept());
+            match accepted {
+                Ok((stream, peer)) => connections.add(stream, peer, &exposition),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    tracing::debug!("metrics: {error}");
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Ends all its connections and waits for their threads.
+    pub(crate) fn stop(self) {
+        self.waker.wake();
+        // Its panic has been printed.
+        let _ = self.thread.join();
+    }
+}
+
+/// Scrapers being answered, the oldest first. Dropped, they are ended.
+#[derive(Default)]
+struct Connections(Vec<Connection>);
+
+struct Connection {
+    /// Its thread has it, and closes it.
+    stream: Weak<TcpStream>,
+    /// `None` once it is joined.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Connections {
+    fn add(&mut self, stream: TcpStream, peer: SocketAddr, exposition: &Arc<Exposition>) {
+        self.0
+            .retain(|one| one.thread.as_ref().is_some_and(|one| !one.is_finished()));
+        if self.0.len() >= MAX_CONNECTIONS {
+            self.0.remove(0);
+        }
+        let (stream, exposition) = (Arc::new(stream), Arc::clone(exposition));
+        let shared = Arc::downgrade(&stream);
+        let thread = thread::Builder::new()
+            .name("scrape".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                if let Err(error) = answer(&stream, &exposition) {
+                    tracing::debug!("metrics for {peer}: {error}");
+                }
+            });
+        match thread {
+            Ok(thread) => self.0.push(Connection {
+                stream: shared,
+                thread: Some(thread),
+            }),
+            Err(error) => tracing::debug!("no thread for metrics: {error}"),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.upgrade() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
+    // Elsewhere a connection does not block either if its listener does not.
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let deadline = Instant::now() + TIMEOUT;
+    let request = read_request(stream, deadline)?;
+    stream.write_all(&response(&request, exposition))?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut surplus = 0;
+    let mut buf = [0; 1024];
+    while surplus < MAX_SURPLUS {
+        match read_by(stream, &mut buf, deadline)? {
+            0 => break,
+            n => surplus += n,
+        }
+    }
+    Ok(())
+}
+
+fn response(request: &Result<Request, Refusal>, exposition: &Exposition) -> Vec<u8> {
+    let (status, kind, more, content) = match request {
+        Ok(request) => {
+            let format = request.format;
+            ("200 OK", format.media_type(), "", exposition.text(format))
+        }
+        Err(refusal) => {
+            let (status, more, text) = refusal.response();
+            (status, "text/plain; charset=utf-8", more, text.to_owned())
+        }
+    };
+    let mut response = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+         {more}Connection: close\r\n\r\n",
+        content.len(),
+    );
+    let is_head = matches!(
+        request,
+        Ok(Request { is_head: true, .. }) | Err(Refusal::NotFound { is_head: true })
+    );
+    if !is_head {
+        response.push_str(&content);
+    }
+    response.into_bytes()
+}
+
+/// Reads the head of a request; what it asks for, or why that is refused.
+fn read_request(stream: &TcpStream, deadline: Instant) -> io::Result<Result<Request, Refusal>> {
+    let mut head = Vec::new();
+    let mut buf = [0; 1024];
+    loop {
+        let n = read_by(stream, &mut buf, deadline)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        head.extend_from_slice(buf.get(..n).unwrap_or_default());
+        match Request::parse(&head) {
+            Ok(Some(request)) => return Ok(Ok(request)),
+            Ok(None) if head.len() > MAX_HEAD => return Ok(Err(Refusal::TooLarge)),
+            Ok(None) => {}
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+}
+
+/// Reads once, until `deadline` at most.
+fn read_by(mut stream: &TcpStream, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    stream.set_read_timeout(Some(left))?;
+    stream.read(buf)
+}
