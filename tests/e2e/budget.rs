@@ -50,7 +50,7 @@ fn what_frames_decompress_to_takes_no_memory() {
         "{before} before, {peak} then"
     );
     drop((first, streams));
-    let closed = format!("closed: {} clean", PEERS + 1);
+    let closed = format!("closed       {} clean", PEERS + 1);
     let _ = server.stop().expect_code(0).expect_stderr(&closed);
 }
 

@@ -63,12 +63,12 @@ fn what_has_arrived_is_echoed_to_a_slow_reader() {
             .wait_for_stderr("closing 127.0.0.1:")
             .is_empty();
         assert!(!why);
-        let frames = format!("{} frames", back.len() / 1004);
+        let frames = (back.len() / 1004).to_string();
         let _ = server
             .stop()
             .expect_code(0)
             .expect_stderr(reason)
-            .expect_stderr(&frames);
+            .expect_summary("frames", &frames);
     }
 }
 
@@ -97,11 +97,11 @@ fn a_peer_that_goes_on_sending_gets_all_echoes_and_the_end() {
             }
             let _ = stream.shutdown(Shutdown::Both);
         });
-        let frames = format!("{} frames", read.into_inner());
+        let frames = read.into_inner().to_string();
         let _ = server
             .stop()
             .expect_code(0)
             .expect_stderr(reason)
-            .expect_stderr(&frames);
+            .expect_summary("frames", &frames);
     }
 }

@@ -73,8 +73,9 @@ fn faults_of_a_path_that_is_cut_under_a_server() {
         let output = server.stop().expect_code(0);
         let output = output.expect_stderr("longer than --frame-timeout");
         let output = output.expect_stderr("longer than --idle-timeout");
-        let output = output.expect_stderr(": 5 connections, ");
-        let _ = output.expect_stderr("closed: 2 clean, 1 idle, 1 frame timeout, 1 write timeout\n");
+        let output = output.expect_summary("connections", "5");
+        let _ = output
+            .expect_stderr("closed       2 clean, 1 idle, 1 frame timeout, 1 write timeout\n");
     }
 }
 
@@ -130,8 +131,8 @@ fn faults_of_a_path_that_is_cut_under_clients() {
         let output = server.stop().expect_code(0);
         let ended = output.stderr.matches(", longer than --").count();
         assert_eq!(ended, 6, "{output}");
-        let output = output.expect_stderr(": 8 connections, ");
-        let _ = output.expect_stderr("closed: 2 clean, ");
+        let output = output.expect_summary("connections", "8");
+        let _ = output.expect_stderr("closed       2 clean, ");
     }
 }
 

@@ -41,7 +41,10 @@ fn silence_between_frames() {
     assert_echoes(&stream, b"the last");
     let start = Instant::now();
     assert_closed_in_time(&mut server, &stream, start, "longer than --idle-timeout");
-    let _ = server.stop().expect_code(0).expect_stderr("closed: 1 idle");
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_stderr("closed       1 idle");
 }
 
 /// Row S1: a byte now and then keeps nobody in.
@@ -64,7 +67,7 @@ fn a_slow_drip_inside_a_frame() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr("closed: 1 frame timeout");
+        .expect_stderr("closed       1 frame timeout");
 }
 
 /// Row S3: a peer that never reads, and another that is served meanwhile.
@@ -95,7 +98,7 @@ fn a_peer_that_never_reads() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr("closed: 1 write timeout, 1 shutdown");
+        .expect_stderr("closed       1 write timeout, 1 shutdown");
 }
 
 #[test]
@@ -104,12 +107,12 @@ fn the_busy_have_limits_if_asked_for() {
         (
             ["--max-connection-age", "600ms"],
             "longer than --max-connection-age",
-            "closed: 1 age",
+            "closed       1 age",
         ),
         (
             ["--max-connection-bytes", "10k"],
             "more than --max-connection-bytes",
-            "closed: 1 bytes",
+            "closed       1 bytes",
         ),
     ] {
         let mut server = Server::start(&args);
@@ -149,7 +152,7 @@ fn a_stopping_server_drains_no_longer_than_told() {
     }
     let start = Instant::now();
     server.process().signal("TERM");
-    let _ = server.process().wait_for_stderr("closed: 1 shutdown");
+    let _ = server.process().wait_for_stderr("closed       1 shutdown");
     let after = start.elapsed();
     assert!(after >= TIMEOUT, "too early, after {after:?}");
     // Without the option it would have been five seconds.

@@ -100,7 +100,9 @@ fn stop_under_load(runs: usize) {
             assert!(start.elapsed() < Duration::from_secs(4));
             output
         });
-        let _ = output.expect_stderr(&format!("8 connections, {} frames", echoed.into_inner()));
+        let _ = output
+            .expect_summary("connections", "8")
+            .expect_summary("frames", &echoed.into_inner().to_string());
     }
 }
 
@@ -162,7 +164,7 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
     let _ = server
         .wait()
         .expect_code(0)
-        .expect_stderr(&format!(" {} frames", back.len() / 1004));
+        .expect_summary("frames", &(back.len() / 1004).to_string());
 }
 
 /// Whether the server's receive queue for a client becomes empty within 50 ms,
@@ -215,5 +217,6 @@ fn whoever_was_queued_is_served() {
     let _ = server
         .wait()
         .expect_code(0)
-        .expect_stderr("150 connections, 100 frames");
+        .expect_summary("connections", "150")
+        .expect_summary("frames", "100");
 }

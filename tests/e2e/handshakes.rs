@@ -198,8 +198,9 @@ fn a_last_flight_with_everything_is_served() {
         .server
         .stop()
         .expect_code(0)
-        .expect_stderr("1 connections, 3 frames")
-        .expect_stderr("closed: 1 clean");
+        .expect_summary("connections", "1")
+        .expect_summary("frames", "3")
+        .expect_stderr("closed       1 clean");
 }
 
 /// OpenSSL's client with something piped into it sends all it has and its
@@ -240,7 +241,7 @@ fn what_is_piped_into_openssl_is_served() {
         .server
         .stop()
         .expect_code(0)
-        .expect_stderr("closed: 1 clean");
+        .expect_stderr("closed       1 clean");
 }
 
 /// An end without a word is clean between frames, and a cut inside one.
@@ -277,7 +278,8 @@ fn stopping_over_tls() {
         .server
         .stop()
         .expect_code(0)
-        .expect_stderr("2 connections, 1 frames");
+        .expect_summary("connections", "2")
+        .expect_summary("frames", "1");
     assert!(stopped.elapsed() < Duration::from_secs(5));
     assert_eq!(stream.read(&mut [0; 5]).unwrap(), 0);
 }

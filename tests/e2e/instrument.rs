@@ -21,8 +21,8 @@ fn a_warm_up_is_in_no_figure() {
 
     // The server saw both.
     let output = server.stop().expect_code(0);
-    let frames = output.stderr.split(" frames, ").next().unwrap();
-    let frames: u64 = frames.rsplit(' ').next().unwrap().parse().unwrap();
+    let (_, frames) = output.stderr.split_once(" INFO frames       ").unwrap();
+    let frames: u64 = frames.split(',').next().unwrap().parse().unwrap();
     assert!(frames > sent, "{frames} of {sent}: {output}");
 }
 

@@ -69,6 +69,6 @@ fn converse_in_spite_of(percent: u32) {
     at_rest.assert_back(&mut server, BACK, &format_args!("{percent} % loss"));
     link.client.enter(|| assert_serves(addr));
     let output = server.stop().expect_code(0);
-    let output = output.expect_stderr(": 11 connections, ");
-    let _ = output.expect_stderr("closed: 11 clean\n");
+    let output = output.expect_summary("connections", "11");
+    let _ = output.expect_stderr("closed       11 clean\n");
 }

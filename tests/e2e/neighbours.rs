@@ -56,7 +56,7 @@ fn faults_of_a_thousand_slow_drips() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr("closed: 8 clean, 1000 frame timeout");
+        .expect_stderr("closed       8 clean, 1000 frame timeout");
 }
 
 /// Row S3.
@@ -86,7 +86,7 @@ fn faults_of_64_mib_that_are_never_read() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr("closed: 8 clean, 1 write timeout");
+        .expect_stderr("closed       8 clean, 1 write timeout");
 }
 
 /// Sends frames and reads nothing; says how many bytes it sent, and how long

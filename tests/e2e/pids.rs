@@ -164,9 +164,9 @@ fn faults_of_a_pids_limit() {
     at_rest.assert_back(&mut server, BACK, &"two bursts");
 
     let output = server.stop().expect_code(0);
-    let output = output.expect_stderr(": 82 connections, ");
+    let output = output.expect_summary("connections", "82");
     let (clean, refused) = (1 + 5 + waited, 15 + 61 - waited);
-    let _ = output.expect_stderr(&format!("closed: {clean} clean, {refused} spawn\n"));
+    let _ = output.expect_stderr(&format!("closed       {clean} clean, {refused} spawn\n"));
 }
 
 /// Starts a server inside a group.
@@ -201,8 +201,8 @@ fn faults_of_a_pids_limit_known_at_start() {
     at_rest.assert_back(&mut server, BACK, &"a burst");
 
     let output = server.stop().expect_code(0);
-    let output = output.expect_stderr(": 61 connections, ");
-    let _ = output.expect_stderr("closed: 9 clean, 52 limit\n");
+    let output = output.expect_summary("connections", "61");
+    let _ = output.expect_stderr("closed       9 clean, 52 limit\n");
 }
 
 /// Those that still wait when the server stops get one complaint for all, and
@@ -224,5 +224,5 @@ fn faults_of_a_pids_limit_when_stopping() {
     drop(waiting);
     let complaints = output.stderr.matches("ERROR no thread for ").count();
     assert!(complaints <= 3, "{complaints} complaints");
-    let _ = output.expect_stderr("closed: 1 clean, 500 spawn\n");
+    let _ = output.expect_stderr("closed       1 clean, 500 spawn\n");
 }

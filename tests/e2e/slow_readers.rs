@@ -70,7 +70,7 @@ fn assert_served(args: &[&str], tls: bool) {
     assert!(took > 2 * TIMEOUT, "{took:?}");
     let output = server.stop().expect_code(0);
     assert_eq!(came, bytes.len(), "{args:?}, {output}");
-    let _ = output.expect_stderr("closed: 1 clean");
+    let _ = output.expect_stderr("closed       1 clean");
 }
 
 fn over_tls(mut session: Connection, mut stream: &TcpStream, bytes: &[u8]) -> usize {

@@ -27,7 +27,9 @@ fn sigterm_and_sigint_end_with_a_summary() {
         let _ = server
             .wait()
             .expect_code(0)
-            .expect_stderr("2 connections, 10 frames, 200 bytes");
+            .expect_summary("connections", "2")
+            .expect_summary("frames", "10")
+            .expect_summary("wire", "200 bytes");
     }
 }
 

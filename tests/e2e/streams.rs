@@ -141,5 +141,6 @@ fn burst(count: u32) {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!("{count} connections, {count} frames"));
+        .expect_summary("connections", &count.to_string())
+        .expect_summary("frames", &count.to_string());
 }

@@ -79,5 +79,5 @@ fn faults_of_more_connections_than_threads() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!("closed: {clean} clean, {refused} limit"));
+        .expect_stderr(&format!("closed       {clean} clean, {refused} limit"));
 }

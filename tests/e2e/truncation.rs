@@ -44,8 +44,10 @@ fn assert_accounts(server: Server, closed: &str) {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr("18 connections, 18 frames, 162 bytes")
-        .expect_stderr(&format!("closed: {closed}\n"));
+        .expect_summary("connections", "18")
+        .expect_summary("frames", "18")
+        .expect_summary("wire", "162 bytes")
+        .expect_stderr(&format!("closed       {closed}\n"));
 }
 
 #[test]

@@ -50,6 +50,21 @@ impl Output {
         self
     }
 
+    /// Checks what stands behind a label in a server's summary; more may follow
+    /// it, but no digit.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_summary(self, label: &str, value: &str) -> Self {
+        let is_whole = |line: &str| {
+            let (_, found) = line.split_once(&format!(" INFO {label:<12} "))?;
+            let rest = found.strip_prefix(value)?;
+            Some(!rest.starts_with(|next: char| next.is_ascii_digit()))
+        };
+        let found = self.stderr.lines().find_map(is_whole);
+        assert_eq!(found, Some(true), "no {label} {value} in {self}");
+        self
+    }
+
     /// Checks that stdout has exactly this line.
     #[must_use]
     #[track_caller]

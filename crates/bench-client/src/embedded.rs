@@ -41,7 +41,11 @@ impl EmbeddedServer {
     pub(crate) fn stop(self) {
         self.stop.stop();
         match self.thread.join() {
-            Ok(Ok(summary)) => tracing::debug!("server: {summary}"),
+            Ok(Ok(summary)) => {
+                for line in summary.to_string().lines() {
+                    tracing::debug!("server: {line}");
+                }
+            }
             Ok(Err(error)) => tracing::warn!("server: {error:#}"),
             // Its panic has been printed.
             Err(_) => {}

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::stdio::Patient;
+use transport::stdio::Patient;
 
 /// Exit code for bad usage.
 const USAGE: u8 = 2;

@@ -7,13 +7,11 @@
 //! | `exit` | results on stdout, exit codes |
 //! | [`log`] | logs on stderr |
 //! | [`signals`] | signals that ask a program to stop |
-//! | [`stdio`] | standard streams that are waited for |
 
 pub mod args;
 mod exit;
 pub mod log;
 pub mod signals;
-pub mod stdio;
 mod usage;
 
 pub use exit::{StdoutClosed, UsageError, exit_code, print};

@@ -1,18 +1,24 @@
 //! Logs on stderr: written by the thread that logs, or by one of their own.
 
 use std::{
+    fmt,
     io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
-    filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
+    filter::Targets,
+    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
+
+use transport::stdio::Patient;
 
 /// Most bytes of lines that wait to be written: some ten thousand lines.
 const MAX_WAITING: usize = 1 << 20;
@@ -25,13 +31,13 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 /// set and valid, replaces all of that.
 ///
 /// A line is written before the program goes on, so what a terminal shows is
-/// in order; a stderr that is not drained holds the program up.
+/// in order; where stderr is not drained, the program waits.
 pub fn to_stderr(verbosity: u8, quiet: &[&str]) {
-    init(verbosity, quiet, io::stderr);
+    init(verbosity, quiet, || Patient(io::stderr()));
 }
 
-/// The same for a program that must not wait: a thread does the writing. While
-/// stderr is not drained, lines are dropped and counted.
+/// The same for a program that must not wait for stderr: a thread does the
+/// writing. Lines that it cannot write are dropped, each as a whole, and counted.
 ///
 /// # Errors
 ///
@@ -46,14 +52,18 @@ pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
     let _detached = thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || {
+            let mut out = WholeLines::new(Patient(io::stderr()));
+            let mut lost = 0;
             loop {
-                let (lines, lost) = queue.wait();
-                // Nothing is left to do about a closed stderr.
-                let _ = io::stderr().write_all(&lines);
-                queue.written();
-                if lost > 0 {
-                    tracing::warn!("{lost} lines of the log dropped: stderr was not drained");
+                let (lines, dropped) = queue.wait();
+                let failed = out.write(&lines);
+                lost += dropped + failed;
+                if lost > 0 && failed == 0 {
+                    let s = if lost == 1 { "" } else { "s" };
+                    tracing::warn!("{lost} line{s} of the log lost: stderr did not take them");
+                    lost = 0;
                 }
+                queue.written();
             }
         })
         .context("cannot start the log thread")?;
@@ -84,6 +94,7 @@ fn init(
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(has_color())
+        .with_timer(Utc)
         .with_target(false)
         // Its report of a failed write would be another write to stderr,
         // and that one panics.
@@ -92,6 +103,15 @@ fn init(
         .with(filter)
         .with(layer)
         .init();
+}
+
+/// UTC to the millisecond: `2026-11-24T14:44:37.745Z`.
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        write!(w, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
+    }
 }
 
 /// Whether stderr is a terminal with colors, and they are wanted: `NO_COLOR` and
@@ -185,6 +205,59 @@ impl LineQueue {
     }
 }
 
+/// Writes whole lines, or nothing of them, even where a write ends in the middle
+/// of one: its rest is written before anything else is.
+struct WholeLines<W> {
+    out: W,
+    /// Of a line that was cut.
+    rest: Vec<u8>,
+}
+
+impl<W: Write> WholeLines<W> {
+    const fn new(out: W) -> Self {
+        Self {
+            out,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Returns how many lines were lost.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let rest = std::mem::take(&mut self.rest);
+        let written = write_most(&mut self.out, &rest);
+        if let Some(rest) = rest.get(written..).filter(|rest| !rest.is_empty()) {
+            self.rest = rest.to_vec();
+            return count(lines);
+        }
+        let written = write_most(&mut self.out, lines);
+        let (done, mut left) = lines.split_at(written);
+        if done.last().is_some_and(|&last| last != b'\n') {
+            let end = left.iter().position(|&byte| byte == b'\n');
+            let (rest, after) = left.split_at(end.map_or(left.len(), |end| end + 1));
+            self.rest = rest.to_vec();
+            left = after;
+        }
+        count(left)
+    }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    lines.split_inclusive(|&byte| byte == b'\n').count() as u64
+}
+
+/// Writes until an error; returns how much was written.
+fn write_most(out: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match out.write(rest) {
+            Ok(n) if n > 0 => written = bytes.len().min(written + n),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    written
+}
+
 /// Where the subscriber writes each line, in one piece.
 struct QueueWriter(Arc<LineQueue>);
 
@@ -204,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_beyond_the_limit_are_dropped_and_counted() {
+    fn what_is_not_taken_is_lost_and_counted() {
         let queue = LineQueue::default();
         let line = [b'x'; 1024];
         for _ in 0..MAX_WAITING / 1024 + 3 {
@@ -216,6 +289,54 @@ mod tests {
         assert_eq!((lines.len(), lost), (MAX_WAITING, 4));
         queue.push(b"room again");
         assert_eq!(queue.wait(), (b"room again".to_vec(), 0));
+    }
+
+    /// Takes so many bytes at a time, or fails where there are none.
+    struct Takes<'a>(&'a mut Vec<u8>, &'a [usize]);
+
+    impl Write for Takes<'_> {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            match self.1.split_first() {
+                Some((0, rest)) => {
+                    self.1 = rest;
+                    Err(io::ErrorKind::StorageFull.into())
+                }
+                Some((&most, rest)) => {
+                    self.1 = rest;
+                    let n = buf.len().min(most);
+                    self.0.extend_from_slice(buf.get(..n).unwrap_or_default());
+                    Ok(n)
+                }
+                None => {
+                    self.0.extend_from_slice(buf);
+                    Ok(buf.len())
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_are_lost_as_a_whole_and_counted() {
+        for (takes, lost, said) in [
+            (&[][..], [0, 0, 0], "one\ntwo\nthree\nfour\n"),
+            (&[0], [2, 0, 0], "three\nfour\n"),
+            (&[4, 0], [1, 0, 0], "one\nthree\nfour\n"),
+            (&[3, 0], [1, 0, 0], "one\nthree\nfour\n"),
+            (&[1, 5, 0], [0, 0, 0], "one\ntwo\nthree\nfour\n"),
+            (&[6, 0, 0], [0, 1, 0], "one\ntwo\nfour\n"),
+            (&[1, 0, 1, 0, 1, 0], [1, 1, 1], "one"),
+        ] {
+            let mut said_so_far = Vec::new();
+            let mut out = WholeLines::new(Takes(&mut said_so_far, takes));
+            let was_lost =
+                [b"one\ntwo\n", &b"three\n"[..], b"four\n"].map(|lines| out.write(lines));
+            assert_eq!(was_lost, lost, "{takes:?}");
+            assert_eq!(said_so_far, said.as_bytes(), "{takes:?}");
+        }
     }
 
     #[test]

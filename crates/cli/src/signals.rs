@@ -4,12 +4,17 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicI32, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering},
     },
     thread,
 };
 
 use anyhow::{Context, Result};
+#[cfg(unix)]
+use signal_hook::{
+    consts::{SIGHUP, SIGXFSZ},
+    flag,
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     low_level,
@@ -42,18 +47,23 @@ impl Stop {
     ///
     /// When the system takes no handler, or has no thread.
     pub fn on_signals() -> Result<Arc<Self>> {
-        Self::on_signals_then(|| ())
+        Self::on(&system::ENDING, || ())
     }
 
-    /// The same; the thread that counts then calls `then`.
+    /// Counts SIGINT and SIGTERM only, and calls `then` after each: for a program
+    /// that does not belong to a terminal.
     ///
     /// # Errors
     ///
     /// See [`on_signals`](Self::on_signals).
-    pub fn on_signals_then(mut then: impl FnMut() + Send + 'static) -> Result<Arc<Self>> {
+    pub fn on_termination(then: impl FnMut() + Send + 'static) -> Result<Arc<Self>> {
+        Self::on(&[SIGINT, SIGTERM], then)
+    }
+
+    fn on(signals: &[i32], mut then: impl FnMut() + Send + 'static) -> Result<Arc<Self>> {
         let stop = Arc::new(Self::default());
         let counted = Arc::clone(&stop);
-        let mut signals = system::Signals::new().context("cannot handle signals")?;
+        let mut signals = system::Signals::new(signals).context("cannot handle signals")?;
         let _detached = thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -107,16 +117,17 @@ mod system {
     use std::io;
 
     use nix::sys::signal::SigSet;
-    use signal_hook::{consts::SIGHUP, iterator};
+    use signal_hook::iterator;
 
-    use super::{SIGINT, SIGTERM, is_ignored};
+    use super::{SIGHUP, SIGINT, SIGTERM, is_ignored};
+
+    pub(super) const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
     pub(super) struct Signals(iterator::Signals);
 
     impl Signals {
-        pub(super) fn new() -> io::Result<Self> {
-            let counted = [SIGINT, SIGTERM, SIGHUP].into_iter();
-            let counted = counted.filter(|signal| !is_ignored(*signal));
+        pub(super) fn new(signals: &[i32]) -> io::Result<Self> {
+            let counted = signals.iter().filter(|signal| !is_ignored(**signal));
             iterator::Signals::new(counted).map(Self)
         }
 
@@ -149,16 +160,18 @@ mod system {
 
     use super::{SIGINT, SIGTERM};
 
+    pub(super) const ENDING: [i32; 2] = [SIGINT, SIGTERM];
+
     /// Time between two checks of it.
     const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
     pub(super) struct Signals(Arc<AtomicBool>);
 
     impl Signals {
-        pub(super) fn new() -> io::Result<Self> {
+        pub(super) fn new(signals: &[i32]) -> io::Result<Self> {
             let flag = Arc::new(AtomicBool::new(false));
-            for signal in [SIGINT, SIGTERM] {
-                signal_hook::flag::register(signal, Arc::clone(&flag))?;
+            for signal in signals {
+                signal_hook::flag::register(*signal, Arc::clone(&flag))?;
             }
             Ok(Self(flag))
         }
@@ -174,6 +187,32 @@ mod system {
     pub(super) const fn leave_signals_to_others() {
         // They are not delivered to threads.
     }
+}
+
+/// Lets a write fail that would make a file larger than the process may
+/// (`ulimit -f`): by default SIGXFSZ ends the program.
+pub(crate) fn survive_large_files() {
+    #[cfg(unix)]
+    if !is_ignored(SIGXFSZ) {
+        // Without it there is nothing else that could be done.
+        let _ = flag::register(SIGXFSZ, Arc::default());
+    }
+}
+
+/// Raises `flag` on SIGHUP, where it exists and was not ignored when the program
+/// started.
+///
+/// # Errors
+///
+/// When the system takes no handler.
+pub fn raise_on_hangup(flag: &Arc<AtomicBool>) -> Result<()> {
+    #[cfg(unix)]
+    if !is_ignored(SIGHUP) {
+        flag::register(SIGHUP, Arc::clone(flag)).context("cannot handle signals")?;
+    }
+    #[cfg(not(unix))]
+    let _ = flag;
+    Ok(())
 }
 
 /// Whether a signal is ignored, which a program inherits: `nohup` and the

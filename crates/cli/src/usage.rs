@@ -4,15 +4,20 @@ use std::process::ExitCode;
 
 use clap::{Parser, error::ErrorKind};
 
-use crate::exit::{UsageError, exit_code};
+use crate::{
+    exit::{UsageError, exit_code},
+    signals,
+};
 
-/// Parses the command line.
+/// Parses the command line, and from then on lets a write to a file fail that
+/// is as large as it may be (`ulimit -f`), instead of the program.
 ///
 /// # Errors
 ///
 /// The exit code, after help and version (0) or one line of what was wrong
 /// and what was expected (2) were printed.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
+    signals::survive_large_files();
     A::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Nothing is left to do about a closed stdout.

@@ -54,6 +54,10 @@ impl Acceptor {
         format!("at most {max}; memory for at most {}", Bytes(*max_memory))
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.settings.is_encrypted()
+    }
+
     pub(crate) fn new(listener: TcpListener, config: &Config, stop: StopHandle) -> Result<Self> {
         listener
             .set_nonblocking(true)

@@ -1,10 +1,11 @@
 //! `echo-server`: sends back what it receives.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use anyhow::Result;
-use cli::{log, signals::Stop};
+use cli::{log, signals};
 use echo_server::{Config, Server};
+use transport::stdio;
 
 mod args;
 
@@ -25,19 +26,27 @@ fn run(args: Args) -> Result<()> {
 fn serve(config: &Config) -> Result<()> {
     let server = Server::bind(config)?;
     let handle = server.stop_handle();
-    Stop::on_signals_then(move || handle.stop())?.be_patient(1);
-    announce(&server)?;
+    signals::Stop::on_termination(move || handle.stop())?.be_patient(1);
+    if let Some(flag) = server.reopen_stats() {
+        signals::raise_on_hangup(flag)?;
+    }
+    announce(&server);
     let summary = server.serve()?;
-    tracing::info!("{summary}");
-    tracing::info!("closed: {}", summary.closed);
+    for line in summary.to_string().lines() {
+        tracing::info!("{line}");
+    }
     Ok(())
 }
 
-/// Says where the server listens. It serves on when nobody reads that.
-fn announce(server: &Server) -> Result<()> {
+/// Says where the server listens. Where stdout cannot take that, it serves all
+/// the same.
+fn announce(server: &Server) {
     let line = format!("listening on {}", server.local_addr());
-    match cli::print(line) {
-        Err(error) if !error.is::<cli::StdoutClosed>() => Err(error),
-        _ => Ok(()),
+    if !stdio::has_room(&io::stdout()) {
+        return tracing::warn!("stdout is full, so it does not say: {line}");
+    }
+    match cli::print(&line) {
+        Err(error) if !error.is::<cli::StdoutClosed>() => tracing::warn!("{error:#}: {line}"),
+        _ => {}
     }
 }

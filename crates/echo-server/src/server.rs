@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -101,6 +101,13 @@ impl Server {
         self.acceptor.stop.clone()
     }
 
+    /// A flag that, once set, lets the file of [`Config::stats`] be opened anew,
+    /// so that it can be moved away; `None` without such a file.
+    #[must_use]
+    pub fn reopen_stats(&self) -> Option<&Arc<AtomicBool>> {
+        self.stats.as_ref().and_then(StatsWriter::reopen)
+    }
+
     /// Serves until it is stopped, then says what it did.
     ///
     /// Stopping takes [`Config::drain`] and a second at most: connections may
@@ -120,6 +127,7 @@ impl Server {
             .metrics
             .map(|metrics| metrics.spawn(Arc::clone(&registry)));
         let metrics = metrics.transpose()?;
+        let is_encrypted = self.acceptor.is_encrypted();
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
@@ -148,6 +156,7 @@ impl Server {
             closed: stats.closed,
             traffic: stats.traffic,
             elapsed: started.elapsed(),
+            is_encrypted,
         })
     }
 }
@@ -163,8 +172,11 @@ pub struct Summary {
     pub traffic: Traffic,
     /// From start to stop.
     pub elapsed: Duration,
+    /// Whether the connections were encrypted.
+    pub is_encrypted: bool,
 }
 
+/// A few lines.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Traffic {
@@ -176,18 +188,29 @@ impl fmt::Display for Summary {
             writes,
         } = self.traffic;
         let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-        write!(
+        writeln!(f, "stopped after {:.1} s", self.elapsed.as_secs_f64())?;
+        writeln!(f, "connections  {}", self.connections)?;
+        writeln!(f, "frames       {frames}, {payload_bytes} bytes of payload")?;
+        writeln!(
             f,
-            "stopped after {:.1} s: {} connections, {frames} frames, {bytes} bytes \
-             for {payload_bytes} of payload (x{:.3}), {reads} reads, {:.2} frames per read, \
-             {split_reads} reads ended inside a frame, {writes} writes, {:.2} frames per write, \
-             {:.3} system calls per frame",
-            self.elapsed.as_secs_f64(),
-            self.connections,
-            ratio(bytes, payload_bytes),
-            ratio(frames, reads),
-            ratio(frames, writes),
-            ratio(reads + writes, frames),
-        )
+            "wire         {bytes} bytes, {:.2}x the payload",
+            ratio(bytes, payload_bytes)
+        )?;
+        writeln!(
+            f,
+            "reads        {reads}, {:.2} frames each, {split_reads} ended inside a frame",
+            ratio(frames, reads)
+        )?;
+        writeln!(
+            f,
+            "writes       {writes}, {:.2} frames each",
+            ratio(frames, writes)
+        )?;
+        // TLS makes its own, of which nothing is known here.
+        if !self.is_encrypted {
+            let calls = ratio(reads + writes, frames);
+            writeln!(f, "system calls {calls:.2} per frame")?;
+        }
+        write!(f, "closed       {}", self.closed)
     }
 }

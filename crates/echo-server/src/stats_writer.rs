@@ -1,15 +1,20 @@
-//! The statistics for machines: one line of JSON a second.
+//! The statistics for machines: one line of JSON per second.
 
 use std::{
     fmt,
     fs::File,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+use transport::stdio;
 
 use crate::registry::Stats;
 
@@ -18,8 +23,17 @@ use crate::registry::Stats;
 pub enum StatsTo {
     /// To standard output.
     Stdout,
-    /// To a file, which is made anew.
+    /// To the end of a file, or to a FIFO while it is read.
     File(PathBuf),
+}
+
+impl fmt::Display for StatsTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("stdout"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Writes lines of JSON, one object each:
@@ -32,44 +46,159 @@ pub enum StatsTo {
 /// | `closed` | an object: reason to connections, every reason there is; `accepted` is their sum and `live` |
 /// | `frames`, `bytes`, `payload_bytes`, `reads`, `split_reads`, `writes` | as in [`Traffic`](crate::Traffic), so far |
 /// | `qps` | frames a second since the last line |
+///
+/// Nothing waits for a reader: a line that cannot be written is lost, and counted.
+#[derive(Debug)]
 pub(crate) struct StatsWriter {
-    out: Box<dyn Write + Send>,
+    to: StatsTo,
+    /// `None` while it cannot be opened.
+    out: Option<File>,
+    /// Of a line that was cut.
+    rest: Vec<u8>,
+    /// Whether that was said, and lines lost since.
+    has_failed: bool,
+    lost: u64,
+    reopen: Arc<AtomicBool>,
     started: Instant,
 }
 
 impl StatsWriter {
     pub(crate) fn open(to: &StatsTo) -> Result<Self> {
+        let out = match open(to) {
+            Err(error) if is_unread(&error) => {
+                tracing::warn!("{to} is a FIFO that is not read: statistics are lost until it is");
+                None
+            }
+            other => Some(other.with_context(|| format!("cannot write {to}"))?),
+        };
         Ok(Self {
-            out: match to {
-                StatsTo::Stdout => Box::new(io::stdout()),
-                StatsTo::File(path) => Box::new(
-                    File::create(path)
-                        .with_context(|| format!("cannot write {}", path.display()))?,
-                ),
-            },
+            to: to.clone(),
+            has_failed: out.is_none(),
+            lost: 0,
+            rest: Vec::new(),
+            reopen: Arc::default(),
             started: Instant::now(),
+            out,
         })
     }
 
-    /// Writes one line, as one write where the system allows.
-    pub(crate) fn write(&mut self, stats: &Stats) {
-        if let Err(error) = self.try_write(stats) {
-            tracing::debug!("no more stats: {error}");
+    /// A flag that lets the file be opened anew, where it is one.
+    pub(crate) const fn reopen(&self) -> Option<&Arc<AtomicBool>> {
+        match self.to {
+            StatsTo::File(_) => Some(&self.reopen),
+            StatsTo::Stdout => None,
         }
     }
 
-    fn try_write(&mut self, stats: &Stats) -> io::Result<()> {
+    /// Writes one line, or loses it. Says so when that begins and when it ends.
+    pub(crate) fn write(&mut self, stats: &Stats) {
         let mut line = line(stats, self.started.elapsed().as_secs_f64());
         line.push('\n');
-        self.out.write_all(line.as_bytes())?;
-        self.out.flush()
+        let outcome = self.try_write(line.as_bytes());
+        let Self { to, lost, .. } = self;
+        match outcome {
+            Ok(()) if self.has_failed => {
+                tracing::info!("statistics are written to {to} again; {lost} lines are lost");
+                (self.has_failed, self.lost) = (false, 0);
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !self.has_failed {
+                    tracing::warn!(
+                        "cannot write statistics to {to}: {error}; trying again every second"
+                    );
+                }
+                self.has_failed = true;
+                self.lost += 1;
+            }
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.reopen.swap(false, Ordering::Relaxed) {
+            self.out = None;
+            self.rest.clear();
+        }
+        let out = match self.out.take() {
+            Some(out) => out,
+            None => open(&self.to)?,
+        };
+        let out = self.out.insert(out);
+        if !stdio::has_room(out) {
+            return Err(io::Error::other("it is full"));
+        }
+        write_most(out, &mut self.rest)?;
+        self.rest = line.to_vec();
+        let outcome = write_most(out, &mut self.rest);
+        if self.rest.len() == line.len() {
+            // Nothing of it was written.
+            self.rest.clear();
+            return outcome;
+        }
+        // The rest of a line that was begun comes before the next.
+        Ok(())
     }
 }
 
-impl fmt::Debug for StatsWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatsWriter").finish_non_exhaustive()
+/// Writes until an error; what is left is in `bytes`.
+fn write_most(out: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => drop(bytes.drain(..n.min(bytes.len()))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(())
+}
+
+fn open(to: &StatsTo) -> io::Result<File> {
+    match to {
+        StatsTo::Stdout => stdout(),
+        StatsTo::File(path) => open_file(path),
+    }
+}
+
+/// Opens a file to append to it: what another program cuts off leaves no gap.
+fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // Else a FIFO would wait for its reader, now and at each write.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits();
+        options.custom_flags(i32::try_from(flags).unwrap_or_default());
+    }
+    options.open(path)
+}
+
+/// Standard output without a buffer that would cut lines.
+#[cfg(unix)]
+fn stdout() -> io::Result<File> {
+    use std::os::fd::AsFd;
+
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn stdout() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+
+    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+}
+
+/// Whether that was a FIFO without a reader (fifo(7)).
+#[cfg(unix)]
+fn is_unread(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NXIO)
+}
+
+#[cfg(not(unix))]
+const fn is_unread(_: &io::Error) -> bool {
+    false
 }
 
 fn line(stats: &Stats, elapsed: f64) -> String {

@@ -12,7 +12,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cli::{signals::Stop, stdio::Patient};
+use cli::signals::Stop;
+use transport::stdio::Patient;
 
 use crate::{
     editor::{LineEditor, PROMPT},

@@ -10,6 +10,7 @@
 //! | `stream` | a connection, encrypted or not |
 //! | `tls` | encryption |
 //! | `poll` | waiting for a socket |
+//! | [`stdio`] | standard streams that are waited for |
 //! | `waker` | a wake-up for a thread that waits for a listener |
 //! | `heartbeat` | whether a silent peer is still there |
 //! | `error` | what can go wrong before there is a connection |
@@ -21,6 +22,7 @@ mod listen;
 mod poll;
 mod resolve;
 mod socket;
+pub mod stdio;
 mod stream;
 mod tls;
 mod waker;

@@ -62,6 +62,10 @@ impl From<&Config> for ServerSettings {
 }
 
 impl ServerSettings {
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Starts encryption on an accepted socket, if it is on.
     pub(crate) fn encrypt(&self, socket: TcpStream) -> io::Result<Stream> {
         Ok(match &self.tls {

@@ -74,6 +74,24 @@ fn wait(stream: &impl Descriptor, what: For) -> io::Result<()> {
     }
 }
 
+/// Whether a stream takes some bytes without waiting: a pipe at least a page
+/// (pipe(7), `PIPE_BUF`). So does one where the write will fail.
+#[cfg(unix)]
+#[must_use]
+pub fn has_room(stream: &impl Descriptor) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let now = Timespec::default();
+    let found = poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&now));
+    found.map_or(true, |count| count > 0)
+}
+
+/// Elsewhere that is not known.
+#[cfg(not(unix))]
+pub const fn has_room(_: &impl Descriptor) -> bool {
+    true
+}
+
 /// Elsewhere there is nothing to wait for a stream with.
 #[cfg(not(unix))]
 pub trait Descriptor {}
@@ -143,6 +161,18 @@ mod tests {
         Patient(reader).read_to_string(&mut back).unwrap();
         writing.join().unwrap();
         assert!(back == expected, "{} of {}", back.len(), expected.len());
+    }
+
+    #[test]
+    fn room_is_seen_without_writing() {
+        let (mut reader, mut writer) = non_blocking();
+        assert!(has_room(&writer));
+        while writer.write(&[0; 4096]).is_ok() {}
+        assert!(!has_room(&writer));
+        reader.read_exact(&mut [0; 8192]).unwrap();
+        assert!(has_room(&writer));
+        drop(reader);
+        assert!(has_room(&writer), "it fails at once");
     }
 
     #[test]
