@@ -185,7 +185,10 @@ fn clients_that_vanish_leave_nothing_behind() {
         let _ = server.process().wait_for_stderr("connection lost from");
     }
     let start = Instant::now();
-    let _ = server.stop().expect_code(0).expect_stderr("50 connections");
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "50");
     assert!(
         start.elapsed() < Duration::from_secs(4),
         "a connection was left"

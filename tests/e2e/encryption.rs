@@ -44,7 +44,10 @@ fn every_client_talks_over_tls() {
             let output = run("bench-client", &[&args[..], &load].concat()).expect_code(0);
             assert!(output.stdout.contains("round trips  30 in "), "{output}");
         }
-        let _ = server.stop().expect_code(0).expect_stderr("9 connections");
+        let _ = server
+            .stop()
+            .expect_code(0)
+            .expect_summary("connections", "9");
     }
 }
 

@@ -77,7 +77,10 @@ fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
     for stream in &last {
         assert_echoes(stream, b"inside at last");
     }
-    let _ = server.stop().expect_code(0).expect_stderr("60 connections");
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "60");
     Exhausted {
         cpu_time,
         served_after,

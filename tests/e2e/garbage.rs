@@ -49,7 +49,7 @@ fn survive(streams: u64) {
     let output = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!("{} connections", streams + 2));
+        .expect_summary("connections", &(streams + 2).to_string());
     assert!(!output.stderr.contains("panicked"), "{output}");
 }
 

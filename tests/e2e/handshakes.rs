@@ -320,5 +320,5 @@ fn many_handshakes_at_once() {
         .server
         .stop()
         .expect_code(0)
-        .expect_stderr("100 frames");
+        .expect_summary("frames", "100");
 }

@@ -26,7 +26,7 @@ const INSIDE: &str = "inside a frame: true";
 
 #[test]
 fn a_frame_at_the_limit_passes_and_one_above_does_not() {
-    let mut server = Server::start(&["--max-frame", "1000"]);
+    let mut server = Server::start(&["-v", "--max-frame", "1000"]);
     for len in [0, 1, 3, 4, 5, 999, 1000] {
         let bytes = frame(&vec![b'x'; len]);
         assert_eq!(exchange(server.addr(), &bytes), (bytes, true), "{len}");
@@ -83,7 +83,7 @@ fn a_header_may_be_cut_at_each_byte() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!(", {cuts} reads ended inside a frame"));
+        .expect_stderr(&format!(", {cuts} ended inside a frame"));
 }
 
 #[test]

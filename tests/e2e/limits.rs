@@ -93,7 +93,7 @@ fn the_connection_that_would_exceed_the_memory_is_ended() {
     let line = server
         .process()
         .wait_for_stderr("too much for --max-memory");
-    assert!(line.contains("all together may hold 5242880"), "{line}");
+    assert!(line.contains("all together may hold 5 MiB"), "{line}");
     assert_echoes(&modest);
     drop(greedy);
     // What was given back is there for others.

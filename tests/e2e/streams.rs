@@ -77,7 +77,7 @@ fn half_close(rounds: usize) -> usize {
         let _ = server
             .stop()
             .expect_code(0)
-            .expect_stderr(&format!(": {connections} connections"));
+            .expect_summary("connections", &connections.to_string());
         runs += connections;
     }
     runs

@@ -106,7 +106,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     // Clients in the queue believe that they are connected: serve them. No
     // more than one full queue, or newcomers could keep a server from stopping.
     for (stream, peer) in queue.close() {
-        if registry.live() >= max.connections {
+        if !places.has_one(registry) {
             refuse(peer, max, registry);
         } else if let Err(AcceptError::Machine(what)) = spawn(stream, peer, &settings, registry) {
             backoff.complain(&what);
