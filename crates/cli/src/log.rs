@@ -146,7 +146,7 @@ impl Drop for Log {
     }
 }
 
-/// QueueWriter on their way to the thread that writes them.
+/// Lines on their way to the thread that writes them.
 #[derive(Debug, Default)]
 struct LineQueue {
     waiting: Mutex<PendingLines>,
@@ -156,7 +156,7 @@ struct LineQueue {
 #[derive(Debug, Default)]
 struct PendingLines {
     lines: Vec<u8>,
-    /// QueueWriter for which there was no room, since the last were taken.
+    /// Lines for which there was no room, since the last were taken.
     lost: u64,
     /// Whether the thread has lines that it has not written yet.
     is_writing: bool,

@@ -270,7 +270,7 @@ impl<'a> Conductor<'a> {
             match progress.phase {
                 LoadPhase::Waiting => self.show_waiting(&mut progress, now_ns),
                 LoadPhase::Warmup | LoadPhase::Measuring => {
-                    self.close_second(&mut progress, now_ns)
+                    self.close_second(&mut progress, now_ns);
                 }
             }
         }
