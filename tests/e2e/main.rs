@@ -75,6 +75,8 @@ mod sleeping;
 mod slow_readers;
 #[cfg(target_os = "linux")]
 mod soak;
+#[cfg(target_os = "linux")]
+mod statistics;
 mod stopping;
 mod streams;
 mod terminal;
