@@ -56,7 +56,10 @@ fn a_server_that_hangs_before_the_end_is_a_failure() {
             let liar = stall(mode, 300, FOR_EVER);
             let args = format!("{mode} -c 4 --pipeline {pipeline} -d 500ms --timeout 700ms");
             let measured = measure(&liar.host(), &args, 1);
-            let missing = 4 * pipeline;
+            // All that is in flight; on a busy machine not every connection has
+            // sent anything by then.
+            let missing = measured.count("/messages/sent") - measured.count("/messages/replies");
+            assert!((1..=4 * pipeline).contains(&missing), "{mode}: {missing}");
             assert_eq!(measured.count("/failures/timeout"), missing, "{mode}");
             assert_eq!(measured.count("/messages/unanswered"), missing, "{mode}");
             assert_eq!(measured.at("/verdict/valid"), false);

@@ -60,7 +60,7 @@ pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
                 lost += dropped + failed;
                 if lost > 0 && failed == 0 {
                     let s = if lost == 1 { "" } else { "s" };
-                    tracing::warn!("{lost} line{s} of the log lost: stderr did not take them");
+                    tracing::warn!("{lost} line{s} of the log dropped: stderr did not take them");
                     lost = 0;
                 }
                 queue.written();
