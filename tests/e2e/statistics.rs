@@ -195,7 +195,7 @@ fn faults_of_a_log_on_a_full_disk() {
     let _ = server.stop().expect_code(0);
     let after = fs::read_to_string(&file).unwrap();
     let all = before + &after;
-    assert!(all.contains("lines of the log lost"), "{after}");
+    assert!(all.contains("lines of the log dropped"), "{after}");
     assert!(all.contains("INFO closed       501 clean"), "{after}");
     let is_whole = |line: &str| line.starts_with("20") && line.get(23..25) == Some("Z ");
     let cut: Vec<&str> = all.lines().filter(|line| !is_whole(line)).collect();
