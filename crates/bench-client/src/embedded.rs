@@ -22,6 +22,7 @@ impl EmbeddedServer {
             read_buffer: plan.client.read_buffer,
             write_buffer: plan.client.write_buffer,
             socket: plan.client.dialer.socket,
+            spin: plan.client.spin,
             tls: plan.server_tls.clone(),
             ..Config::default()
         })?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bench_report::{Expect, export::Output, results::Arguments};
-use cli::{UsageError, args::ClientSettings};
+use cli::{CpuList, UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
 use transport::ServerTls;
 
@@ -17,6 +17,7 @@ pub(crate) struct RunPlan {
     pub(crate) client: ClientSettings,
     /// How the server in this process encrypts.
     pub(crate) server_tls: Option<ServerTls>,
+    pub(crate) cpus: Option<CpuList>,
     pub(crate) sizes: Sizes,
     pub(crate) expect: Vec<Expect>,
     pub(crate) noise_floor: bool,
@@ -72,7 +73,9 @@ impl RunPlan {
 
         match self.pace() {
             Pace::Closed => Duration::ZERO,
-            Pace::Open { rate } => Duration::from_secs_f64(SHARE / rate).min(LONGEST),
+            Pace::Open { rate } => Duration::from_secs_f64(SHARE / rate)
+                .min(LONGEST)
+                .max(self.client.spin),
         }
     }
 

@@ -74,6 +74,9 @@ pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Res
     if let Some(server) = &server {
         plan.client.dialer.host = server.addr().to_string();
     }
+    if let Some(cpus) = &plan.cpus {
+        cpus.pin()?;
+    }
     let floor = plan.noise_floor.then(noise::measure).flatten();
     let outcome = load::run(&plan, stop, watch);
     if let Some(server) = server {

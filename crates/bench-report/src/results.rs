@@ -149,6 +149,12 @@ pub struct Arguments {
     pub recv_buffer: Option<u64>,
     /// Whether Nagle's algorithm is off (`TCP_NODELAY`).
     pub nodelay: bool,
+    /// How long reads poll before they sleep.
+    #[serde(rename = "spin_s", with = "seconds", default)]
+    pub spin: Duration,
+    /// CPUs that the generator was pinned to; `null` is all.
+    #[serde(default)]
+    pub cpus: Option<String>,
 }
 
 /// Where a run was made.
@@ -419,6 +425,8 @@ pub(crate) fn sample() -> Results {
             send_buffer: None,
             recv_buffer: None,
             nodelay: true,
+            spin: Duration::ZERO,
+            cpus: None,
         },
         machine: Machine {
             version: "0.1.0".to_owned(),

@@ -153,6 +153,9 @@ impl<'a> Conversation<'a> {
         self.stream
             .set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let mut stream = self.stream;
+        if !self.plan.client.spin.is_zero() {
+            stream.spin(self.plan.client.spin.min(wait))?;
+        }
         let reply = self.shown.replies + 1;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,

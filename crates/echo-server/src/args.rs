@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use clap::Parser;
-use cli::args::{
-    BufferArgs, CommonArgs, ServerTlsArgs, parse_addr, parse_count, parse_max_frame, parse_size,
-    parse_timeout,
+use cli::{
+    CpuList,
+    args::{
+        BufferArgs, CommonArgs, ServerTlsArgs, parse_addr, parse_count, parse_max_frame,
+        parse_size, parse_timeout,
+    },
 };
 use echo_server::{Config, Deadlines, StatsTo};
 use proto::{Framing, MaxFrame, Wire};
@@ -44,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     #[arg(help_heading = "Encryption")]
     handshake_timeout: Duration,
+
+    /// Run on these CPUs only, such as 0,2-3
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpus: Option<CpuList>,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -138,6 +145,7 @@ impl TryFrom<Args> for Config {
             },
             read_buffer: args.buffers.read_buffer,
             write_buffer: args.buffers.write_buffer,
+            spin: args.buffers.spin,
             socket: args.buffers.socket(),
         })
     }

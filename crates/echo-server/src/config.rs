@@ -20,6 +20,9 @@ pub struct Config {
     /// Bytes of echoes to collect before a write. All that a read brought is
     /// written before the next read; `None`: in one write.
     pub write_buffer: Option<usize>,
+    /// How long a read polls before it sleeps; each connection then keeps a CPU
+    /// busy that long.
+    pub spin: Duration,
     /// How each socket is set up.
     pub socket: SocketOptions,
     /// How connections are encrypted; `None`: they are not.
@@ -47,6 +50,7 @@ impl Default for Config {
             wire: Wire::default(),
             read_buffer: None,
             write_buffer: None,
+            spin: Duration::ZERO,
             socket: SocketOptions::default(),
             tls: None,
             deadlines: Deadlines::default(),

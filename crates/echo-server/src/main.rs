@@ -20,6 +20,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let _log = log::to_stderr_by_thread(args.common.verbose, &[])?;
+    if let Some(cpus) = &args.cpus {
+        cpus.pin()?;
+    }
     serve(&args.try_into()?)
 }
 

@@ -35,11 +35,16 @@ pub(crate) fn start(
     let mut reader = Reader::new(plan.client.wire).max_read(plan.client.read_buffer);
     let host = plan.client.dialer.host.clone();
     let queue = Arc::clone(queue);
+    let spin = plan.client.spin;
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {
             let mut scratch = Vec::new();
             let lost = loop {
+                if !spin.is_zero() {
+                    // What fails here fails in the read, too.
+                    let _ = stream.spin(spin);
+                }
                 match reader.read(&mut &*stream) {
                     Ok(Received::Batch(batch)) => {
                         for frame in batch.frames() {

@@ -12,8 +12,8 @@ use anyhow::Result;
 use bench_report::{Expect, export, results::Arguments};
 use clap::{ArgAction, Parser, Subcommand};
 use cli::{
-    UsageError,
-    args::{ClientArgs, ClientSettings, parse_count, parse_timeout},
+    CpuList, UsageError,
+    args::{ClientArgs, ClientSettings, parse_count, parse_span, parse_timeout},
 };
 use echo_server::{Cost, MaxConnections};
 use transport::{ClientTls, ServerTls};
@@ -24,7 +24,7 @@ mod values;
 
 use files::OutputFiles;
 pub(crate) use overhead::OverheadArgs;
-use values::{parse_pipeline, parse_rate, parse_share, parse_span};
+use values::{parse_pipeline, parse_rate, parse_share};
 
 use crate::{generate::Kind, plan::RunPlan, sizes::Sizes};
 
@@ -119,6 +119,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
 
+    /// Run the generator on these CPUs only, such as 0,2-3; a server in this
+    /// process runs anywhere
+    #[arg(long, value_name = "LIST")]
+    cpus: Option<CpuList>,
+
     /// Start an echo server in this process, with the same buffers, and aim
     /// at it
     #[arg(long, conflicts_with = "host")]
@@ -200,6 +205,8 @@ impl RunArgs {
             send_buffer: socket.send_buffer.map(bytes),
             recv_buffer: socket.recv_buffer.map(bytes),
             nodelay: !socket.nagle,
+            spin: client.buffers.spin,
+            cpus: load.cpus.as_ref().map(ToString::to_string),
         }
     }
 
@@ -227,6 +234,7 @@ impl TryFrom<RunArgs> for RunPlan {
             arguments: args.arguments(),
             client,
             server_tls,
+            cpus: args.load.cpus,
             sizes: args.messages.size,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
-use cli::args::{parse_count, parse_timeout};
+use cli::args::{parse_count, parse_span, parse_timeout};
 
-use super::values::{parse_pipeline, parse_share, parse_span};
+use super::values::{parse_pipeline, parse_share};
 use crate::sizes::Sizes;
 
 /// Measures what checksums, compression, encryption, heartbeats, buffers and

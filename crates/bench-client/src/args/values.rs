@@ -1,9 +1,5 @@
 //! The parsers of values.
 
-use std::time::Duration;
-
-use cli::args::parse_timeout;
-
 /// Maximum messages in flight on a connection: memory for each is taken.
 const MAX_PIPELINE: u64 = 1 << 20;
 
@@ -36,15 +32,6 @@ pub(super) fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1".to_owned()),
-    }
-}
-
-/// A duration that may be zero.
-pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
-    if text == "0s" {
-        Ok(Duration::ZERO)
-    } else {
-        parse_timeout(text)
     }
 }
 

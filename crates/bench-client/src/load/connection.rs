@@ -52,6 +52,8 @@ pub(crate) struct LoadConnection<'a> {
     patience: Duration,
     /// How long before a message is due the thread stops sleeping.
     spin: Duration,
+    /// How long it polls before it sleeps.
+    poll: Duration,
     /// Whether the last read ended inside a frame.
     is_split: bool,
 }
@@ -99,6 +101,7 @@ impl<'a> LoadConnection<'a> {
             heartbeat: Heartbeat::new(plan.arguments.heartbeat, Instant::now()),
             patience: plan.arguments.heartbeat.unwrap_or(plan.arguments.timeout),
             spin: plan.spin(),
+            poll: plan.client.spin,
             is_split: false,
         })
     }
@@ -256,12 +259,24 @@ impl<'a> LoadConnection<'a> {
     }
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
+        if !self.poll.is_zero() && !timeout.is_zero() && self.poll(timeout)? {
+            return Ok(Ready::Read);
+        }
         let ready = self.link.stream.wait(for_room, timeout);
         ready.map_err(|error| self.failure_of_io(&error))
     }
 
+    /// Polls for something to read, for `most` at most; returns whether there is.
+    fn poll(&self, most: Duration) -> Result<bool, Failure> {
+        let found = self.link.stream.spin(self.poll.min(most));
+        found.map_err(|error| self.failure_of_io(&error))
+    }
+
     /// Reads once and takes what came. Returns when that was.
     fn receive(&mut self, now_ns: u64) -> Result<u64, Failure> {
+        if !self.poll.is_zero() {
+            self.poll(Duration::MAX)?;
+        }
         let mut stream: &Stream = &self.link.stream;
         let batch = match self.reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => batch,

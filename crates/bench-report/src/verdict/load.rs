@@ -12,7 +12,7 @@ const MAX_THREAD: f64 = 0.9;
 
 pub(super) fn generator(results: &Results) -> Option<String> {
     let share = results.cpu.client_utilization;
-    (share > MAX_GENERATOR).then(|| {
+    (share > MAX_GENERATOR && !spins(results)).then(|| {
         format!(
             "the generator used {:.0} % of all CPUs and waited for itself: lower the load, or \
              generate it from a larger machine or from several",
@@ -23,11 +23,32 @@ pub(super) fn generator(results: &Results) -> Option<String> {
 
 pub(super) fn busiest_thread(results: &Results) -> Option<String> {
     let share = results.cpu.busiest_thread_utilization;
-    (share > MAX_THREAD && generator(results).is_none()).then(|| {
+    (share > MAX_THREAD && generator(results).is_none() && !spins(results)).then(|| {
         format!(
             "a generator thread used {:.0} % of a CPU and waited for itself: spread the load over \
              more connections (-c), or lower it",
             100.0 * share
+        )
+    })
+}
+
+/// Whether threads use CPUs while they wait, so that their use says nothing.
+fn spins(results: &Results) -> bool {
+    !results.arguments.spin.is_zero()
+}
+
+/// Threads that spin and have no CPU of their own: one that spins keeps another
+/// from its work.
+pub(super) fn spinning(results: &Results) -> Option<String> {
+    // A server in this process is not pinned with the generator.
+    let arguments = &results.arguments;
+    let both = arguments.with_server && arguments.cpus.is_none();
+    let ends = if both { 2 } else { 1 };
+    let (threads, cpus) = (ends * results.connections.opened, results.machine.cpus);
+    (spins(results) && threads > cpus).then(|| {
+        format!(
+            "{threads} threads spin on {cpus} CPUs and keep each other from their work: lower -c, \
+             or leave out --spin"
         )
     })
 }
@@ -37,7 +58,7 @@ const MAX_MACHINE: f64 = 0.95;
 
 pub(super) fn shared_cpus(results: &Results) -> Option<String> {
     let share = results.cpu.machine_utilization?;
-    (shares_cpus(results) && share > MAX_MACHINE).then(|| {
+    (shares_cpus(results) && share > MAX_MACHINE && !spins(results)).then(|| {
         format!(
             "client and server share {} CPUs that were {:.0} % busy: the figures are those of \
              both together; for the server's own run them on two hosts, or pin them apart",
@@ -147,6 +168,34 @@ mod tests {
 
     use super::*;
     use crate::verdict::tests::{noted, suspect, valid};
+
+    #[test]
+    fn spinning_threads_need_a_cpu_each() {
+        let spin = |results: &mut Results| {
+            results.arguments.spin = Duration::from_millis(1);
+            // All of it is used, whatever there is to do.
+            results.cpu.client_utilization = 1.0;
+            results.cpu.busiest_thread_utilization = 1.0;
+            results.cpu.machine_utilization = Some(1.0);
+        };
+        // 4 connections on 8 CPUs.
+        valid(spin);
+        suspect(
+            |results| {
+                spin(results);
+                results.machine.cpus = 3;
+            },
+            "4 threads spin on 3 CPUs",
+        );
+        suspect(
+            |results| {
+                spin(results);
+                results.machine.cpus = 7;
+                results.arguments.with_server = true;
+            },
+            "8 threads spin on 7 CPUs",
+        );
+    }
 
     #[test]
     fn the_generator_has_room() {

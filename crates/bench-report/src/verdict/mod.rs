@@ -27,6 +27,7 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         load::little,
         load::generator,
         load::busiest_thread,
+        load::spinning,
         too_few_samples,
         unverified,
     ]

@@ -1,9 +1,11 @@
 //! Options of buffers.
 
+use std::time::Duration;
+
 use clap::Args;
 use transport::SocketOptions;
 
-use super::values::parse_buffer;
+use super::values::{parse_buffer, parse_span};
 
 /// How much is read and written at once, and what the sockets are told.
 #[derive(Args, Clone, Copy, Debug)]
@@ -26,6 +28,11 @@ pub struct BufferArgs {
     /// The socket's own buffer for receiving [default: the system's]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
     recv_buffer: Option<usize>,
+
+    /// Poll for input this long before sleeping; a spinning thread needs a CPU of
+    /// its own
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    pub spin: Duration,
 
     /// Let Nagle's algorithm hold small writes back
     #[arg(long)]

@@ -78,6 +78,8 @@ pub struct ClientSettings {
     pub read_buffer: Option<usize>,
     /// Bytes to collect before a write; `None`: as the program likes.
     pub write_buffer: Option<usize>,
+    /// How long a read polls before it sleeps.
+    pub spin: Duration,
 }
 
 impl ClientArgs {
@@ -117,6 +119,7 @@ impl ClientArgs {
             heartbeat: self.heartbeat.filter(|_| !self.raw),
             read_buffer: self.buffers.read_buffer,
             write_buffer: self.buffers.write_buffer,
+            spin: self.buffers.spin,
         }
     }
 }

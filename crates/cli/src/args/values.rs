@@ -56,6 +56,19 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a duration that may be zero.
+///
+/// # Errors
+///
+/// What was expected, in one line.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    if text == "0s" {
+        Ok(Duration::ZERO)
+    } else {
+        parse_timeout(text)
+    }
+}
+
 /// Parses a whole number of at least 1.
 ///
 /// # Errors

@@ -38,6 +38,7 @@ const SMALL: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
     wire: Wire,
+    spin: Duration,
     read_buffer: Option<usize>,
     /// Bytes to collect before a write, of what one read brought.
     write_buffer: usize,
@@ -51,6 +52,7 @@ impl From<&Config> for ServerSettings {
     fn from(config: &Config) -> Self {
         Self {
             wire: config.wire,
+            spin: config.spin,
             read_buffer: config.read_buffer,
             write_buffer: config.write_buffer.unwrap_or(usize::MAX),
             socket: config.socket,
@@ -179,6 +181,9 @@ fn echo(
             has_grown = !has_grown;
             let timeout = has_grown.then_some(QUIET);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
+        }
+        if !settings.spin.is_zero() {
+            stream.spin(settings.spin).map_err(Error::Io)?;
         }
         match reader.read(&mut incoming) {
             Ok(Received::Batch(batch)) => send_back(connection, &batch, settings)?,

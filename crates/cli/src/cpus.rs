@@ -1,0 +1,110 @@
+//! `--cpus`: which CPUs threads may run on.
+
+use std::{fmt, str::FromStr};
+
+use anyhow::Result;
+
+/// Maximum number of a CPU: as many as the kernel's own type of a set holds
+/// (`CPU_SETSIZE`, sched.h).
+const MAX_CPU: usize = 1023;
+
+/// A list of CPUs, such as `0,2-3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CpuList {
+    /// As given.
+    text: String,
+    cpus: Vec<usize>,
+}
+
+impl FromStr for CpuList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("expected CPUs from 0 to {MAX_CPU}, such as 0 or 0,2-3");
+        let number = |text: &str| {
+            let cpu: Option<usize> = text.parse().ok();
+            cpu.filter(|cpu| *cpu <= MAX_CPU).ok_or_else(expected)
+        };
+        let mut cpus = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last {
+                return Err(expected());
+            }
+            cpus.extend(first..=last);
+        }
+        let text = text.to_owned();
+        Ok(Self { text, cpus })
+    }
+}
+
+impl fmt::Display for CpuList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl CpuList {
+    /// Lets the calling thread, and those that it starts from now on, run on
+    /// these CPUs only.
+    ///
+    /// # Errors
+    ///
+    /// A CPU that this process may not use, or that does not exist; systems other
+    /// than Linux.
+    #[cfg(target_os = "linux")]
+    pub fn pin(&self) -> Result<()> {
+        use anyhow::{Context, ensure};
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+        let mut set = CpuSet::new();
+        for &cpu in &self.cpus {
+            set.set(cpu);
+        }
+        let failed = || format!("cannot run on CPUs {self} (--cpus)");
+        sched_setaffinity(None, &set).with_context(failed)?;
+        // The kernel leaves out what it does not have, as long as one is left.
+        let now = sched_getaffinity(None).with_context(failed)?;
+        let missing = self.cpus.iter().find(|&&cpu| !now.is_set(cpu));
+        ensure!(missing.is_none(), "{}: not all of them exist", failed());
+        Ok(())
+    }
+
+    /// Elsewhere threads cannot be pinned.
+    #[cfg(not(target_os = "linux"))]
+    pub fn pin(&self) -> Result<()> {
+        anyhow::bail!("--cpus {self}: this system cannot pin threads")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_numbers_and_ranges() {
+        let cpus = |text: &str| text.parse::<CpuList>().map(|list| list.cpus);
+        assert_eq!(cpus("0"), Ok(vec![0]));
+        assert_eq!(cpus("0,2-4"), Ok(vec![0, 2, 3, 4]));
+        assert_eq!(cpus("1023"), Ok(vec![1023]));
+        for bad in ["", "x", "1-", "-1", "3-2", "0,,1", "1024", "0 1"] {
+            assert!(cpus(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[allow(clippy::unwrap_used)]
+    fn a_thread_runs_where_it_is_pinned() {
+        std::thread::spawn(|| {
+            "0".parse::<CpuList>().unwrap().pin().unwrap();
+            assert_eq!(std::thread::available_parallelism().unwrap().get(), 1);
+            let error = "0,1023".parse::<CpuList>().unwrap().pin();
+            assert!(error.unwrap_err().to_string().contains("0,1023"));
+            assert!("1023".parse::<CpuList>().unwrap().pin().is_err());
+        })
+        .join()
+        .unwrap();
+    }
+}
