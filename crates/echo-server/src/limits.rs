@@ -6,9 +6,13 @@ use std::{fmt, fs, path::Path};
 /// listeners, files, connections that wait for a thread; and as many again.
 const RESERVE: u64 = 32;
 
-/// Memory maps of the program itself, and of payloads while they are
-/// decompressed.
+/// Memory maps of the program itself, its libraries and what is not a
+/// connection's.
 const OTHER_MAPS: u64 = 1000;
+
+/// Threads where a system does not say what it allows: fewer than any does that
+/// is in use (macOS: 4,096, `kern.num_taskthreads`).
+const UNKNOWN_THREADS: u64 = 2000;
 
 /// What a connection takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +71,11 @@ impl MaxConnections {
     /// What the machine allows this process, if each connection costs `cost`.
     #[must_use]
     pub fn of_machine(cost: Cost) -> Self {
-        Self::within(Path::new("/"), open_files(), cost)
+        Self::within(Path::new("/"), Rlimits::of_process(), cost)
     }
 
-    /// The least of the limits found below `root`, and of open files.
-    fn within(root: &Path, open_files: Option<u64>, cost: Cost) -> Self {
+    /// The least of the limits found below `root`, and of the process's own.
+    fn within(root: &Path, rlimits: Rlimits, cost: Cost) -> Self {
         let number = |path: &str| -> Option<u64> {
             fs::read_to_string(root.join(path))
                 .ok()?
@@ -82,17 +86,37 @@ impl MaxConnections {
         let pid_max = number("proc/sys/kernel/pid_max");
         let threads_max = number("proc/sys/kernel/threads-max");
         let maps = number("proc/sys/vm/max_map_count");
+        let unknown = maps.is_none().then_some(UNKNOWN_THREADS);
         let maps = maps.map(|maps| maps.saturating_sub(OTHER_MAPS));
+        let processes = rlimits.processes.map(|limit| {
+            // The user's others count, too; how many is careful where unknown.
+            let running = threads_of_user(root, rlimits.user).unwrap_or(limit / 2);
+            limit.saturating_sub(running)
+        });
         let least = |limit: Option<u64>, each: u64, limited_by| {
             let spare = limit?.saturating_sub(RESERVE);
             Some((spare / each, limited_by))
         };
         let candidates = [
-            least(open_files, cost.descriptors, "open files (ulimit -n)"),
+            least(
+                rlimits.open_files,
+                cost.descriptors,
+                "open files (ulimit -n)",
+            ),
+            least(
+                processes,
+                cost.threads,
+                "processes of this user (ulimit -u)",
+            ),
             least(maps, cost.maps, "vm.max_map_count"),
             least(pid_max, cost.threads, "kernel.pid_max"),
             least(threads_max, cost.threads, "kernel.threads-max"),
             least(cgroup_pids(root), cost.threads, "the cgroup's pids.max"),
+            least(
+                unknown,
+                cost.threads,
+                "caution, as the system does not say what it allows",
+            ),
         ];
         let (most, limited_by) = candidates
             .into_iter()
@@ -117,17 +141,63 @@ impl fmt::Display for MaxConnections {
     }
 }
 
-/// Most descriptors of this process (getrlimit(2)).
-#[cfg(unix)]
-fn open_files() -> Option<u64> {
-    use rustix::process::{Resource, getrlimit};
-
-    getrlimit(Resource::Nofile).current
+/// The process's own limits (getrlimit(2)).
+#[derive(Clone, Copy, Debug, Default)]
+struct Rlimits {
+    open_files: Option<u64>,
+    /// Of the user, threads included; `None` where it does not hold.
+    processes: Option<u64>,
+    user: u32,
 }
 
-#[cfg(not(unix))]
-fn open_files() -> Option<u64> {
-    None
+impl Rlimits {
+    #[cfg(unix)]
+    fn of_process() -> Self {
+        use rustix::process::{Resource, getrlimit, getuid};
+
+        let user = getuid();
+        let is_exempt = user.is_root() || has_capability();
+        let processes = getrlimit(Resource::Nproc).current;
+        Self {
+            open_files: getrlimit(Resource::Nofile).current,
+            processes: processes.filter(|_| !is_exempt),
+            user: user.as_raw(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of_process() -> Self {
+        Self::default()
+    }
+}
+
+/// Whether this process may exceed the limit of its user's processes
+/// (capabilities(7)): bits 21 and 24 are `CAP_SYS_ADMIN` and `CAP_SYS_RESOURCE`.
+#[cfg(unix)]
+fn has_capability() -> bool {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        let effective = field(&status, "CapEff:");
+        let effective = effective.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        effective.is_some_and(|mask| mask & (1 << 21 | 1 << 24) != 0)
+    })
+}
+
+/// Threads that run as `user`, by `proc_pid_status(5)`.
+fn threads_of_user(root: &Path, user: u32) -> Option<u64> {
+    let processes = fs::read_dir(root.join("proc")).ok()?;
+    let threads = processes.flatten().filter_map(|process| {
+        // Not a process, or gone by now.
+        let status = fs::read_to_string(process.path().join("status")).ok()?;
+        let is_theirs = field(&status, "Uid:")?.parse() == Ok(user);
+        is_theirs.then(|| field(&status, "Threads:")?.parse::<u64>().ok())?
+    });
+    Some(threads.sum())
+}
+
+/// The first word behind a label.
+fn field<'a>(status: &'a str, label: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(label))?;
+    line.split_whitespace().next()
 }
 
 /// Most threads in this process's control group or any above it (cgroups(7)):
@@ -164,40 +234,77 @@ fn cgroup_pids(root: &Path) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn machine(files: &[(&str, &str)], open_files: Option<u64>) -> MaxConnections {
+    fn machine(files: &[(&str, &str)], rlimits: Rlimits) -> MaxConnections {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        MaxConnections::within(root.path(), open_files, Cost::ONE_END)
+        MaxConnections::within(root.path(), rlimits, Cost::ONE_END)
     }
+
+    fn open_files(limit: u64) -> Rlimits {
+        Rlimits {
+            open_files: Some(limit),
+            ..Rlimits::default()
+        }
+    }
+
+    const USUAL: [(&str, &str); 3] = [
+        ("proc/sys/vm/max_map_count", "65530\n"),
+        ("proc/sys/kernel/pid_max", "32768\n"),
+        ("proc/sys/kernel/threads-max", "192731\n"),
+    ];
 
     #[test]
     fn the_least_limit_decides() {
-        let usual = [
-            ("proc/sys/vm/max_map_count", "65530\n"),
-            ("proc/sys/kernel/pid_max", "32768\n"),
-            ("proc/sys/kernel/threads-max", "192731\n"),
-        ];
         assert_eq!(
-            machine(&usual, Some(1024)).to_string(),
+            machine(&USUAL, open_files(1024)).to_string(),
             "992 connections, limited by open files (ulimit -n)"
         );
         // Less than the 16,340 threads at which Rust aborts.
         assert_eq!(
-            machine(&usual, Some(1 << 20)).to_string(),
+            machine(&USUAL, open_files(1 << 20)).to_string(),
             "12899 connections, limited by vm.max_map_count"
         );
         let both =
-            |open_files| MaxConnections::within(Path::new("/none"), open_files, Cost::BOTH_ENDS);
-        assert_eq!(both(Some(1024)).connections, 496);
-        assert_eq!(machine(&[], Some(3)).connections, 1);
+            |limit| MaxConnections::within(Path::new("/none"), open_files(limit), Cost::BOTH_ENDS);
+        assert_eq!(both(1024).connections, 496);
+        assert_eq!(machine(&[], open_files(3)).connections, 1);
+    }
+
+    #[test]
+    fn what_is_unknown_is_no_licence() {
         assert_eq!(
-            machine(&[], None).to_string(),
-            format!("{} connections, limited by no known limit", u64::MAX)
+            machine(&[], Rlimits::default()).to_string(),
+            "1968 connections, limited by caution, as the system does not say what it allows"
         );
+    }
+
+    #[test]
+    fn threads_that_the_user_runs_count() {
+        let of = |user, threads| format!("Name:\tx\nUid:\t{user}\t0\t0\t0\nThreads:\t{threads}\n");
+        let (theirs, more, others) = (of(1000, 60), of(1000, 8), of(1001, 500));
+        let files = [
+            ("proc/1/status", others.as_str()),
+            ("proc/2/status", &theirs),
+            ("proc/3/status", &more),
+            ("proc/meminfo", "no process"),
+        ];
+        let rlimits = Rlimits {
+            processes: Some(300),
+            user: 1000,
+            ..Rlimits::default()
+        };
+        let usual = [&USUAL[..], &files].concat();
+        assert_eq!(
+            machine(&usual, rlimits).to_string(),
+            "200 connections, limited by processes of this user (ulimit -u)"
+        );
+        // Nothing is known of the others.
+        let unknown = MaxConnections::within(Path::new("/none"), rlimits, Cost::ONE_END);
+        assert_eq!(unknown.connections, 118);
     }
 
     #[test]
@@ -216,11 +323,11 @@ mod tests {
                     (&own, own_max),
                     (&above, above_max),
                 ];
-                machine(&files, Some(1 << 20)).connections
+                machine(&[&USUAL[..], &files].concat(), open_files(1 << 20)).connections
             };
             assert_eq!(of("100\n", "max\n"), 68);
             assert_eq!(of("max\n", "90\n"), 58);
-            assert_eq!(of("max\n", "max\n"), (1 << 20) - RESERVE);
+            assert_eq!(of("max\n", "max\n"), 12_899);
         }
     }
 }
