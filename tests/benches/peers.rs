@@ -225,15 +225,12 @@ fn closed_loop(host: &str, more: &[&str], connections: u32, in_flight: u32, seco
     let (connections, in_flight) = (connections.to_string(), in_flight.to_string());
     let duration = format!("{seconds}s");
     let mut args = vec!["-h", host, "-c", &connections, "--pipeline", &in_flight];
-    args.extend(["-d", &duration, "--no-noise-floor"]);
+    args.extend(["-d", &duration, "--no-noise-floor", "--json", "-"]);
     args.extend(more);
     let output = run("bench-client", &args).expect_code(0);
-    let line = output
-        .stdout
-        .lines()
-        .find_map(|line| line.strip_prefix("throughput"));
-    let rate = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    rate.unwrap_or_else(|| panic!("no throughput in {output}"))
+    let results: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let throughput = results["throughput"].as_f64();
+    throughput.unwrap_or_else(|| panic!("no throughput in {output}"))
 }
 
 /// Sends `in_flight` frames in one write, waits for all of them, and again.

@@ -22,7 +22,7 @@ impl Display for RunSummary<'_> {
         if let Some(floor) = &results.noise_floor {
             write_noise_floor(f, floor)?;
         }
-        row(f, "cpu", Cpus(results))?;
+        write_cpu(f, results)?;
         latencies::write(f, results)?;
         write_failures(f, results)?;
         for expectation in &results.expectations {
@@ -137,27 +137,28 @@ fn write_noise_floor(f: &mut Formatter<'_>, floor: &NoiseFloor) -> fmt::Result {
 }
 
 /// What the run took of the CPUs, and its server or all together.
-struct Cpus<'a>(&'a Results);
-
-impl Display for Cpus<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let cpu = &self.0.cpu;
-        let replies = self.0.messages.replies_in_window;
-        let per_reply = |seconds: f64| Latency(1e6 * seconds / replies as f64);
-        if replies > 0 {
-            write!(f, "{} per message", per_reply(cpu.client_cpu_s))?;
-            if let Some(server_s) = cpu.server_cpu_s {
-                write!(f, " (server {})", per_reply(server_s))?;
-            }
-            f.write_str(", ")?;
-        }
-        let (percent, cpus) = (100.0 * cpu.client_utilization, self.0.machine.cpus);
-        write!(f, "{percent:.0} % of {}", plural(cpus, "CPU"))?;
-        if let Some(share) = cpu.machine_utilization {
-            write!(f, ", machine {:.0} %", 100.0 * share)?;
-        }
-        Ok(())
+fn write_cpu(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
+    let cpu = &results.cpu;
+    let replies = results.messages.replies_in_window;
+    let each = |seconds: f64| {
+        let latency = Latency(1e6 * seconds / replies as f64);
+        format!("{latency} per message")
+    };
+    let (percent, cpus) = (100.0 * cpu.client_utilization, results.machine.cpus);
+    let mut client = format!("client {percent:.0} % of {}", plural(cpus, "CPU"));
+    if replies > 0 {
+        client += &format!(", {}", each(cpu.client_cpu_s));
     }
+    row(f, "cpu", client)?;
+    let server = cpu.server_cpu_s.filter(|_| replies > 0);
+    let server = server.map(|server_s| format!("server {}", each(server_s)));
+    let machine = cpu.machine_utilization;
+    let machine = machine.map(|share| format!("machine {:.0} %", 100.0 * share));
+    let others: Vec<_> = server.into_iter().chain(machine).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    row(f, "", others.join(", "))
 }
 
 fn write_failures(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
@@ -261,7 +262,8 @@ mod tests {
                 "system calls 1.00 writes and 1.00 reads per message",
                 "noise floor  timer overshoot p50 55.0 µs, p99 70.0 µs",
                 "             thread wake-up p50 5.00 µs, p99 12.0 µs",
-                "cpu          10.0 µs per message, 12 % of 8 CPUs, machine 30 %",
+                "cpu          client 12 % of 8 CPUs, 10.0 µs per message",
+                "             machine 30 %",
                 "latency                samples by latency",
                 "  min        20.0 µs   ≤ 40.0 µs #############################    500000  50.0 %",
                 "  mean       40.0 µs   ≤ 60.0 µs ########################         400000  40.0 %",
@@ -279,10 +281,11 @@ mod tests {
 
     #[test]
     fn an_open_loop_shows_both_latencies() {
-        let text = show(&open(), 24);
+        let text = show(&open(), 22 + 3);
         for line in [
             "open loop, target rate 100k/s over 4 connections, up to 1 in flight on each",
-            "cpu          10.0 µs per message (server 4.25 µs), 12 % of 8 CPUs, machine 30 %",
+            "cpu          client 12 % of 8 CPUs, 10.0 µs per message",
+            "             server 4.25 µs per message, machine 30 %",
             "latency    corrected uncorrected   samples by corrected latency",
             "  p50        61.5 µs     40.0 µs   ≤  150 µs #####                         99000",
             "  max        1.23 ms      900 µs",
