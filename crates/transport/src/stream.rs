@@ -8,6 +8,7 @@ use crate::{
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -142,6 +143,9 @@ impl Stream {
             if is_found {
                 return Ok(true);
             }
+            // Where there are too few CPUs, the peer or another connection may need
+            // this one.
+            thread::yield_now();
         }
         Ok(false)
     }

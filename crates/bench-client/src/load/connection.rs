@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::atomic::Ordering,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -253,13 +254,16 @@ impl<'a> LoadConnection<'a> {
             if self.wait(false, Duration::ZERO)? == Ready::Read {
                 return self.receive(now_ns);
             }
+            // Others may be late for theirs.
+            thread::yield_now();
             now_ns = self.clock.now_ns();
         }
         Ok(now_ns)
     }
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
-        if !self.poll.is_zero() && !timeout.is_zero() && self.poll(timeout)? {
+        let spins = !self.poll.is_zero() && !timeout.is_zero() && self.replies.in_flight() > 0;
+        if spins && self.poll(timeout)? {
             return Ok(Ready::Read);
         }
         let ready = self.link.stream.wait(for_room, timeout);

@@ -145,11 +145,10 @@ fn write_cpu(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
         format!("{latency} per message")
     };
     let (percent, cpus) = (100.0 * cpu.client_utilization, results.machine.cpus);
-    let mut client = format!("client {percent:.0} % of {}", plural(cpus, "CPU"));
-    if replies > 0 {
-        client += &format!(", {}", each(cpu.client_cpu_s));
-    }
-    row(f, "cpu", client)?;
+    let client = format!("client {percent:.0} % of {}", plural(cpus, "CPU"));
+    let client_each = (replies > 0).then(|| each(cpu.client_cpu_s));
+    let client: Vec<_> = [client].into_iter().chain(client_each).collect();
+    row(f, "cpu", client.join(", "))?;
     let server = cpu.server_cpu_s.filter(|_| replies > 0);
     let server = server.map(|server_s| format!("server {}", each(server_s)));
     let machine = cpu.machine_utilization;

@@ -27,7 +27,6 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         load::little,
         load::generator,
         load::busiest_thread,
-        load::spinning,
         too_few_samples,
         unverified,
     ]
@@ -40,6 +39,7 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         pace::closed_loop,
         pace::timer_overshoot,
         load::shared_cpus,
+        load::spinning,
         load::uneven,
     ]
     .into_iter()

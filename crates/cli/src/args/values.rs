@@ -47,13 +47,10 @@ pub const MAX_DURATION: Duration = Duration::from_hours(876_600);
 ///
 /// What was expected, in one line.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration > MAX_DURATION => {
-            Err("expected a duration of at most 100 years".to_owned())
-        }
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("expected a duration above zero, such as 500ms, 10s or 5m".to_owned()),
-    }
+    let expected = "expected a duration above zero, such as 500ms, 10s or 5m";
+    parse_duration(text, expected)
+        .and_then(|duration| (!duration.is_zero()).then_some(duration).ok_or(expected))
+        .map_err(str::to_owned)
 }
 
 /// Parses a duration that may be zero.
@@ -62,10 +59,13 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
 ///
 /// What was expected, in one line.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
-    if text == "0s" {
-        Ok(Duration::ZERO)
-    } else {
-        parse_timeout(text)
+    parse_duration(text, "expected a duration, such as 0, 500ms or 10s").map_err(str::to_owned)
+}
+
+fn parse_duration(text: &str, expected: &'static str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration > MAX_DURATION => Err("expected a duration of at most 100 years"),
+        parsed => parsed.map_err(|_| expected),
     }
 }
 
@@ -160,6 +160,10 @@ mod tests {
         assert_eq!(parse_timeout("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_timeout("5m"), Ok(Duration::from_mins(5)));
         assert_eq!(parse_timeout("100y"), Ok(MAX_DURATION));
+        for zero in ["0", "0s", "0ms"] {
+            assert_eq!(parse_span(zero), Ok(Duration::ZERO));
+        }
+        assert!(parse_span("-1s").is_err());
         let absurd = ["100y 1ns", "584542y", "18446744073709551615s"];
         let bad = ["", "0s", "10", "-1s", "s", "99999999999999999999s"];
         for bad in bad.into_iter().chain(absurd) {
