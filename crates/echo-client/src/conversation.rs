@@ -225,7 +225,7 @@ impl<'a> Conversation<'a> {
         let (host, timeout) = (&self.plan.client.dialer.host, self.plan.client.timeout);
         if transport::is_timeout(&error) {
             anyhow!(
-                "{doing}: nothing from {host} within {timeout:?}; does it speak the same (--raw)?"
+                "{doing}: nothing from {host} within {timeout:?}; does it use the same mode (--raw)?"
             )
         } else {
             anyhow::Error::new(error).context(format!("{doing}: lost {host}"))

@@ -34,16 +34,16 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "raw")]
     require_checksum: bool,
 
-    /// Write the statistics to a file as a line of JSON every second; - is
-    /// standard output
+    /// Write statistics to a file, a line of JSON per second; - is standard
+    /// output
     #[arg(long, value_name = "FILE", value_parser = parse_stats)]
     stats: Option<StatsTo>,
 
-    /// Answer GET /metrics here, with the statistics for Prometheus
+    /// Serve GET /metrics for Prometheus on this address
     #[arg(long, value_name = "ADDR", value_parser = parse_addr)]
     metrics: Option<String>,
 
-    /// Longest time for a TLS handshake
+    /// Maximum time for a TLS handshake
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     #[arg(help_heading = "Encryption")]
     handshake_timeout: Duration,
@@ -69,37 +69,36 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// Most connections at once [default: what the machine allows]
+    /// Maximum connections at once [default: what the machine allows]
     #[arg(long, value_name = "N", value_parser = parse_count)]
     max_connections: Option<u64>,
 
-    /// Maximum memory that peers can make all connections hold: read buffers,
-    /// and over TLS about 77 KiB and more each; beside it each has a thread of
-    /// about 10 KiB
+    /// Maximum memory for the buffers of all connections, TLS included (at least
+    /// 77 KiB each); beside it each connection has a thread of about 10 KiB
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_size)]
     max_memory: u64,
 
-    /// Longest silence between two frames
+    /// Maximum silence between two frames
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = parse_timeout)]
     idle_timeout: Duration,
 
-    /// Longest time for a frame that has begun to be whole
+    /// Maximum time from the first byte of a frame to its last
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
     frame_timeout: Duration,
 
-    /// Longest time for a peer to take what one write sends
+    /// Maximum time in which a peer takes none of what waits for it
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
     write_timeout: Duration,
 
-    /// Longest life of a connection [default: no limit]
+    /// Maximum life of a connection [default: no limit]
     #[arg(long, value_name = "DUR", value_parser = parse_timeout)]
     max_connection_age: Option<Duration>,
 
-    /// Most bytes to echo on one connection [default: no limit]
+    /// Maximum bytes to echo on one connection [default: no limit]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     max_connection_bytes: Option<u64>,
 
-    /// Longest time to finish what has arrived when the server stops
+    /// Maximum time to finish what has arrived when the server stops
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
     drain: Duration,
 }

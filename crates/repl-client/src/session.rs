@@ -229,7 +229,7 @@ impl Session<'_> {
     fn check(&self, deadline: Option<Instant>) -> Result<()> {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let (host, timeout) = (&self.plan.client.dialer.host, self.plan.client.timeout);
-            bail!("no reply from {host} within {timeout:?}; does it speak the same (--raw)?");
+            bail!("no reply from {host} within {timeout:?}; does it use the same mode (--raw)?");
         }
         Ok(())
     }

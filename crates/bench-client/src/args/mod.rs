@@ -90,15 +90,15 @@ pub(crate) struct RunArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArgs {
-    /// Connections, each with a thread of its own
+    /// Connections, each with its own thread
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
     pub(crate) connections: u64,
 
-    /// How long to measure [default: until Ctrl-C]
+    /// Measure for this long [default: until Ctrl-C]
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
     pub(crate) duration: Option<Duration>,
 
-    /// Messages to send, over all connections [default: no limit]
+    /// Messages to send over all connections [default: no limit]
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
     requests: Option<u64>,
 
@@ -107,7 +107,7 @@ pub(crate) struct LoadArgs {
     pub(crate) pipeline: u64,
 
     /// Messages per second over all connections, sent on time regardless of
-    /// replies (open loop) [default: the next when the last is back]
+    /// replies (open loop) [default: the next once a reply is back (closed loop)]
     #[arg(short, long, value_name = "N", value_parser = parse_rate)]
     rate: Option<f64>,
 
@@ -115,17 +115,17 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     pub(crate) warmup: Duration,
 
-    /// Spread the opening of connections over this long
+    /// Spread the opening of connections over this time
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
 
-    /// Run the generator on these CPUs only, such as 0,2-3; a server in this
-    /// process runs anywhere
+    /// Run the generator on these CPUs only, such as 0,2-3; the server of
+    /// --with-server runs on any
     #[arg(long, value_name = "LIST")]
     cpus: Option<CpuList>,
 
-    /// Start an echo server in this process, with the same buffers, and aim
-    /// at it
+    /// Start an echo server in this process, with the same buffers, and measure
+    /// it
     #[arg(long, conflicts_with = "host")]
     with_server: bool,
 }
@@ -137,11 +137,11 @@ pub(crate) struct MessageArgs {
     #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = Sizes::parse)]
     pub(crate) size: Sizes,
 
-    /// Payloads and sizes depend on this number
+    /// Seed of payloads and sizes
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) seed: u64,
 
-    /// Share of random bytes in a payload, 0..1: 0 compresses best
+    /// Share of random bytes in a payload, from 0 (compresses best) to 1
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_share)]
     pub(crate) entropy: f64,
 
@@ -153,7 +153,7 @@ pub(crate) struct MessageArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
 struct OutputArgs {
-    /// Fail with exit code 3 unless met: p99<5ms, qps>50k, errors=0, valid;
+    /// Exit with code 3 unless met: p99<5ms, qps>50k, errors=0, valid;
     /// repeatable
     #[arg(long, value_name = "EXPR", value_parser = Expect::from_str)]
     expect: Vec<Expect>,

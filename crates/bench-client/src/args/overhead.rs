@@ -16,7 +16,7 @@ pub(crate) struct OverheadArgs {
     #[arg(long, value_name = "N", default_value = "5", value_parser = parse_count)]
     pub(crate) repeats: u64,
 
-    /// How long each run measures
+    /// Measure for this long in each run
     #[arg(short, long, value_name = "DUR", default_value = "1s", value_parser = parse_timeout)]
     pub(crate) duration: Duration,
 
@@ -24,7 +24,7 @@ pub(crate) struct OverheadArgs {
     #[arg(long, value_name = "DUR", default_value = "200ms", value_parser = parse_span)]
     pub(crate) warmup: Duration,
 
-    /// Connections, each with a thread of its own
+    /// Connections, each with its own thread
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
     pub(crate) connections: u64,
 
@@ -37,11 +37,11 @@ pub(crate) struct OverheadArgs {
     #[arg(short, long, value_name = "BYTES", default_value = "1k", value_parser = Sizes::parse)]
     pub(crate) size: Sizes,
 
-    /// Share of random bytes in a payload, 0..1: 0 compresses best
+    /// Share of random bytes in a payload, from 0 (compresses best) to 1
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse_share)]
     pub(crate) entropy: f64,
 
-    /// Payloads and sizes depend on this number
+    /// Seed of payloads and sizes
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) seed: u64,
 

@@ -104,14 +104,14 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
 }
 
 fn read(path: &Path) -> Result<Results> {
-    let value: Value = serde_json::from_slice(&fs::read(path)?).context("it is no JSON")?;
+    let value: Value = serde_json::from_slice(&fs::read(path)?).context("not JSON")?;
     // Before the rest, which another schema may have under other names.
-    let schema = value.get("schema").context("it has no schema number")?;
+    let schema = value.get("schema").context("no schema number")?;
     ensure!(
         *schema == SCHEMA,
-        "its schema is {schema}, and this program reads {SCHEMA}"
+        "schema {schema}; this program reads schema {SCHEMA}"
     );
-    serde_json::from_value(value).context("it is no result of a run")
+    serde_json::from_value(value).context("not the results of a run")
 }
 
 /// What was asked of each run and not of the first.
@@ -268,16 +268,16 @@ mod tests {
         let folder = Folder::new("bad");
         let good = folder.results("good", |_| ());
         for (bad, reason) in [
-            (folder.file("text", "qps 7"), "it is no JSON"),
-            (folder.file("cut", "{\"schema\": 1"), "it is no JSON"),
-            (folder.file("list", "[]"), "it has no schema number"),
+            (folder.file("text", "qps 7"), "not JSON"),
+            (folder.file("cut", "{\"schema\": 1"), "not JSON"),
+            (folder.file("list", "[]"), "no schema number"),
             (
                 folder.file("next", "{\"schema\": 1}"),
-                "its schema is 1, and this program reads 2",
+                "schema 1; this program reads schema 2",
             ),
             (
                 folder.file("empty", "{\"schema\": 2}"),
-                "it is no result of a run: missing field",
+                "not the results of a run: missing field",
             ),
             (
                 folder.0.join("none").to_str().unwrap().to_owned(),

@@ -7,40 +7,39 @@ use transport::SocketOptions;
 
 use super::values::{parse_buffer, parse_span};
 
-/// How much is read and written at once, and what the sockets are told.
+/// How much is read and written at once, and the options of the sockets.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Buffering")]
 pub struct BufferArgs {
-    /// Most bytes that one read takes [default: 64KiB, and more for a frame
-    /// that is larger]
+    /// Maximum bytes per read [default: 64KiB, or more for a larger frame]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
     pub read_buffer: Option<usize>,
 
-    /// Bytes to collect before a write; what is there is written at the
-    /// latest before waiting for the peer
+    /// Collect this many bytes before a write; fewer are written before waiting
+    /// for the peer
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
     pub write_buffer: Option<usize>,
 
-    /// The socket's own buffer for sending [default: the system's]
+    /// Send buffer of the socket [default: the system's]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
     send_buffer: Option<usize>,
 
-    /// The socket's own buffer for receiving [default: the system's]
+    /// Receive buffer of the socket [default: the system's]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer)]
     recv_buffer: Option<usize>,
 
-    /// Poll for input this long before sleeping; a spinning thread needs a CPU of
-    /// its own
+    /// Poll for input for this long before sleeping; each spinning thread needs a
+    /// CPU of its own
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     pub spin: Duration,
 
-    /// Let Nagle's algorithm hold small writes back
+    /// Let Nagle's algorithm delay small writes
     #[arg(long)]
     no_nodelay: bool,
 }
 
 impl BufferArgs {
-    /// What the sockets are told.
+    /// The options of the sockets.
     #[must_use]
     pub const fn socket(self) -> SocketOptions {
         SocketOptions {

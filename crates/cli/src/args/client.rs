@@ -12,7 +12,7 @@ use super::{
     values::{parse_addr, parse_max_frame, parse_timeout},
 };
 
-/// What every client is told about its connection.
+/// The connection of a client.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ClientArgs {
@@ -24,12 +24,11 @@ pub struct ClientArgs {
     #[arg(long)]
     pub raw: bool,
 
-    /// Longest wait for a connection, TLS handshake included, for each
-    /// address tried
+    /// Maximum wait for a connection to each address, TLS handshake included
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
     pub connect_timeout: Duration,
 
-    /// Longest wait for a reply
+    /// Maximum wait for a reply
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     pub timeout: Duration,
 
@@ -41,12 +40,12 @@ pub struct ClientArgs {
     #[arg(long, conflicts_with = "raw")]
     pub checksum: bool,
 
-    /// Compress every frame that gets smaller by it (LZ4)
+    /// Compress every frame that becomes smaller (LZ4)
     #[arg(long, conflicts_with = "raw")]
     pub compress: bool,
 
-    /// Send an empty frame after that much silence; give the server up when
-    /// as much again passes without a frame
+    /// Send an empty frame after this much silence; give up when as much again
+    /// passes without a frame
     #[arg(long, value_name = "DUR", value_parser = parse_timeout, conflicts_with = "raw")]
     pub heartbeat: Option<Duration>,
 

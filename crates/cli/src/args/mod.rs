@@ -21,10 +21,10 @@ pub use values::{
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CommonArgs {
     /// Log more (-v messages, -vv more); `RUST_LOG` overrides
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, help_heading = None)]
     pub verbose: u8,
 
     /// Print help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::Help, help_heading = None)]
     help: Option<bool>,
 }

@@ -11,8 +11,8 @@ use transport::{ClientTls, Fingerprint, ServerName, ServerTls};
 #[command(next_help_heading = "Encryption")]
 #[group(id = "tls-client")]
 pub struct ClientTlsArgs {
-    /// Encrypt with TLS; the server's certificate is checked against the
-    /// system's CAs by default
+    /// Encrypt with TLS; by default the server's certificate is checked against
+    /// the system's CAs
     #[arg(long)]
     tls: bool,
 
@@ -42,7 +42,7 @@ pub struct ClientTlsArgs {
     )]
     tls_client_cert: Option<PathBuf>,
 
-    /// Its private key
+    /// Private key of the client certificate
     #[arg(long, value_name = "FILE", requires = "tls_client_cert")]
     tls_client_key: Option<PathBuf>,
 }
@@ -85,17 +85,17 @@ impl ClientTlsArgs {
 #[group(id = "tls-server")]
 #[allow(clippy::struct_field_names)] // They are the options' names.
 pub struct ServerTlsArgs {
-    /// Encrypt with TLS; certificate of the server, followed by those of
+    /// Encrypt with TLS: the server's certificate, followed by those of
     /// intermediate CAs
     #[arg(long, value_name = "FILE", requires = "tls_key", group = "tls")]
     tls_cert: Option<PathBuf>,
 
-    /// Its private key
+    /// Private key of the server's certificate
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Encrypt with TLS with a certificate made at start; its fingerprint is
-    /// logged
+    /// Encrypt with TLS: a self-signed certificate made at start, whose
+    /// fingerprint is logged
     #[arg(long, group = "tls")]
     tls_self_signed: bool,
 
