@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use cli::log;
 
 mod args;
+mod capacity;
 mod embedded;
 mod generate;
 mod load;
@@ -39,11 +40,12 @@ fn main() -> ExitCode {
 
 fn execute(args: Args) -> Result<()> {
     // An embedded server would report every second what the client reports.
-    let log = log::to_stderr_by_thread(args.run.client.common.verbose, &["echo_server"])?;
+    let log = log::to_stderr_by_thread(args.verbose(), &["echo_server"])?;
     if let Some(kind) = args.run.generate() {
         return generate::print(kind, Args::command());
     }
     match args.command {
+        Some(Command::Capacity(args)) => capacity::run(&(*args).try_into()?, &log),
         Some(Command::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
         Some(Command::Overhead(args)) => overhead::run(&args),
         None => run::run(&args.run.try_into()?, &log),

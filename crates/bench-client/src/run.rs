@@ -26,7 +26,7 @@ use crate::{
 
 /// Signals that a run handles: one ends the load, the next the wait for
 /// replies.
-const PATIENCE: u32 = 2;
+pub(crate) const PATIENCE: u32 = 2;
 
 /// An expectation was missed, and nothing else went wrong.
 #[derive(Debug)]

@@ -12,8 +12,10 @@
 //! | [`export`] | files: JSON, HDR log, page |
 //! | `compare` | two sides of one or more runs |
 //! | [`overhead`] | the same load with one more option in turn |
+//! | [`capacity`] | the highest rate at which expectations hold |
 //! | `format` | numbers, times and paragraphs as text |
 
+pub mod capacity;
 mod compare;
 mod expect;
 pub mod export;

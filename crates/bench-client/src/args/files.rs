@@ -6,7 +6,7 @@ use bench_report::export::{FORMATS, Output};
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 
 /// The files that were requested.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OutputFiles(pub(crate) Vec<Output>);
 
 impl Args for OutputFiles {

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `capacity` | the options of `capacity` |
 //! | `files` | an option for each format of files |
 //! | `overhead` | the options of `overhead` |
 //! | `values` | the parsers of values |
@@ -18,10 +19,12 @@ use cli::{
 use echo_server::{Cost, MaxConnections};
 use transport::{ClientTls, ServerTls};
 
+mod capacity;
 mod files;
 mod overhead;
 mod values;
 
+pub(crate) use capacity::{CapacityArgs, CapacityPlan};
 use files::OutputFiles;
 pub(crate) use overhead::OverheadArgs;
 use values::{parse_pipeline, parse_rate, parse_share};
@@ -47,6 +50,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Capacity(Box<CapacityArgs>),
     Compare(CompareArgs),
     Overhead(OverheadArgs),
 }
@@ -90,9 +94,8 @@ pub(crate) struct RunArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArgs {
-    /// Connections, each with its own thread
-    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
-    pub(crate) connections: u64,
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
 
     /// Measure for this long [default: until Ctrl-C]
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
@@ -102,22 +105,31 @@ pub(crate) struct LoadArgs {
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
     requests: Option<u64>,
 
-    /// Messages in flight on each connection
-    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
-    pub(crate) pipeline: u64,
-
     /// Messages per second over all connections, sent on time regardless of
     /// replies (open loop) [default: the next once a reply is back (closed loop)]
     #[arg(short, long, value_name = "N", value_parser = parse_rate)]
     rate: Option<f64>,
 
-    /// Warm up for this long; excluded from every figure
-    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
-    pub(crate) warmup: Duration,
-
     /// Spread the opening of connections over this time
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
+}
+
+/// The load but for its pace and its end.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct ShapeArgs {
+    /// Connections, each with its own thread
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    pub(crate) connections: u64,
+
+    /// Maximum messages in flight on each connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
+    pub(crate) pipeline: u64,
+
+    /// Warm up for this long; excluded from every figure
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
+    pub(crate) warmup: Duration,
 
     /// Run the generator on these CPUs only, such as 0,2-3; the server of
     /// --with-server runs on any
@@ -150,7 +162,7 @@ pub(crate) struct MessageArgs {
     no_verify: bool,
 }
 
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Results")]
 struct OutputArgs {
     /// Exit with code 3 unless met: p99<5ms, qps>50k, errors=0, valid;
@@ -170,6 +182,16 @@ struct OutputArgs {
     generate: Option<Kind>,
 }
 
+impl Args {
+    /// How often `-v` was given.
+    pub(crate) fn verbose(&self) -> u8 {
+        match &self.command {
+            Some(Command::Capacity(args)) => args.client.common.verbose,
+            _ => self.run.client.common.verbose,
+        }
+    }
+}
+
 impl RunArgs {
     /// What to print instead of running.
     pub(crate) const fn generate(&self) -> Option<Kind> {
@@ -179,17 +201,18 @@ impl RunArgs {
     /// What is requested, as the results show it.
     fn arguments(&self) -> Arguments {
         let (load, messages, client) = (&self.load, &self.messages, &self.client);
+        let shape = &load.shape;
         let socket = client.buffers.socket();
         let bytes = |size: usize| size as u64;
         Arguments {
-            with_server: load.with_server,
+            with_server: shape.with_server,
             wire: if client.raw { "raw" } else { "framed" }.to_owned(),
-            connections: load.connections,
-            pipeline: load.pipeline,
+            connections: shape.connections,
+            pipeline: shape.pipeline,
             rate: load.rate,
             duration: load.duration,
             requests: load.requests,
-            warmup: load.warmup,
+            warmup: shape.warmup,
             ramp: load.ramp,
             timeout: client.timeout,
             size: messages.size.to_string(),
@@ -206,14 +229,14 @@ impl RunArgs {
             recv_buffer: socket.recv_buffer.map(bytes),
             nodelay: !socket.nagle,
             spin: client.buffers.spin,
-            cpus: load.cpus.as_ref().map(ToString::to_string),
+            cpus: shape.cpus.as_ref().map(ToString::to_string),
         }
     }
 
     /// How to reach the server, and how it encrypts if it is in this process: with
     /// a certificate of its own, which the client pins.
     fn resolve(&self) -> Result<(ClientSettings, Option<ServerTls>)> {
-        if !self.load.with_server || !self.client.tls.is_on() {
+        if !self.load.shape.with_server || !self.client.tls.is_on() {
             return Ok((self.client.resolve()?, None));
         }
         let (server_tls, certificate) = ServerTls::self_signed("localhost:0")?;
@@ -227,14 +250,14 @@ impl TryFrom<RunArgs> for RunPlan {
     type Error = anyhow::Error;
 
     fn try_from(args: RunArgs) -> Result<Self> {
-        check_connections(args.load.connections, args.load.with_server)?;
+        check_connections(args.load.shape.connections, args.load.shape.with_server)?;
         export::check(&args.output.files.0).map_err(UsageError)?;
         let (client, server_tls) = args.resolve()?;
         let plan = Self {
             arguments: args.arguments(),
             client,
             server_tls,
-            cpus: args.load.cpus,
+            cpus: args.load.shape.cpus,
             sizes: args.messages.size,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,

@@ -71,10 +71,10 @@ fn plan(args: &OverheadArgs, options: &str) -> Result<RunPlan> {
         .into_iter()
         .chain(options.split_whitespace());
     let mut run = args::Args::try_parse_from(line)?.run;
-    run.load.connections = args.connections;
+    run.load.shape.connections = args.connections;
     run.load.duration = Some(args.duration);
-    run.load.warmup = args.warmup;
-    run.load.pipeline = args.pipeline;
+    run.load.shape.warmup = args.warmup;
+    run.load.shape.pipeline = args.pipeline;
     run.messages.size = args.size.clone();
     run.messages.seed = args.seed;
     run.messages.entropy = args.entropy;

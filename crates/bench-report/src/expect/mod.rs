@@ -122,6 +122,15 @@ impl Expect {
         self.metric == Metric::Valid
     }
 
+    /// Samples that it takes to tell whether it is met.
+    #[must_use]
+    pub fn samples_needed(&self) -> u64 {
+        match self.metric {
+            Metric::Percentile(quantile) => percentile::samples_needed(quantile),
+            _ => 1,
+        }
+    }
+
     /// Holds the expectation against a run and its latencies. What was not
     /// measured, or with too few samples, was missed.
     pub(crate) fn check(&self, results: &Results, latencies: &Histogram<u64>) -> Expectation {
@@ -167,6 +176,13 @@ impl Expect {
         } else {
             Count(value).to_string()
         }
+    }
+}
+
+/// As it was given.
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

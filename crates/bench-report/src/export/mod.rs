@@ -18,6 +18,7 @@ mod json;
 mod page;
 
 pub use json::{JsonFile, is_stdout};
+pub use page::PageFile;
 
 /// All formats, in the order of the help.
 pub const FORMATS: [&Format; 3] = [&json::FORMAT, &hdr_log::FORMAT, &page::FORMAT];

@@ -52,6 +52,22 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
     }
 }
 
+impl Results {
+    /// Why the run would be suspect if nothing had failed, without the advice.
+    pub(crate) fn reason_beside_failures(&self) -> Option<String> {
+        let mut results = self.clone();
+        results.failures.clear();
+        let reason = verdict(&results).reasons.into_iter().next()?;
+        let reason = reason.split_once(": ").map_or(&*reason, |(what, _)| what);
+        Some(reason.to_owned())
+    }
+
+    /// Whether the generator had no CPU left for itself.
+    pub(crate) fn is_generator_saturated(&self) -> bool {
+        load::generator(self).is_some() || load::busiest_thread(self).is_some()
+    }
+}
+
 /// Whether nothing was measured because a signal came before that.
 fn is_unmeasured(results: &Results) -> bool {
     results.interrupted && results.messages.sent == 0

@@ -1,4 +1,5 @@
-//! The page of `--report`: one run, to be read without anything else.
+//! The page of `--report`: one run, or one search for the capacity, to be read
+//! without anything else.
 
 mod axis;
 mod plot;
@@ -7,10 +8,15 @@ mod svg;
 use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Result;
+use serde::Serialize;
 
 use self::plot::Figure;
 use super::{Export, Format, file::OutputFile};
-use crate::{results::Results, summary::RunSummary};
+use crate::{
+    capacity::{CapacityReport, CapacityTable},
+    results::Results,
+    summary::RunSummary,
+};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -20,52 +26,100 @@ pub(super) const FORMAT: Format = Format {
     create: |path| Ok(Box::new(PageFile::create(path)?)),
 };
 
-/// The file that the page goes to.
-struct PageFile(OutputFile);
+/// A file for a page.
+#[derive(Debug)]
+pub struct PageFile(OutputFile);
 
 impl PageFile {
-    fn create(path: &Path) -> Result<Self> {
+    /// Creates it.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the file.
+    pub fn create(path: &Path) -> Result<Self> {
         OutputFile::create(path).map(Self)
     }
-}
 
-impl Export for PageFile {
-    fn finish(mut self: Box<Self>, results: &Results) -> Result<()> {
-        let page = page(results).map_err(|error| self.0.error(error))?;
+    /// Writes the page of a search, and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the file.
+    pub fn write(self, report: &CapacityReport) -> Result<()> {
+        self.write_page(capacity_page(report))
+    }
+
+    fn write_page(mut self, page: serde_json::Result<String>) -> Result<()> {
+        let page = page.map_err(|error| self.0.error(error))?;
         let written = self.0.write_all(page.as_bytes());
         written.map_err(|error| self.0.error(error))?;
         self.0.finish()
     }
 }
 
-/// The page as a whole HTML document: the summary, the plots, and all results
-/// folded away.
-fn page(results: &Results) -> serde_json::Result<String> {
-    let target = escape(&results.target.address);
-    let started = escape(&results.started);
-    let class = if results.verdict.valid {
-        ""
-    } else {
-        " suspect"
-    };
-    let summary = escape(&RunSummary(results).to_string());
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{target}: bench-client</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n<h1>{target}</h1>\n<p class=\"muted\">{started}</p>\n\
-         <pre class=\"summary{class}\">{summary}</pre>\n<div class=\"plots\">\n"
-    );
-    for figure in plot::figures(results) {
-        write_figure(&mut page, &figure);
+impl Export for PageFile {
+    fn finish(self: Box<Self>, results: &Results) -> Result<()> {
+        self.write_page(page(results))
     }
-    let json = escape(&serde_json::to_string_pretty(results)?);
-    let _ = write!(
-        page,
-        "</div>\n<details>\n<summary>All results</summary>\n<pre>{json}</pre>\n</details>\n\
-         </main>\n</body>\n</html>\n"
-    );
-    Ok(page)
+}
+
+fn page(results: &Results) -> serde_json::Result<String> {
+    let document = Document {
+        target: &results.target.address,
+        started: &results.started,
+        summary: RunSummary(results).to_string(),
+        is_sound: results.verdict.valid,
+        figures: &plot::figures(results),
+    };
+    document.to_html(results)
+}
+
+fn capacity_page(report: &CapacityReport) -> serde_json::Result<String> {
+    let document = Document {
+        target: &report.target.address,
+        started: &report.started,
+        summary: CapacityTable(report).to_string(),
+        is_sound: report.answer.is_some_and(|answer| answer.is_found()),
+        figures: &plot::capacity_figures(&report.probes),
+    };
+    document.to_html(report)
+}
+
+/// What is on a page beside the results.
+struct Document<'a> {
+    target: &'a str,
+    started: &'a str,
+    summary: String,
+    is_sound: bool,
+    figures: &'a [Figure],
+}
+
+impl Document<'_> {
+    /// The page as a whole HTML document: the summary, the plots, and all
+    /// `results` folded away.
+    fn to_html(&self, results: &impl Serialize) -> serde_json::Result<String> {
+        let target = escape(self.target);
+        let started = escape(self.started);
+        let class = if self.is_sound { "" } else { " suspect" };
+        let summary = escape(&self.summary);
+        let mut page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{target}: bench-client</title>\n<style>\n{STYLE}</style>\n</head>\n\
+             <body>\n<main>\n<h1>{target}</h1>\n<p class=\"muted\">{started}</p>\n\
+             <pre class=\"summary{class}\">{summary}</pre>\n<div class=\"plots\">\n"
+        );
+        for figure in self.figures {
+            write_figure(&mut page, figure);
+        }
+        let json = escape(&serde_json::to_string_pretty(results)?);
+        let _ = write!(
+            page,
+            "</div>\n<details>\n<summary>All results</summary>\n<pre>{json}</pre>\n</details>\n\
+             </main>\n</body>\n</html>\n"
+        );
+        Ok(page)
+    }
 }
 
 fn write_figure(page: &mut String, figure: &Figure) {

@@ -5,6 +5,7 @@ use super::{
     svg::{Curve, Plot, Stroke},
 };
 use crate::{
+    capacity::Probe,
     results::{Results, Second},
     statistics::Distribution,
 };
@@ -29,6 +30,41 @@ pub(super) fn figures(results: &Results) -> [Figure; 4] {
         latency_over_time(&results.series),
         throughput_over_time(&results.series),
         replies_by_connection(&results.connections.replies),
+    ]
+}
+
+/// Draws the curve of a search: what each rate came to.
+pub(super) fn capacity_figures(probes: &[Probe]) -> [Figure; 2] {
+    let highest = probes.iter().map(|probe| probe.rate).fold(0.0, f64::max);
+    let x = Axis::up_to(highest, 1.0, count_label);
+    let curve = |stroke, value: fn(&Probe) -> Option<f64>| {
+        let points = probes.iter().map(|probe| (probe.rate, value(probe)));
+        let mut points: Vec<(f64, f64)> = points.filter_map(|(rate, y)| Some((rate, y?))).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Curve { stroke, points }
+    };
+    let latencies = vec![
+        curve(Stroke::Dashed, |probe| probe.p50_us),
+        curve(Stroke::Solid, |probe| probe.p99_us),
+    ];
+    let plot = |y, lines| Plot {
+        x: x.clone(),
+        y,
+        lines,
+        bars: Vec::new(),
+        warmup_to: None,
+    };
+    let legend = &[(Stroke::Solid, "p99"), (Stroke::Dashed, "p50")];
+    let throughput = vec![curve(Stroke::Solid, |probe| Some(probe.throughput))];
+    let most = probes.iter().map(|probe| probe.throughput);
+    let y = Axis::above(most.fold(0.0, f64::max), 0.0, count_label);
+    [
+        figure(
+            "Latency by target rate",
+            legend,
+            &plot(latency_axis(&latencies), latencies),
+        ),
+        figure("Throughput by target rate", &[], &plot(y, throughput)),
     ]
 }
 

@@ -1,0 +1,112 @@
+//! `bench-client capacity`: the highest rate at which expectations hold, by
+//! probes of an open loop.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+use bench_report::{
+    Expect,
+    capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, Step},
+    export::{JsonFile, PageFile, is_stdout},
+    plural,
+};
+use cli::{args::MAX_DURATION, log::Log, signals::Stop};
+
+use crate::{
+    args::CapacityPlan,
+    load::Unwatched,
+    plan::RunPlan,
+    run::{PATIENCE, measure, print_json},
+};
+
+/// Samples of a probe, by those that its percentiles need at least.
+const SAMPLES: f64 = 2.0;
+
+/// Searches and prints what it found. A signal ends it after the current probe,
+/// with what there is.
+///
+/// # Errors
+///
+/// A server that cannot be reached, a file that cannot be written, no answer.
+pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    let json = plan.json.as_deref();
+    // What cannot be written is better known before the probes.
+    let json_file = json.filter(|path| !is_stdout(path));
+    let json_file = json_file.map(JsonFile::create).transpose()?;
+    let page = plan.page.as_deref().map(PageFile::create).transpose()?;
+
+    stop.be_patient(PATIENCE);
+    let report = search(plan, &stop, log)?;
+    stop.be_patient(0);
+    log.flush();
+    let printed = if json.is_some_and(is_stdout) {
+        print_json(&report)
+    } else {
+        cli::print(CapacityTable(&report))
+    };
+    let json = json_file.map_or(Ok(()), |file| file.write(&report));
+    let page = page.map_or(Ok(()), |file| file.write(&report));
+    printed.and(json).and(page).and_then(|()| conclude(&report))
+}
+
+/// Probes until the answer is known, or until a signal ends the probe.
+fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<CapacityReport> {
+    let started = SystemTime::now();
+    let mut search = Search::new(plan.range);
+    let (mut probes, mut last) = (Vec::new(), None);
+    let answer = loop {
+        let rate = match search.step() {
+            Step::Probe(rate) => rate,
+            Step::Done(answer) => break Some(answer),
+        };
+        let results = measure(&probe_plan(plan, rate), stop, &mut Unwatched)?;
+        if stop.asked() > 0 {
+            last.get_or_insert(results);
+            break None;
+        }
+        let probe = Probe::of(rate, plan.max_failures, &results);
+        log.line(&probe.to_string());
+        match probe.outcome {
+            ProbeOutcome::Met => search.record(rate, true),
+            ProbeOutcome::Missed => search.record(rate, false),
+            ProbeOutcome::Unclear => search.record_unclear(),
+        }
+        probes.push(probe);
+        last = Some(results);
+    };
+    let last = last.context("there was no probe")?;
+    let slo = plan.probe.expect.iter().map(ToString::to_string).collect();
+    let max_failures = plan.max_failures;
+    Ok(CapacityReport::new(
+        started,
+        slo,
+        max_failures,
+        &last,
+        probes,
+        answer,
+    ))
+}
+
+/// A run at `rate`, as long as its percentiles need.
+fn probe_plan(plan: &CapacityPlan, rate: f64) -> RunPlan {
+    let needed = plan.probe.expect.iter().map(Expect::samples_needed).max();
+    let needed = SAMPLES * needed.unwrap_or_default() as f64 / rate;
+    let needed = Duration::try_from_secs_f64(needed).unwrap_or(MAX_DURATION);
+    let mut probe = plan.probe.clone();
+    probe.arguments.rate = Some(rate);
+    probe.arguments.duration = Some(plan.duration.max(needed).min(MAX_DURATION));
+    probe
+}
+
+/// Turns what is no answer into an error.
+fn conclude(report: &CapacityReport) -> Result<()> {
+    match &report.answer {
+        Some(answer) if answer.is_found() => Ok(()),
+        Some(answer) => Err(anyhow!("{}", answer.describe(&report.slo.join(", ")))),
+        None => Err(anyhow!(
+            "interrupted after {}",
+            plural(report.probes.len() as u64, "probe")
+        )),
+    }
+}

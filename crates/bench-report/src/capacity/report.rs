@@ -1,0 +1,195 @@
+//! All probes and the answer: the schema of `capacity --json`.
+//!
+//! Latencies are in microseconds (`_us`), rates per second. A figure that a
+//! probe does not have is `null`. The number in `schema` rises whenever a field
+//! changes its meaning or is removed.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::search::Answer;
+use crate::{
+    format::{plural, rfc3339},
+    results::{Arguments, Expectation, Machine, Results, Target},
+};
+
+/// The number of this schema.
+const SCHEMA: u32 = 2;
+
+/// All probes of a search, and what it found.
+#[derive(Debug, Serialize)]
+pub struct CapacityReport {
+    schema: u32,
+    /// When the first probe began, in UTC, as RFC 3339.
+    pub(crate) started: String,
+    pub(crate) target: Target,
+    /// What each probe has to meet, as given.
+    pub slo: Vec<String>,
+    /// Failures that a probe may have.
+    max_failures: u64,
+    /// Of each probe, but for the rate and the duration.
+    pub(super) arguments: Arguments,
+    machine: Machine,
+    /// In the order in which they were made.
+    pub probes: Vec<Probe>,
+    /// `null` after a signal.
+    pub answer: Option<Answer>,
+}
+
+/// One run at one rate.
+#[derive(Clone, Debug, Serialize)]
+pub struct Probe {
+    /// Messages per second, as requested.
+    pub rate: f64,
+    /// Whether it met the expectations.
+    pub outcome: ProbeOutcome,
+    /// Replies per second.
+    pub throughput: f64,
+    /// Corrected latency.
+    pub p50_us: Option<f64>,
+    /// The same.
+    pub p99_us: Option<f64>,
+    /// The expectation that was missed, or why it could not be judged.
+    pub reason: Option<String>,
+}
+
+/// What a probe says about its rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeOutcome {
+    /// Every expectation was met in a valid run.
+    Met,
+    /// One was missed, and not for want of a faster generator.
+    Missed,
+    /// The figures do not say it.
+    Unclear,
+}
+
+impl Probe {
+    /// Judges a run at `rate` whose expectations are those to meet.
+    ///
+    /// What keeps a run from being valid makes its latency worse, never better:
+    /// an expectation that was missed was missed in any case, unless the
+    /// generator was the reason.
+    #[must_use]
+    pub fn of(rate: f64, max_failures: u64, results: &Results) -> Self {
+        let (failed, unsent) = (results.failed(), results.messages.unsent);
+        // Without its figure, or with too few samples, it is not known.
+        let is_missed = |each: &&Expectation| !each.met && each.measured.is_some();
+        let missed = results.expectations.iter().find(is_missed);
+        let missed = missed
+            .map(ToString::to_string)
+            .or_else(|| (unsent > 0).then(|| format!("{unsent} messages due were never sent")))
+            .or_else(|| {
+                (failed > max_failures)
+                    .then(|| format!("{}, {max_failures} allowed", plural(failed, "failure")))
+            });
+        let doubt = results.reason_beside_failures();
+        let (outcome, reason) = match (missed, doubt) {
+            (_, Some(doubt)) if results.is_generator_saturated() => {
+                (ProbeOutcome::Unclear, Some(doubt))
+            }
+            (Some(missed), _) => (ProbeOutcome::Missed, Some(missed)),
+            (None, Some(doubt)) => (ProbeOutcome::Unclear, Some(doubt)),
+            (None, None) => (ProbeOutcome::Met, None),
+        };
+        Self {
+            rate,
+            outcome,
+            throughput: results.throughput,
+            p50_us: results.latency.percentile("p50"),
+            p99_us: results.latency.percentile("p99"),
+            reason,
+        }
+    }
+}
+
+impl CapacityReport {
+    /// Sums up `probes` of `slo`; each of them ran as `last` did.
+    #[must_use]
+    pub fn new(
+        started: SystemTime,
+        slo: Vec<String>,
+        max_failures: u64,
+        last: &Results,
+        probes: Vec<Probe>,
+        answer: Option<Answer>,
+    ) -> Self {
+        let mut arguments = last.arguments.clone();
+        arguments.rate = None;
+        arguments.duration = None;
+        Self {
+            schema: SCHEMA,
+            started: rfc3339(started),
+            target: last.target.clone(),
+            slo,
+            max_failures,
+            arguments,
+            machine: last.machine.clone(),
+            probes,
+            answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{results::sample, verdict::verdict};
+
+    /// What a probe says after `change`, with p99 at 90 µs and a limit of it.
+    fn probe(limit_us: f64, max_failures: u64, change: fn(&mut Results)) -> (ProbeOutcome, String) {
+        let mut results = sample();
+        results.expectations = vec![Expectation {
+            text: format!("p99<{limit_us}us"),
+            measured: Some(results.latency.p99_us),
+            met: results.latency.p99_us < limit_us,
+            samples_needed: None,
+        }];
+        change(&mut results);
+        results.verdict = verdict(&results);
+        let probe = Probe::of(1000.0, max_failures, &results);
+        (probe.outcome, probe.reason.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_probe_counts_if_it_is_valid() {
+        use ProbeOutcome::{Met, Missed, Unclear};
+        let timeout = |results: &mut Results| {
+            results.failures = [("timeout".to_owned(), 1)].into();
+        };
+        let saturated = |results: &mut Results| results.cpu.client_utilization = 0.95;
+        for (limit_us, max_failures, change, outcome, reason) in [
+            (100.0, 0, (|_| ()) as fn(&mut Results), Met, ""),
+            (50.0, 0, |_| (), Missed, "p99<50us missed: 90.0 µs"),
+            (100.0, 0, timeout, Missed, "1 failure, 0 allowed"),
+            (100.0, 1, timeout, Met, ""),
+            (50.0, 1, timeout, Missed, "p99<50us missed"),
+            (
+                100.0,
+                0,
+                |results| results.messages.unsent = 3,
+                Missed,
+                "3 messages due",
+            ),
+            (100.0, 0, saturated, Unclear, "the generator used 95 %"),
+            (50.0, 0, saturated, Unclear, "the generator used 95 %"),
+            (
+                50.0,
+                0,
+                |results| {
+                    for each in &mut results.expectations {
+                        (each.measured, each.samples_needed) = (None, Some(1000));
+                    }
+                },
+                Unclear,
+                "too few for a percentile",
+            ),
+        ] {
+            let (got, why) = probe(limit_us, max_failures, change);
+            assert_eq!(got, outcome, "{limit_us} {max_failures}: {why}");
+            assert!(why.starts_with(reason) || why.contains(reason), "{why}");
+        }
+    }
+}
