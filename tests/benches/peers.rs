@@ -26,8 +26,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Process, Server, run, tokio_peer};
 use proto::{Wire, Writer, qps};
+use testkit::{Process, Server, run, tokio_peer};
 
 fn main() {
     let mut options = Options::from_args();

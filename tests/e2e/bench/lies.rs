@@ -1,0 +1,126 @@
+//! `bench-client` against servers that lie: each lie is counted as what it is,
+//! and no run with one is a success.
+
+use std::time::Duration;
+
+use testkit::{
+    Behaviour, Liar,
+    measured::{Measured, measure},
+    run,
+};
+
+/// The first message of each connection that is lied about, of [`MESSAGES`].
+const LIE: u64 = 21;
+const MESSAGES: u64 = 40;
+const CONNECTIONS: u64 = 2;
+
+/// Told apart from any other, messages need room for their marks.
+const SIZE: usize = 64;
+
+/// Runs into a lie and checks that it is counted as `kind` and nothing else.
+#[track_caller]
+fn assert_counted(liar: &Liar, mode: &str, pipeline: u64, kind: &str) {
+    // No honest reply may be late on a busy machine, and no test may be slow.
+    let timeout = if kind == "timeout" { "500ms" } else { "30s" };
+    let messages = CONNECTIONS * MESSAGES;
+    let args = format!(
+        "{mode} -c {CONNECTIONS} -n {messages} -s {SIZE} --pipeline {pipeline} --timeout {timeout}"
+    );
+    let measured = measure(&liar.host(), &args, 1);
+    assert_eq!(kinds(&measured), [kind], "{}", measured.output);
+    // What came before the lie was right. Some of it may be in flight still,
+    // and a reset throws that away.
+    let replies = measured.count("/messages/replies");
+    let right = CONNECTIONS * (LIE - pipeline);
+    assert!(replies >= right, "{replies} in {}", measured.output);
+    let _ = measured.output.expect_stderr(&kind.replace('_', " "));
+}
+
+/// The kinds of failure that happened.
+fn kinds(measured: &Measured) -> Vec<&str> {
+    let failures = measured.at("/failures").as_object().unwrap();
+    failures.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn wrong_replies() {
+    for (behaviour, kind) in [
+        (Behaviour::WrongByte { from: LIE }, "corrupt"),
+        (Behaviour::ShortReply { from: LIE }, "short"),
+        (Behaviour::LongReply { from: LIE }, "extra"),
+        (Behaviour::ExtraBytes { from: LIE }, "extra"),
+        (Behaviour::Duplicate { from: LIE }, "duplicate"),
+        (
+            Behaviour::OtherConnections { from: LIE },
+            "other_connection",
+        ),
+    ] {
+        for pipeline in [1, 4] {
+            assert_counted(&Liar::start(behaviour), "", pipeline, kind);
+        }
+    }
+}
+
+/// It takes two in flight to swap them.
+#[test]
+fn swapped_replies() {
+    let liar = Liar::start(Behaviour::Swapped { nth: LIE });
+    assert_counted(&liar, "", 4, "reordered");
+}
+
+#[test]
+fn connections_that_end() {
+    for (behaviour, kind) in [
+        (Behaviour::CloseMidRun { nth: LIE }, "closed"),
+        (Behaviour::Reset { nth: LIE }, "reset"),
+    ] {
+        for pipeline in [1, 4] {
+            assert_counted(&Liar::start(behaviour), "", pipeline, kind);
+        }
+    }
+}
+
+#[test]
+fn no_reply_in_time() {
+    let by = Duration::from_secs(2);
+    for behaviour in [
+        Behaviour::Silent { from: LIE },
+        Behaviour::Late { nth: LIE, by },
+    ] {
+        for pipeline in [1, 4] {
+            assert_counted(&Liar::start(behaviour), "", pipeline, "timeout");
+        }
+    }
+}
+
+#[test]
+fn bare_bytes() {
+    for (behaviour, kind) in [
+        (Behaviour::WrongByte { from: LIE }, "corrupt"),
+        (Behaviour::CloseMidRun { nth: LIE }, "closed"),
+        (Behaviour::Silent { from: LIE }, "timeout"),
+    ] {
+        for pipeline in [1, 4] {
+            let liar = Liar::start_raw(behaviour, SIZE);
+            assert_counted(&liar, "--raw", pipeline, kind);
+        }
+    }
+}
+
+/// Half of the load was never there, so the figures are not to be believed.
+#[test]
+fn half_of_the_connections_refused() {
+    let liar = Liar::start(Behaviour::RefuseHalf);
+    let measured = measure(&liar.host(), "-c 10 -n 200", 1);
+    // A close that crosses a message is a reset.
+    let failures = measured.at("/failures");
+    let ended = ["closed", "reset"].map(|kind| failures[kind].as_u64().unwrap_or(0));
+    assert_eq!(ended.iter().sum::<u64>(), 5, "{}", measured.output);
+    let served = measured.replies().iter().filter(|&&n| n > 0).count();
+    assert_eq!(served, 5, "{}", measured.output);
+    assert_eq!(measured.at("/verdict/valid"), false);
+
+    let args = ["-h", &liar.host(), "-c", "10", "-n", "200"];
+    let output = run("bench-client", &args).expect_code(1);
+    assert!(output.stdout.contains("SUSPECT"), "{output}");
+}

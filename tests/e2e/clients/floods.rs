@@ -1,0 +1,112 @@
+//! Servers that send more than they were asked for: a client ends with a clear
+//! error, and takes no more memory than a message needs.
+
+use std::{
+    io::{Read, Write},
+    process::Command,
+};
+
+use testkit::{
+    Process, Server, memory, program,
+    wire::{fake_server, frame},
+};
+
+/// A server that sends the same bytes over and over, at once or after it was
+/// asked something.
+fn flooding_server(chunk: Vec<u8>, waits: bool) -> String {
+    let addr = fake_server(move |mut stream| {
+        if waits {
+            let _ = stream.read(&mut [0; 1024]);
+        }
+        while stream.write_all(&chunk).is_ok() {}
+    });
+    addr.to_string()
+}
+
+/// Floods of every kind, each with the options to meet it with.
+fn floods() -> Vec<(Vec<u8>, &'static [&'static str])> {
+    vec![
+        (frame(b"x").repeat(10_000), &[]),
+        (frame(&vec![b'x'; 8 << 20]), &[]),
+        (frame(b"").repeat(10_000), &[]),
+        (vec![b'x'; 64 * 1024], &["--raw"]),
+    ]
+}
+
+/// A client that may take a gigabyte of addresses: threads and allocator
+/// reserve some that they do not use.
+fn start(client: &str, args: &[&str]) -> Process {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\""]);
+    Process::start(shell.arg(program(client)).args(args))
+}
+
+#[test]
+fn a_session_survives_no_flood_but_says_so() {
+    for (chunk, options) in floods() {
+        for waits in [false, true] {
+            let host = flooding_server(chunk.clone(), waits);
+            let args = [&["-h", &host], options].concat();
+            let mut repl = start("repl-client", &args);
+            if waits {
+                repl.stdin().write_all(b"hello\n").unwrap();
+            }
+            let line = repl.wait_for_stderr("is not an echo server: ");
+            assert!(line.contains(" unsolicited messages, "), "{line}");
+            let _ = repl.wait().expect_code(1);
+        }
+    }
+}
+
+/// Nothing on stdin that could be sent: refused before its end, and skipped.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_line_that_never_ends_takes_no_memory() {
+    for options in [&[][..], &["--raw"]] {
+        let server = Server::start(options);
+        let mut repl = start("repl-client", &[&["-h", &server.host()], options].concat());
+        repl.stdin().write_all(&vec![b'x'; 200 << 20]).unwrap();
+        let _ = repl.wait_for_stderr("longer than the limit of 8388608 bytes");
+        repl.stdin().write_all(b"\nafter it\n").unwrap();
+        let _ = repl.wait_for_stdout("after it");
+        let peak = memory::of_process(repl.id(), "VmHWM");
+        assert!(peak < 40 << 10, "{peak} KiB");
+        let _ = repl.wait();
+    }
+}
+
+/// A server that reads everything and answers nothing has not bought the time,
+/// nor the memory, to send for ever.
+#[test]
+#[cfg(target_os = "linux")]
+fn echo_client_does_not_feed_a_server_for_ever() {
+    let text = "x".repeat(1000);
+    for options in [&[][..], &["--raw"], &["--write-buffer", "64k"]] {
+        let host = fake_server(|mut stream| {
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        })
+        .to_string();
+        let args = ["-h", &host, "--no-wait", "-n", "1000000000", "-m", &text];
+        let _ = start(
+            "echo-client",
+            &[&args[..], &["--timeout", "500ms"], options].concat(),
+        )
+        .wait()
+        .expect_code(1)
+        .expect_stderr("waiting for a reply: nothing from ");
+    }
+}
+
+#[test]
+fn echo_client_takes_no_more_than_it_sent() {
+    for (chunk, options) in floods() {
+        for pace in [&[][..], &["--no-wait"]] {
+            let host = flooding_server(chunk.clone(), false);
+            let args = [&["-h", &host], options, pace].concat();
+            let _ = start("echo-client", &args)
+                .wait()
+                .expect_code(1)
+                .expect_stderr("is not an echo server: it returned ");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `echo-client`, `repl-client`, and what all programs share at the command line.
+
+// Read, write and socket buffers.
+mod buffering;
+// Checksums and compression.
+mod coded;
+// Each program against each, framed and raw; the tutorial's transcripts.
+mod conversations;
+// Servers that send more than they were asked for.
+mod floods;
+// Heartbeats: dead and slow servers.
+mod heartbeat;
+// Standard streams that do not block.
+mod nonblocking;
+// Peers of other languages and libraries: Python, tokio-util.
+mod peers;
+// Bytes of a peer that could drive a terminal.
+mod printing;
+// Signals, handled and ignored.
+mod signals;
+// `repl-client` on a terminal.
+mod terminal;
+// Bad usage, help and version.
+mod usage;
+// Zones of IPv6 addresses.
+#[cfg(target_os = "linux")]
+mod zones;

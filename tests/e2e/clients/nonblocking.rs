@@ -1,0 +1,130 @@
+//! Standard streams that do not block, because a parent that shares them set
+//! them so.
+
+use std::{
+    io::{PipeReader, PipeWriter, Read, Write, pipe},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    fs::{OFlags, fcntl_getfl},
+    io::{ioctl_fionbio, ioctl_fionread},
+};
+use testkit::{DEADLINE, Process, Server, program, pty::Terminal};
+
+/// A pipe with one end, or the other, that does not block.
+fn half_blocking(is_reader: bool) -> (PipeReader, PipeWriter) {
+    let (reader, writer) = pipe().unwrap();
+    if is_reader {
+        ioctl_fionbio(&reader, true).unwrap();
+    } else {
+        ioctl_fionbio(&writer, true).unwrap();
+    }
+    (reader, writer)
+}
+
+/// Reads a pipe to its end, once nothing more has come into it for a while:
+/// it is full then, or its writer has given up.
+#[track_caller]
+fn read_late(mut reader: PipeReader) -> String {
+    let start = Instant::now();
+    let (mut held, mut unchanged) = (0, 0);
+    while held == 0 || unchanged < 50 {
+        assert!(start.elapsed() < DEADLINE, "{held} bytes in the pipe");
+        thread::sleep(Duration::from_millis(2));
+        let now = ioctl_fionread(&reader).unwrap();
+        unchanged = if now == held { unchanged + 1 } else { 0 };
+        held = now;
+    }
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn echo_client_waits_for_stdout() {
+    let server = Server::start(&[]);
+    for pace in [&[][..], &["--no-wait"]] {
+        let (reader, writer) = half_blocking(false);
+        let mut command = Command::new(program("echo-client"));
+        command
+            .args(["-h", &server.host(), "-n", "20000"])
+            .args(pace);
+        let client = Process::start_with_stdout(&mut command, writer);
+        // Its copy of the pipe would keep the end from coming.
+        drop(command);
+        let text = read_late(reader);
+        let _ = client.wait().expect_code(0);
+        let mut lines = text.lines().zip(1..);
+        assert!(lines.all(|(line, i)| line == format!("{i:<3} Hello World!")));
+        assert_eq!(text.lines().count(), 20_000);
+    }
+}
+
+#[test]
+fn repl_client_waits_for_stdout() {
+    let server = Server::start(&[]);
+    let (reader, writer) = half_blocking(false);
+    let mut command = Command::new(program("repl-client"));
+    command.args(["-h", &server.host()]);
+    let mut repl = Process::start_with_stdout(&mut command, writer);
+    drop(command);
+    let text = thread::spawn(move || read_late(reader));
+    let line = "x".repeat(999) + "\n";
+    repl.stdin()
+        .write_all(line.repeat(1000).as_bytes())
+        .unwrap();
+    let _ = repl.wait().expect_code(0);
+    assert!(text.join().unwrap() == line.repeat(1000));
+}
+
+/// However long the next line takes: no error, and no busy waiting either.
+#[test]
+#[cfg(target_os = "linux")]
+fn repl_client_waits_for_stdin() {
+    let mut server = Server::start(&["-v"]);
+    let (reader, mut writer) = half_blocking(true);
+    let mut command = Command::new(program("repl-client"));
+    command.args(["-h", &server.host(), "--heartbeat", "200ms"]);
+    let mut repl = Process::start_with_stdin(&mut command, reader);
+    drop(command);
+    for line in ["one", "two"] {
+        for part in [line, "\n"] {
+            // Heartbeats are what passes the time.
+            let _ = server.process().wait_for_stderr("read message:");
+            let _ = server.process().wait_for_stderr("read message:");
+            writer.write_all(part.as_bytes()).unwrap();
+        }
+        let _ = repl.wait_for_stdout(line);
+    }
+    assert!(repl.cpu_time() < Duration::from_millis(200), "{repl}");
+    drop(writer);
+    let _ = repl.wait().expect_code(0).expect_stdout("one\ntwo\n");
+}
+
+/// The line editor reads and writes by itself, and by descriptor.
+#[test]
+fn a_terminal_is_waited_for_and_left_as_it_is() {
+    let server = Server::start(&[]);
+    for term in ["xterm", "dumb"] {
+        let mut command = Command::new(program("repl-client"));
+        command.args(["-h", &server.host()]).env("TERM", term);
+        let mut repl = Terminal::start_non_blocking(&mut command);
+        repl.wait_for(">>> ");
+        // The rest of a character comes later.
+        for keys in [b"caf\xc3", &b"\xa9\r"[..]] {
+            repl.type_keys(keys);
+            if term == "xterm" {
+                repl.wait_until_read();
+            }
+        }
+        repl.wait_for("\ncaf\u{e9}\r\n");
+        repl.wait_for(">>> ");
+        let flags = fcntl_getfl(repl.shared()).unwrap();
+        assert!(flags.contains(OFlags::NONBLOCK));
+        repl.type_keys("q\r");
+        assert_eq!(repl.wait(), Some(0), "{term}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Signals that ask a client to end, and those that it was told to ignore.
+
+use std::{io::Write, process::Command};
+
+use testkit::{Process, Server, program, wire::fake_server};
+
+/// A server that never answers.
+#[cfg(target_os = "linux")]
+fn silent_server() -> String {
+    let addr = fake_server(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    addr.to_string()
+}
+
+/// Starts a client as the first process of a container, and sends it a signal
+/// once it is connected.
+#[cfg(target_os = "linux")]
+fn signalled_as_pid_1(client: &str, signal: &str) -> Process {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child"]);
+    command.arg(program(client)).args(["-h", &silent_server()]);
+    let mut unshare = Process::start(&mut command);
+    let _ = unshare.wait_for_stderr("connection established");
+    let id = unshare.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let kill = Command::new("kill")
+        .args([&format!("-{signal}"), children.trim()])
+        .status();
+    assert!(kill.unwrap().success());
+    unshare
+}
+
+/// As `nohup` and the background jobs of a script are started.
+fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
+    let mut shell = Command::new("sh");
+    let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+    Process::start(shell.args(["-c", &script]).arg(program(client)).args(args))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let server = Server::start(&[]);
+    for signal in ["INT", "TERM"] {
+        let args = ["-h", &server.host(), "-c", "1", "-d", "2s"];
+        let mut bench = ignoring(signal, "bench-client", &args);
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        bench.signal(signal);
+        let output = bench.wait().expect_code(0);
+        assert!(output.stdout.contains(" in 2."), "{output}");
+
+        let mut repl = ignoring(signal, "repl-client", &["-h", &server.host()]);
+        let _ = repl.wait_for_stderr("connection established");
+        repl.signal(signal);
+        repl.stdin().write_all(b"still here\n").unwrap();
+        let _ = repl.wait().expect_code(0).expect_stdout("still here\n");
+    }
+}
+
+/// From a pipe: not all that was to be done was done.
+#[test]
+fn a_piped_session_says_which_signal_ended_it() {
+    let server = Server::start(&[]);
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut command = Command::new(program("repl-client"));
+        let mut repl = Process::start(command.args(["-h", &server.host()]));
+        repl.stdin().write_all(b"hello\n").unwrap();
+        let _ = repl.wait_for_stdout("hello");
+        repl.signal(signal);
+        let _ = repl.wait_for_stderr(&format!("repl-client: ended by SIG{signal}"));
+        let _ = repl.wait().expect_code(code);
+    }
+}
+
+/// The system keeps signals without a handler away from PID 1.
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs root and unshare: cargo test -p e2e -- --ignored faults"]
+fn faults_of_pid_1() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let echo = signalled_as_pid_1("echo-client", signal);
+        let _ = echo.wait().expect_code(code);
+        let mut repl = signalled_as_pid_1("repl-client", signal);
+        let _ = repl.wait_for_stderr("ended by SIG");
+        let _ = repl.wait().expect_code(code);
+    }
+}

@@ -1,0 +1,189 @@
+//! Bad usage: one line that says what was wrong and what was expected, exit 2.
+
+use testkit::{assert_usage_error, run};
+
+/// Every option that takes a value, with values it must refuse.
+const REFUSED: &[(&str, &str, &[&str])] = &[
+    (
+        "echo-server",
+        "--listen",
+        &[
+            "",
+            "60000",
+            "127.0.0.1",
+            "127.0.0.1:70000",
+            "::1:60000",
+            "[fe80::1%]:60000",
+        ],
+    ),
+    (
+        "echo-server",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--max-frame",
+        &["", "0", "-1", "x", "256MiB"],
+    ),
+    ("echo-client", "--count", &["", "0", "-1", "x", "1.5"]),
+    (
+        "echo-client",
+        "--host",
+        &["", "60000", "host:", "host:x", "[lo]:1"],
+    ),
+    ("echo-client", "--connect-timeout", &["", "0s", "5", "x"]),
+    ("echo-client", "--timeout", &["", "0s", "5", "x"]),
+    (
+        "echo-client",
+        "--max-frame",
+        &["", "0", "x", "256MiB", "10"],
+    ),
+    ("repl-client", "--host", &["", "60000"]),
+    ("repl-client", "--connect-timeout", &["", "0s", "5"]),
+    ("repl-client", "--timeout", &["", "0s", "5"]),
+    ("repl-client", "--max-frame", &["", "0", "x", "256MiB"]),
+    (
+        "bench-client",
+        "--connections",
+        &["", "0", "-1", "x", "10000000"],
+    ),
+    ("bench-client", "--duration", &["", "0s", "5", "x"]),
+    ("bench-client", "--requests", &["", "0", "-1", "x"]),
+    ("bench-client", "--size", &["", "0", "-1", "x", "9MiB"]),
+    ("bench-client", "--host", &["", "60000"]),
+    ("bench-client", "--connect-timeout", &["", "0s", "5"]),
+    ("bench-client", "--timeout", &["", "0s", "5"]),
+    (
+        "bench-client",
+        "--max-frame",
+        &["", "0", "x", "256MiB", "10"],
+    ),
+    ("bench-client", "-h", &["", "60000"]),
+    ("bench-client", "-c", &["", "0"]),
+    (
+        "echo-server",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-server",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "echo-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("echo-client", "--heartbeat", &["", "0s", "5", "x"]),
+    (
+        "repl-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "repl-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("repl-client", "--heartbeat", &["", "0s", "5", "x"]),
+    (
+        "bench-client",
+        "--write-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--send-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--recv-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    (
+        "bench-client",
+        "--read-buffer",
+        &["", "0", "-1", "x", "1GiB"],
+    ),
+    ("bench-client", "--heartbeat", &["", "0s", "5", "x"]),
+];
+
+#[test]
+fn every_value_is_checked() {
+    for (program, option, values) in REFUSED.iter().copied() {
+        for value in values {
+            // As one argument, so that -1 is a value and no option.
+            let arg = if option.starts_with("--") {
+                format!("{option}={value}")
+            } else {
+                format!("{option}{value}")
+            };
+            if arg == option {
+                continue;
+            }
+            assert_usage_error(program, &[&arg], option.trim_start_matches('-'));
+        }
+        assert_usage_error(program, &[option], "value");
+    }
+}
+
+#[test]
+fn unknown_and_contradicting_options_are_refused() {
+    for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {
+        assert_usage_error(program, &["--frobnicate"], "'--frobnicate'");
+        assert_usage_error(program, &["stray"], "'stray'");
+    }
+    assert_usage_error(
+        "bench-client",
+        &["--with-server", "-h", "127.0.0.1:1"],
+        "--with-server",
+    );
+    assert_usage_error("bench-client", &["--raw", "--size", "256MiB"], "--size");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {
+        let help = run(program, &["--help"]).expect_code(0);
+        assert!(help.stdout.contains("Usage: "), "{help}");
+        assert!(help.stderr.is_empty(), "{help}");
+        let widest = help.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{help}");
+        let _ = run(program, &["--version"])
+            .expect_code(0)
+            .expect_stderr("");
+    }
+}

@@ -1,0 +1,152 @@
+//! Row N1, all of it lost: a path that is cut while both ends live on. Neither
+//! hears of it, so their own deadlines have to end what is left.
+
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use testkit::{
+    Output, Process,
+    footprint::Footprint,
+    link::Link,
+    program,
+    wire::{assert_serves, connect, frame},
+};
+
+/// All deadlines of a server here.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How late an end may come (promise P4).
+const LATE: Duration = Duration::from_secs(1);
+
+/// How a path ends.
+const CUTS: [fn(&Link); 2] = [Link::lose_all, Link::unplug];
+
+const DEADLINES: [&str; 6] = [
+    "--frame-timeout",
+    "2s",
+    "--idle-timeout",
+    "2s",
+    "--write-timeout",
+    "2s",
+];
+
+#[test]
+#[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
+fn faults_of_a_path_that_is_cut_under_a_server() {
+    for cut in CUTS {
+        let link = Link::new();
+        // More than its own buffer and its peer's hold cannot be sent.
+        let mut args = vec!["-vv", "--send-buffer", "64k"];
+        args.extend(DEADLINES);
+        let mut server = link.start_server(&args);
+        let at_rest = link.client.enter(|| Footprint::at_rest(&mut server));
+        let addr = server.addr();
+        let [half_sent, idle, unread] = [0; 3].map(|_| link.client.enter(|| connect(addr)));
+
+        (&half_sent)
+            .write_all(&frame(&[b'x'; 1000])[..500])
+            .unwrap();
+        let _ = server.process().wait_for_stderr("inside a frame: true");
+        (&idle).write_all(&frame(b"idle")).unwrap();
+        (&idle).read_exact(&mut [0; 8]).unwrap();
+        (&unread).write_all(&frame(&vec![b'x'; 4 << 20])).unwrap();
+        let _ = server.process().wait_for_stderr("(4194304 bytes)");
+        cut(&link);
+        let start = Instant::now();
+        let _ = server
+            .process()
+            .wait_for_stderr("longer than --write-timeout");
+        at_rest.assert_back(&mut server, LATE, &"a cut");
+        let after = start.elapsed();
+        assert!(after < TIMEOUT + LATE, "too late, after {after:?}");
+
+        for stream in [&half_sent, &idle] {
+            assert_unaware(stream);
+        }
+        drop([half_sent, idle, unread]);
+        link.mend();
+        link.client.enter(|| assert_serves(addr));
+        let output = server.stop().expect_code(0);
+        let output = output.expect_stderr("longer than --frame-timeout");
+        let output = output.expect_stderr("longer than --idle-timeout");
+        let output = output.expect_summary("connections", "5");
+        let _ = output
+            .expect_stderr("closed       2 clean, 1 idle, 1 frame timeout, 1 write timeout\n");
+    }
+}
+
+/// Checks that nothing at all came to a peer: the path was cut in time.
+#[track_caller]
+fn assert_unaware(mut stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let heard = stream.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(heard, Err(io::ErrorKind::WouldBlock));
+}
+
+#[test]
+#[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
+fn faults_of_a_path_that_is_cut_under_clients() {
+    for cut in CUTS {
+        let link = Link::new();
+        let mut server = link.start_server(&DEADLINES);
+        let at_rest = link.client.enter(|| Footprint::at_rest(&mut server));
+        let (addr, host) = (server.addr(), server.host());
+        let start = |name: &str, args: &str| {
+            let mut command = Command::new(program(name));
+            command.args(["-h", &host]).args(args.split(' '));
+            link.client.enter(|| Process::start(&mut command))
+        };
+        let mut repl = start("repl-client", "--heartbeat 500ms");
+        repl.stdin().write_all(b"hello\n").unwrap();
+        let _ = repl.wait_for_stdout("hello");
+        // Frames that take a while, to be cut in the middle of some.
+        let mut bench = start("bench-client", "-c 4 -s 1MiB --timeout 1s");
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        let mut echo = start("echo-client", "-n 1000000 --timeout 1s");
+        let _ = echo.wait_for_stdout("100 Hello World!");
+        cut(&link);
+
+        let since = Instant::now();
+        let dead = format!("repl-client: {host} is dead: no frame for ");
+        assert_gives_up(repl, &dead);
+        let echo = assert_gives_up(echo, "echo-client: waiting for a reply: nothing from ");
+        let failures = format!("bench-client: 4 failures against {host}: ");
+        assert_gives_up(bench, &failures);
+        let after = since.elapsed();
+        assert!(after < TIMEOUT + LATE, "too late, after {after:?}");
+        for (line, i) in echo.stdout.lines().zip(1..) {
+            assert_eq!(line, format!("{i:<3} Hello World!"));
+        }
+        let newcomer = start("echo-client", "--connect-timeout 500ms");
+        assert_gives_up(newcomer, "echo-client: cannot connect to ");
+
+        let _ = server.process().wait_for_stderr("longer than --");
+        at_rest.assert_back(&mut server, LATE, &"a cut");
+        link.mend();
+        link.client.enter(|| assert_serves(addr));
+        let output = server.stop().expect_code(0);
+        let ended = output.stderr.matches(", longer than --").count();
+        assert_eq!(ended, 6, "{output}");
+        let output = output.expect_summary("connections", "8");
+        let _ = output.expect_stderr("closed       2 clean, ");
+    }
+}
+
+/// Checks that a client fails of itself and says why in one line, its last.
+#[track_caller]
+fn assert_gives_up(mut client: Process, why: &str) -> Output {
+    // Before anything else: the end of its stdin would be a reason to end, too.
+    let line = client.wait_for_stderr(why);
+    let output = client.wait().expect_code(1);
+    let (name, _) = why.split_once(' ').unwrap();
+    let mut said = output
+        .stderr
+        .lines()
+        .skip_while(|each| !each.starts_with(name));
+    assert_eq!((said.next(), said.next()), (Some(&*line), None), "{output}");
+    output
+}

@@ -1,0 +1,89 @@
+//! When the machine runs out of something.
+
+use std::{
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use testkit::{
+    Server,
+    wire::{assert_echoes, connect},
+};
+
+/// Row R6: out of descriptors, the server neither ends nor spins, those it has
+/// are served, and the others once there is room again.
+#[test]
+fn descriptors() {
+    let exhausted = exhaust_descriptors(Duration::from_millis(500), Duration::from_millis(20));
+    let used = exhausted.cpu_time;
+    assert!(used < Duration::from_millis(100), "spins: {used:?} of CPU");
+}
+
+#[test]
+#[ignore = "a minute: cargo test -p e2e -- --ignored faults"]
+#[allow(clippy::print_stdout)] // The figures, with --nocapture.
+fn faults_of_a_minute_without_descriptors() {
+    let minute = Duration::from_mins(1);
+    let exhausted = exhaust_descriptors(minute, Duration::from_secs(1));
+    let cpu = exhausted.cpu_time.as_secs_f64() / minute.as_secs_f64();
+    let served = exhausted.served_after;
+    println!("{:.2} % of a processor for {minute:?}", 100.0 * cpu);
+    println!("serves the first {served:?} after there is room");
+    assert!(cpu <= 0.02, "spins: {cpu}");
+    assert!(served <= Duration::from_secs(1), "{served:?}");
+}
+
+/// What a server did that was out of descriptors.
+struct Exhausted {
+    /// Of all its threads, while it was so.
+    cpu_time: Duration,
+    /// From room to the first echo for one that waited.
+    served_after: Duration,
+}
+
+/// Leaves a server without descriptors for `lasting`, while one of those that
+/// it has sends a frame every `interval`.
+fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
+    let mut server = Server::start(&[]);
+    // It computed its own limit from another one at its start.
+    let id = Pid::from_raw(server.process().id().try_into().unwrap());
+    let few = Rlimit {
+        current: Some(30),
+        maximum: Some(30),
+    };
+    prlimit(id, Resource::Nofile, few).unwrap();
+
+    let mut streams: Vec<TcpStream> = (0..60).map(|_| connect(server.addr())).collect();
+    let _ = server
+        .process()
+        .wait_for_stderr("ERROR accept failed: Too many open files");
+    assert_echoes(&streams[0], b"inside");
+
+    let before = server.process().cpu_time();
+    let since = Instant::now();
+    while since.elapsed() < lasting {
+        assert_echoes(&streams[0], b"still inside");
+        thread::park_timeout(interval);
+    }
+    let cpu_time = server.process().cpu_time().saturating_sub(before);
+
+    // Room for the last ones, which have waited since they connected.
+    let last = streams.split_off(40);
+    let room = Instant::now();
+    drop(streams);
+    assert_echoes(&last[0], b"inside at last");
+    let served_after = room.elapsed();
+    for stream in &last {
+        assert_echoes(stream, b"inside at last");
+    }
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "60");
+    Exhausted {
+        cpu_time,
+        served_after,
+    }
+}

@@ -1,0 +1,185 @@
+//! Row I1: each system call of a live server fails once, for each reason that
+//! it can have.
+//!
+//! strace is attached to a server that listens already, and detached before
+//! the next client comes: it counts calls for each thread on its own, and a
+//! fault at start is only a server that does not start.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::SocketAddr,
+    process::Command,
+    thread,
+};
+
+use testkit::{
+    Process, Server,
+    footprint::Footprint,
+    wire::{assert_serves, connect, frame},
+};
+
+/// Calls of a thread that fail, counted from when strace was attached or the
+/// thread began.
+const FAILING: [u32; 4] = [1, 2, 3, 4];
+
+/// What std says before it aborts: every thread gets a stack for signals before
+/// any code of ours runs in it, and std does not go on without.
+const BY_STD: &str = "alternative stack";
+
+/// Which threads strace looks at.
+const ALL: &[&str] = &["-f"];
+const ACCEPTOR: &[&str] = &[];
+
+/// Fails each call for each errno and asserts that the server lives on.
+#[track_caller]
+#[allow(clippy::print_stdout)] // The table, with --nocapture.
+fn assert_survives(threads: &[&str], calls: &[(&str, &[&str])]) {
+    let mut died = Vec::new();
+    for &(call, errnos) in calls {
+        for &errno in errnos {
+            let (mut injected, mut aborted) = (0, 0);
+            for nth in FAILING {
+                let fault = format!("inject={call}:error={errno}:when={nth}");
+                match outcome(threads, &fault) {
+                    Ok(count) => injected += count,
+                    Err(death) if death.contains(BY_STD) => aborted += 1,
+                    Err(death) => died.push(format!("{fault}: {death}")),
+                }
+            }
+            println!("{call} {errno}: {injected} survived, {aborted} aborts by std");
+            assert!(injected + aborted > 0, "{call} was never called");
+        }
+    }
+    assert!(died.is_empty(), "{}", died.join("\n"));
+}
+
+/// How often a fault hit a server that lived, or what became of the server.
+fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
+    let mut server = Server::start(&["-v"]);
+    let at_rest = Footprint::at_rest(&mut server);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let id = server.process().id().to_string();
+    let mut strace = Process::start(
+        Command::new("strace")
+            .args(threads)
+            .args(["-p", &id, "-e", fault, "-o"])
+            .arg(log.path()),
+    );
+    let _ = strace.wait_for_stderr("attached");
+    let addr = server.addr();
+    // At the same time: the stack of a thread that ended is used again.
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(move || meet_the_fault(addr));
+        }
+    });
+    strace.signal("INT");
+    let _ = strace.wait();
+    let trace = fs::read_to_string(log.path()).unwrap();
+    let injected = trace.matches("(INJECTED)").count();
+
+    let is_alive =
+        fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    if !is_alive {
+        return Err(server.wait().to_string());
+    }
+    assert_serves(server.addr());
+    at_rest.assert_back(&mut server, testkit::DEADLINE, &fault);
+    let output = server.stop();
+    if output.code != Some(0) || output.stderr.contains("panicked") {
+        return Err(output.to_string());
+    }
+    Ok(injected)
+}
+
+/// A client whose connection may fail in any way, but not hang.
+fn meet_the_fault(addr: SocketAddr) {
+    let mut stream = connect(addr);
+    let bytes = frame(b"x");
+    let mut back = [0; 5];
+    for _ in 0..3 {
+        let echoed = stream
+            .write_all(&bytes)
+            .and_then(|()| stream.read_exact(&mut back));
+        match echoed {
+            Ok(()) => assert_eq!(back, *bytes),
+            Err(error) => {
+                assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "hangs");
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
+fn faults_of_accept() {
+    assert_survives(
+        ALL,
+        &[(
+            "accept4",
+            &[
+                "ECONNABORTED",
+                "EPROTO",
+                "EPERM",
+                "ENETDOWN",
+                "EHOSTUNREACH",
+                "EINTR",
+                "EAGAIN",
+                "EMFILE",
+                "ENFILE",
+                "ENOBUFS",
+                "ENOMEM",
+            ],
+        )],
+    );
+}
+
+#[test]
+#[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
+fn faults_of_reading_and_writing() {
+    assert_survives(
+        ALL,
+        &[
+            (
+                "recvfrom",
+                &["EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EHOSTUNREACH"],
+            ),
+            (
+                "sendto",
+                &["EINTR", "ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM"],
+            ),
+            // The log, whose reader may be gone or slow.
+            ("write", &["EINTR", "EPIPE", "EAGAIN", "EIO", "ENOSPC"]),
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
+fn faults_of_socket_options() {
+    assert_survives(
+        ALL,
+        &[
+            ("setsockopt", &["EINVAL", "ENOBUFS", "ENOMEM"]),
+            ("ioctl", &["ENOMEM"]),
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
+fn faults_of_starting_threads() {
+    assert_survives(ALL, &[("clone3", &["EAGAIN", "ENOMEM"])]);
+}
+
+/// Where std aborts, nobody here is asked; all else the server has to survive.
+#[test]
+#[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
+fn faults_of_memory() {
+    let calls: [(&str, &[&str]); 2] = [("mmap", &["ENOMEM", "EAGAIN"]), ("mprotect", &["ENOMEM"])];
+    assert_survives(ACCEPTOR, &calls);
+    assert_survives(ALL, &calls);
+    assert_survives(ALL, &[("munmap", &["ENOMEM"])]);
+}

@@ -1,0 +1,135 @@
+//! Ten thousand connections that have nothing to say for now.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use rustls::{ClientConnection, StreamOwned};
+use testkit::{
+    Server,
+    certificates::Authority,
+    descriptors,
+    footprint::Footprint,
+    memory,
+    wire::{assert_echoes, connect, frame},
+};
+
+const CONNECTIONS: u32 = 10_000;
+
+/// Maximum resident memory of an idle connection, in KiB: two pages of stack, of
+/// which glibc has the upper one and the first read buffer lies in the lower, and
+/// what the allocator and the registry have. A third page would be more.
+const MAX_PLAIN: f64 = 12.0;
+
+/// The same over TLS: keys and state take 5 KiB. A buffer for one record would
+/// be more, and so would the stack that a handshake touches. Without
+/// optimisation everything needs more stack.
+const MAX_TLS: f64 = if cfg!(debug_assertions) { 48.0 } else { 24.0 };
+
+#[test]
+#[ignore = "needs 10,100 descriptors: cargo test -p e2e -- --ignored faults"]
+fn faults_of_ten_thousand_idle_connections() {
+    let mut server = Server::start(&[]);
+    let at_rest = Footprint::at_rest(&mut server);
+    let connect = |server: &Server| connect(server.addr());
+    let echo = |stream: &mut TcpStream, payload: &[u8]| assert_echoes(stream, payload);
+    let resident = idle(&mut server, connect, echo);
+    assert!(resident < MAX_PLAIN, "{resident} KiB");
+    at_rest.assert_back(&mut server, testkit::DEADLINE, &"10,000 idle connections");
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "10001")
+        .expect_summary("frames", "20001")
+        .expect_stderr("closed       10001 clean");
+}
+
+#[test]
+#[ignore = "needs 10,100 descriptors: cargo test -p e2e -- --ignored faults"]
+fn faults_of_ten_thousand_idle_tls_connections() {
+    let authority = Authority::new("authority");
+    let config = authority.client_config();
+    let mut server = Server::start(&authority.issue().server());
+    let connect = |server: &Server| {
+        let name = "localhost".try_into().unwrap();
+        let session = ClientConnection::new(config.clone(), name).unwrap();
+        StreamOwned::new(session, connect(server.addr()))
+    };
+    let echo = |stream: &mut StreamOwned<_, TcpStream>, payload: &[u8]| {
+        stream.write_all(&frame(payload)).unwrap();
+        let mut back = vec![0; payload.len() + 4];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(back, frame(payload));
+    };
+    // What the first connection of a process leaves behind is no leak.
+    echo(&mut connect(&server), b"first");
+    let resident = idle(&mut server, connect, echo);
+    assert!(resident < MAX_TLS, "{resident} KiB");
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "10001")
+        .expect_summary("frames", "20001")
+        .expect_stderr("closed       10001 clean");
+}
+
+/// Makes the connections, lets each speak and be idle and speak again, and
+/// prints what they hold. Returns what each holds of the server's memory, in
+/// KiB.
+#[allow(clippy::print_stdout)] // The figures, with --nocapture.
+fn idle<C>(
+    server: &mut Server,
+    connect: impl Fn(&Server) -> C,
+    echo: impl Fn(&mut C, &[u8]),
+) -> f64 {
+    descriptors::allow(u64::from(CONNECTIONS) + 100);
+    let before = Held::now(server);
+    let mut streams: Vec<C> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut stream = connect(server);
+            echo(&mut stream, b"Hello World!");
+            stream
+        })
+        .collect();
+    let idle = Held::now(server);
+    for stream in &mut streams {
+        echo(stream, b"still here");
+    }
+
+    let each = |now: u64, before: u64| (now as f64 - before as f64) / f64::from(CONNECTIONS);
+    let resident = each(idle.resident, before.resident);
+    println!("{CONNECTIONS} idle connections, all answer; for each of them:");
+    println!("{resident:.1} KiB resident in the server");
+    println!("in the kernel, which has both ends of each here:");
+    for (what, now, before) in [
+        ("thread's stack", idle.stacks, before.stacks),
+        ("page tables", idle.page_tables, before.page_tables),
+        ("slab: sockets, files, tasks", idle.slab, before.slab),
+        ("TCP queues", idle.tcp_queues, before.tcp_queues),
+    ] {
+        println!("{:.1} KiB {what}", each(now, before));
+    }
+    resident
+}
+
+/// KiB that the server and the kernel hold.
+struct Held {
+    resident: u64,
+    stacks: u64,
+    page_tables: u64,
+    slab: u64,
+    tcp_queues: u64,
+}
+
+impl Held {
+    fn now(server: &mut Server) -> Self {
+        Self {
+            resident: memory::of_server(server, "VmRSS"),
+            stacks: memory::of_machine("KernelStack"),
+            page_tables: memory::of_machine("PageTables"),
+            slab: memory::of_machine("Slab"),
+            tcp_queues: memory::of_tcp_queues(),
+        }
+    }
+}

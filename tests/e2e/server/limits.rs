@@ -1,0 +1,112 @@
+//! Limits that are known from the start: what is over them is refused, and
+//! the others are inside.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use testkit::{
+    Server,
+    wire::{connect, frame, read_to_end},
+};
+
+fn assert_echoes(mut stream: &TcpStream) {
+    stream.write_all(&frame(b"hi")).unwrap();
+    let mut back = [0; 6];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back, *frame(b"hi"));
+}
+
+#[test]
+fn the_machines_limit_is_said_at_start() {
+    let mut server = Server::start(&[]);
+    let line = server.process().wait_for_stderr("INFO at most ");
+    assert!(line.contains(" connections, limited by "), "{line}");
+    assert!(line.ends_with("; memory for at most 1 GiB"), "{line}");
+    let line = server.process().wait_for_stderr("timeouts: ");
+    let all = "idle 5 min, frame 30 s, write 30 s, handshake 10 s; drain 5 s";
+    assert!(line.ends_with(all), "{line}");
+    let if_asked_for = ["--max-connection-age", "1m", "--max-connection-bytes", "1k"];
+    let mut server = Server::start(&if_asked_for);
+    let all = "handshake 10 s, age 1 min, 1 KiB; drain 5 s";
+    let _ = server.process().wait_for_stderr(all);
+    let mut server = Server::start(&["--max-connections", "1000000000"]);
+    let why = "--max-connections 1000000000 is more than ";
+    let _ = server.process().wait_for_stderr(why);
+}
+
+#[test]
+fn one_connection_too_many_is_closed_at_once() {
+    let mut server = Server::start(&["-v", "--max-connections", "3"]);
+    let said = "at most 3 connections, limited by --max-connections";
+    let _ = server.process().wait_for_stderr(said);
+    let mut inside: Vec<TcpStream> = (0..3).map(|_| connect(server.addr())).collect();
+    inside.iter().for_each(assert_echoes);
+    for _ in 0..2 {
+        let (back, _) = read_to_end(&connect(server.addr()));
+        assert!(back.is_empty());
+    }
+    let _ = server
+        .process()
+        .wait_for_stderr(": there are 3 connections, limited by --max-connections");
+    inside.iter().for_each(assert_echoes);
+
+    // One leaves, and there is room for another.
+    drop(inside.pop());
+    let _ = server.process().wait_for_stderr("connection closed by");
+    let mut refused = 2;
+    let start = std::time::Instant::now();
+    while {
+        let stream = connect(server.addr());
+        (&stream).write_all(&frame(b"hi")).unwrap();
+        (&stream).read_exact(&mut [0; 6]).is_err()
+    } {
+        refused += 1;
+        assert!(start.elapsed() < testkit::DEADLINE, "never served again");
+    }
+    inside.iter().for_each(assert_echoes);
+    let refused = format!(" {refused} limit");
+    let _ = server.stop().expect_code(0).expect_stderr(&refused);
+}
+
+/// Promise P3, for all connections together: memory follows what arrived, and
+/// ends where the budget does.
+#[test]
+fn the_connection_that_would_exceed_the_memory_is_ended() {
+    let mut server = Server::start(&["--max-memory", "5MiB"]);
+    let modest = connect(server.addr());
+    assert_echoes(&modest);
+    // What is announced costs nothing.
+    let announces = connect(server.addr());
+    (&announces)
+        .write_all(&0x0080_0000_u32.to_be_bytes())
+        .unwrap();
+    // Two frames that are never whole, each in a buffer of 2 MiB in the end. While
+    // one grows to that, it is there beside its 1 MiB: there is room for one.
+    let greedy: Vec<TcpStream> = (0..2).map(|_| connect(server.addr())).collect();
+    for stream in &greedy {
+        let mut part = frame(&vec![b'x'; 4 << 20]);
+        part.truncate(1_500_000);
+        // The server may refuse before it has everything.
+        let _ = (&*stream).write_all(&part);
+    }
+    let line = server
+        .process()
+        .wait_for_stderr("too much for --max-memory");
+    assert!(line.contains("all together may hold 5 MiB"), "{line}");
+    assert_echoes(&modest);
+    drop(greedy);
+    // What was given back is there for others.
+    let _ = server.process().wait_for_stderr("truncated: closed after");
+    let large = connect(server.addr());
+    let bytes = frame(&vec![b'x'; 2_000_000]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (&large).write_all(&bytes).unwrap());
+        let mut back = vec![0; bytes.len()];
+        (&large).read_exact(&mut back).unwrap();
+        assert!(back == bytes);
+    });
+    let output = server.stop().expect_code(0);
+    assert!(output.stderr.contains("1 memory"), "{output}");
+}

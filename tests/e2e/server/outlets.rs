@@ -1,0 +1,114 @@
+//! Rows S7 and S8: a server whose words nobody takes.
+
+use std::{
+    io::{PipeReader, Write, pipe},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::io::ioctl_fionbio;
+use testkit::{
+    Lines, Process, Server, program,
+    wire::{assert_serves, connect, exchange, frame, read_to_end},
+};
+
+/// A server that listens and whose stderr is a full pipe, and the pipe's
+/// other end: closed, it would be an error and not a full pipe.
+fn server_with_full_stderr(args: &[&str]) -> (Server, PipeReader) {
+    let (reader, mut writer) = pipe().unwrap();
+    ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(b"\n").is_ok() {}
+    ioctl_fionbio(&writer, false).unwrap();
+    let mut command = Command::new(program("echo-server"));
+    command.args(["--listen", "127.0.0.1:0"]).args(args);
+    let process = Process::start_with_stderr(&mut command, writer);
+    (Server::announced_by(process), reader)
+}
+
+/// Row S7, for those who give the server nothing to say.
+#[test]
+fn a_full_stderr_does_not_concern_the_others() {
+    let (server, _reader) = server_with_full_stderr(&[]);
+    let refused = connect(server.addr());
+    (&refused).write_all(&u32::MAX.to_be_bytes()).unwrap();
+    // A second later the watchdog has its report to make, too.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(1500) {
+        assert_serves(server.addr());
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Row S7, for those who are talked about.
+#[test]
+fn a_full_stderr_does_not_concern_those_it_is_about() {
+    let (server, _reader) = server_with_full_stderr(&["-v"]);
+    for _ in 0..100 {
+        let refused = connect(server.addr());
+        (&refused).write_all(&u32::MAX.to_be_bytes()).unwrap();
+        let (_, end) = read_to_end(&refused);
+        assert!(end.is_ok(), "not closed: {end:?}");
+        assert_serves(server.addr());
+    }
+}
+
+/// The summary has nowhere to go, and ends nobody's patience.
+#[test]
+fn a_full_stderr_does_not_keep_a_server_from_stopping() {
+    let (server, _reader) = server_with_full_stderr(&["-v"]);
+    assert_serves(server.addr());
+    let start = Instant::now();
+    let _ = server.stop().expect_code(0);
+    assert!(start.elapsed() < Duration::from_secs(4));
+}
+
+/// What did not fit is said to be lost once somebody reads again, and the
+/// lines that did are whole.
+#[test]
+fn a_stderr_that_is_read_late_says_what_it_lost() {
+    let (server, reader) = server_with_full_stderr(&["-v"]);
+    // Two lines of a thousand bytes for each, where a megabyte may wait.
+    let message = frame(&[b'x'; 1000]).repeat(1000);
+    let (back, _) = exchange(server.addr(), &message);
+    assert!(back == message);
+    let mut stderr = Lines::of(reader);
+    assert!(stderr.wait_for("lines of the log dropped").is_some());
+    let _ = server.stop().expect_code(0);
+    let said = stderr.rest();
+    let said = said.trim_start_matches('\n');
+    let lost = said.split(" lines of the log dropped").next().unwrap();
+    let lost: u64 = lost.rsplit(' ').next().unwrap().parse().unwrap();
+    let messages = said.matches(" message: ").count() as u64;
+    // Those that came and went are said too.
+    assert!(
+        (1998..=2002).contains(&(lost + messages)),
+        "{lost} lost, {messages} shown"
+    );
+    assert!(said.contains("stopped after"), "{said}");
+    let is_whole = |line: &str| line.starts_with("20") && line.contains("Z ");
+    assert!(said.lines().all(is_whole), "a line in pieces");
+}
+
+/// Row S8, with no streams at all.
+#[test]
+fn closed_streams() {
+    // Nobody can say which port it is, so it gets one that was free just now.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = free.local_addr().unwrap();
+    drop(free);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "exec \"$0\" -v --listen \"$1\" <&- >&- 2>&-"])
+        .arg(program("echo-server"))
+        .arg(addr.to_string());
+    let process = Process::start(&mut shell);
+    let start = Instant::now();
+    while TcpStream::connect(addr).is_err() {
+        assert!(start.elapsed() < testkit::DEADLINE, "{process}");
+    }
+    assert_serves(addr);
+    process.signal("TERM");
+    let _ = process.wait().expect_code(0);
+}

@@ -1,0 +1,119 @@
+//! Promises P3 and P6: memory follows what arrives, also downwards, and a
+//! machine that has none left is survived.
+
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use testkit::{
+    DEADLINE, Server, memory,
+    wire::{assert_echoes, assert_serves, connect, frame, read_to_end, send_and_read_back},
+};
+
+/// In KiB, as `/proc` counts.
+const MIB: u64 = 1 << 10;
+
+#[test]
+fn what_a_burst_took_is_given_back() {
+    assert_given_back(20, 4 << 20);
+}
+
+/// An allocator keeps blocks of such sizes as long as later ones are in use.
+#[test]
+fn what_many_small_bursts_took_is_given_back() {
+    assert_given_back(500, 60_000);
+}
+
+/// Each of `connections` sends a frame at once and stays.
+#[track_caller]
+fn assert_given_back(connections: u64, size: usize) {
+    let mut server = Server::start(&[]);
+    let streams: Vec<TcpStream> = (0..connections)
+        .map(|_| {
+            let stream = connect(server.addr());
+            assert_echoes(&stream, b"hi");
+            stream
+        })
+        .collect();
+    let before = memory::of_server(&mut server, "VmRSS");
+    let burst = frame(&vec![b'x'; size]);
+    thread::scope(|scope| {
+        for stream in &streams {
+            let burst = &burst;
+            scope.spawn(move || send_and_read_back(stream, burst));
+        }
+    });
+    let peak = memory::of_server(&mut server, "VmHWM");
+    let taken = connections * (burst.len() as u64 >> 10);
+    assert!(
+        peak > before + taken * 3 / 4,
+        "{before} before, {peak} then"
+    );
+    let start = Instant::now();
+    while memory::of_server(&mut server, "VmRSS") > before + 4 * MIB {
+        assert!(start.elapsed() < DEADLINE, "kept");
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    // It grows again for whoever comes back.
+    for stream in &streams {
+        assert_echoes(stream, &[b'y'; 10_000]);
+    }
+}
+
+/// Promise P6 for memory: where there is no more, whoever comes is closed and
+/// those inside are served; once there is, so is the next.
+#[test]
+fn a_process_that_may_have_no_more_memory_survives() {
+    let mut server = Server::start(&[]);
+    assert_serves(server.addr());
+    let id = Pid::from_raw(server.process().id().try_into().unwrap());
+    let limit = |bytes| {
+        let soft = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(id, Resource::As, soft).unwrap();
+    };
+    let size = memory::of_server(&mut server, "VmSize") + 500 * MIB;
+    limit(Some(size << 10));
+
+    let mut inside = Vec::new();
+    let mut refused = 0;
+    while refused < 3 {
+        let mut stream = connect(server.addr());
+        match echo(&mut stream, b"hi") {
+            Ok(()) => inside.push(stream),
+            Err(_) => refused += 1,
+        }
+        assert!(inside.len() < 1000, "the limit does not hold");
+    }
+    let _ = server
+        .process()
+        .wait_for_stderr("left of the process's address space");
+    assert!(!inside.is_empty());
+    // Nor may a buffer grow; that ends its own connection only.
+    let greedy = inside.pop().unwrap();
+    let _ = (&greedy).write_all(&frame(&vec![b'x'; 100_000]));
+    let _ = read_to_end(&greedy);
+    for stream in &mut inside {
+        echo(stream, b"still here").unwrap();
+    }
+
+    limit(None);
+    assert_serves(server.addr());
+    let output = server.stop().expect_code(0).expect_stderr("4 memory");
+    assert!(!output.stderr.contains("panicked"), "{output}");
+}
+
+fn echo(stream: &mut TcpStream, payload: &[u8]) -> io::Result<()> {
+    let bytes = frame(payload);
+    stream.write_all(&bytes)?;
+    let mut back = vec![0; bytes.len()];
+    stream.read_exact(&mut back)?;
+    assert_eq!(back, bytes);
+    Ok(())
+}

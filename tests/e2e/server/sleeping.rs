@@ -1,0 +1,64 @@
+//! A server without connections sleeps, and wakes up at once for whatever comes.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use testkit::{
+    Server,
+    footprint::Footprint,
+    wire::{assert_serves, connect},
+};
+
+/// How often the threads of a process have been put to sleep so far, which is
+/// how often they were awake (`proc_pid_status(5)`).
+fn switches(id: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    let of_task = |path: std::path::PathBuf| {
+        let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.map_or(0, |count| count.trim().parse::<u64>().unwrap())
+    };
+    tasks.map(|task| of_task(task.unwrap().path())).sum()
+}
+
+#[test]
+fn nothing_wakes_a_server_without_connections() {
+    for args in [&[][..], &["--metrics", "127.0.0.1:0"]] {
+        let mut server = Server::start(args);
+        assert_serves(server.addr());
+        let id = server.process().id();
+        // The last report comes within two seconds of the last frame.
+        thread::sleep(Duration::from_millis(2500));
+        let before = switches(id);
+        thread::sleep(Duration::from_secs(3));
+        let awake = switches(id) - before;
+        assert_eq!(awake, 0, "awake {awake} times in 3 s with {args:?}");
+
+        let start = Instant::now();
+        assert_serves(server.addr());
+        let _ = server.process().wait_for_stderr("Queries Per Second: 1 ");
+        let start_of_stop = Instant::now();
+        assert!(start_of_stop - start < Duration::from_secs(4));
+        let _ = server.stop().expect_code(0);
+        assert!(start_of_stop.elapsed() < Duration::from_secs(2));
+    }
+}
+
+/// Deadlines hold for the first connection after a sleep.
+#[test]
+fn a_deadline_wakes_it_up() {
+    let mut server = Server::start(&["--idle-timeout", "500ms"]);
+    let _ = Footprint::at_rest(&mut server);
+    thread::sleep(Duration::from_secs(2));
+    let start = Instant::now();
+    let stream = connect(server.addr());
+    let (back, end) = testkit::wire::read_to_end(&stream);
+    assert!(back.is_empty() && end.is_ok());
+    let after = start.elapsed();
+    assert!(after >= Duration::from_millis(500), "{after:?}");
+    assert!(after < Duration::from_millis(1500), "{after:?}");
+}

@@ -1,0 +1,142 @@
+//! Peers that read slowly and never stop: `--write-timeout` is for those that
+//! take nothing.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustls::{ClientConnection, Connection};
+use socket2::{Domain, SockRef, Socket, Type};
+use testkit::{DEADLINE, Server, certificates::Authority, wire::frame};
+
+/// More than the sockets hold, in one write of the server.
+const FRAME: usize = 16 << 20;
+
+/// Bytes per read, and the pause after each: 5 MB per second, or more than
+/// three times the timeout for all of it.
+const STEP: usize = 50_000;
+const PAUSE: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A client whose socket holds little, so that the server's has to.
+fn connect(addr: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    socket.connect(&addr.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Reads slowly until the end, and says how much came.
+fn read_slowly(mut stream: &TcpStream, mut take: impl FnMut(&[u8]) -> usize) -> usize {
+    let mut buf = vec![0; STEP];
+    let mut came = 0;
+    loop {
+        match stream.read(&mut buf).unwrap() {
+            0 => return came,
+            n => came += take(&buf[..n]),
+        }
+        thread::park_timeout(PAUSE);
+    }
+}
+
+/// The echo of a frame, read slowly, is whole.
+fn assert_served(args: &[&str], tls: bool) {
+    let authority = Authority::new("authority");
+    let identity = authority.issue();
+    let common = ["--write-timeout", "1s", "--max-frame", "16MiB"];
+    let tls_args = if tls { &identity.server()[..] } else { &[] };
+    let server = Server::start(&[&common, tls_args, args].concat());
+    let bytes = frame(&vec![b'x'; FRAME - 4]);
+    let stream = connect(server.addr());
+    let start = Instant::now();
+    let came = if tls {
+        let name = "localhost".try_into().unwrap();
+        let session = ClientConnection::new(authority.client_config(), name).unwrap();
+        over_tls(session.into(), &stream, &bytes)
+    } else {
+        (&stream).write_all(&bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_slowly(&stream, <[u8]>::len)
+    };
+    let took = start.elapsed();
+    assert!(took > 2 * TIMEOUT, "{took:?}");
+    let output = server.stop().expect_code(0);
+    assert_eq!(came, bytes.len(), "{args:?}, {output}");
+    let _ = output.expect_stderr("closed       1 clean");
+}
+
+fn over_tls(mut session: Connection, mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while session.is_handshaking() || !rest.is_empty() || session.wants_write() {
+        if session.is_handshaking() && !session.wants_write() {
+            session.read_tls(&mut stream).unwrap();
+            session.process_new_packets().unwrap();
+        } else if session.wants_write() {
+            session.write_tls(&mut stream).unwrap();
+        } else {
+            let n = session.writer().write(rest).unwrap();
+            rest = &rest[n..];
+        }
+    }
+    session.send_close_notify();
+    session.write_tls(&mut stream).unwrap();
+    read_slowly(stream, |mut records| {
+        let mut came = 0;
+        while !records.is_empty() {
+            if session.read_tls(&mut records).unwrap() == 0 {
+                break;
+            }
+            session.process_new_packets().unwrap();
+            let mut plaintext = vec![0; STEP];
+            while let Ok(n @ 1..) = session.reader().read(&mut plaintext) {
+                came += n;
+            }
+        }
+        came
+    })
+}
+
+#[test]
+fn a_slow_reader_is_served() {
+    assert_served(&[], false);
+}
+
+#[test]
+fn a_slow_reader_is_served_over_tls() {
+    assert_served(&[], true);
+}
+
+#[test]
+fn a_slow_reader_is_served_from_a_small_buffer() {
+    assert_served(&["--send-buffer", "64k"], false);
+    assert_served(&["--send-buffer", "64k"], true);
+}
+
+/// Progress must not be taken for room: a peer that takes nothing is closed.
+#[test]
+fn a_peer_that_takes_nothing_is_closed() {
+    for args in [&[][..], &["--send-buffer", "64k"]] {
+        let common = ["--write-timeout", "600ms", "--max-frame", "16MiB"];
+        let mut server = Server::start(&[&common, args].concat());
+        let stream = connect(server.addr());
+        (&stream).write_all(&frame(&vec![b'x'; FRAME - 4])).unwrap();
+        let start = Instant::now();
+        let _ = server
+            .process()
+            .wait_for_stderr("longer than --write-timeout");
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            start.elapsed()
+        );
+        SockRef::from(&stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+}

@@ -1,0 +1,96 @@
+//! Row F5: a frame that is cut at each of its bytes, by a close, a reset or
+//! silence. In front of it is a whole one, which alone comes back.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use testkit::{
+    Server,
+    wire::{coded, connect, exchange, frame, read_to_end, reset},
+};
+
+/// A plain frame and one with a checksum.
+fn frames() -> [Vec<u8>; 2] {
+    [frame(b"cut"), coded(b"cut", true, false)]
+}
+
+/// Both frames, cut: 2 before their first byte and 16 behind it.
+fn cuts() -> Vec<Vec<u8>> {
+    let cuts = frames()
+        .into_iter()
+        .flat_map(|frame| (0..frame.len()).map(move |at| frame[..at].to_vec()));
+    cuts.collect()
+}
+
+fn whole() -> Vec<u8> {
+    frame(b"whole")
+}
+
+/// Sends the whole frame and the beginning of another.
+fn send(addr: SocketAddr, cut: &[u8]) -> TcpStream {
+    let mut stream = connect(addr);
+    stream.write_all(&[&whole(), cut].concat()).unwrap();
+    stream
+}
+
+/// Stops the server and checks the reasons, and that the whole frames are all
+/// that it has echoed.
+#[track_caller]
+fn assert_accounts(server: Server, closed: &str) {
+    let _ = server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "18")
+        .expect_summary("frames", "18")
+        .expect_summary("wire", "162 bytes")
+        .expect_stderr(&format!("closed       {closed}\n"));
+}
+
+#[test]
+fn by_a_close() {
+    let mut server = Server::start(&["-v"]);
+    for frame in frames() {
+        for at in 0..frame.len() {
+            let bytes = [&whole(), &frame[..at]].concat();
+            assert_eq!(exchange(server.addr(), &bytes), (whole(), true), "{at}");
+            let reason = match at {
+                0 => continue,
+                1..4 => format!("truncated: closed after {at} of the header's 4 bytes"),
+                _ => format!(
+                    "truncated: closed after {at} of the frame's {} bytes",
+                    frame.len()
+                ),
+            };
+            let _ = server.process().wait_for_stderr(&reason);
+        }
+    }
+    assert_accounts(server, "2 clean, 16 truncated");
+}
+
+#[test]
+fn by_a_reset() {
+    let mut server = Server::start(&["-v"]);
+    for cut in cuts() {
+        let mut stream = send(server.addr(), &cut);
+        let mut back = vec![0; whole().len()];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(back, whole());
+        reset(stream);
+        let _ = server.process().wait_for_stderr("connection lost from");
+    }
+    assert_accounts(server, "18 reset");
+}
+
+#[test]
+fn by_silence() {
+    let server = Server::start(&["--frame-timeout", "500ms", "--idle-timeout", "1s"]);
+    let streams: Vec<TcpStream> = cuts().iter().map(|cut| send(server.addr(), cut)).collect();
+    for stream in &streams {
+        let (back, end) = read_to_end(stream);
+        assert_eq!(back, whole());
+        end.unwrap();
+    }
+    assert_accounts(server, "2 idle, 16 frame timeout");
+}

@@ -1,0 +1,323 @@
+//! TLS by hand: hostile handshakes, and ends that are cuts.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustls::{ClientConnection, Stream};
+use testkit::{
+    DEADLINE, Process, Server,
+    certificates::Authority,
+    wire::{connect, fake_server, frame, read_to_end},
+};
+
+/// The alert that ends a direction (RFC 8446, section 6.1), unencrypted.
+const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
+
+struct Setup {
+    server: Server,
+    authority: Authority,
+}
+
+impl Setup {
+    fn new(args: &[&str]) -> Self {
+        let authority = Authority::new("authority");
+        let server = Server::start(&[&authority.issue().server(), args].concat());
+        Self { server, authority }
+    }
+
+    fn session(&self) -> ClientConnection {
+        let config = self.authority.client_config();
+        ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap()
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(self.server.addr())
+    }
+
+    /// The client's first flight: one record.
+    fn hello(&self) -> Vec<u8> {
+        let mut hello = Vec::new();
+        self.session().write_tls(&mut hello).unwrap();
+        hello
+    }
+}
+
+/// RUSTSEC-2024-0336: a close in the middle of a handshake made a blocking
+/// server spin for ever.
+#[test]
+fn a_close_during_the_handshake_neither_spins_nor_lasts() {
+    let mut setup = Setup::new(&["--handshake-timeout", "2s"]);
+    let hello = setup.hello();
+    let closing: Vec<TcpStream> = [&hello[..], &hello[..20], &[]]
+        .iter()
+        .map(|first| {
+            let mut socket = setup.connect();
+            let bytes = [first, &CLOSE_NOTIFY[..], &CLOSE_NOTIFY].concat();
+            socket.write_all(&bytes).unwrap();
+            socket
+        })
+        .collect();
+    for socket in &closing {
+        // Still open on our side: the server ends it by itself.
+        let (_, end) = read_to_end(socket);
+        end.unwrap();
+    }
+    #[cfg(target_os = "linux")]
+    let busy = setup.server.process().cpu_time();
+    #[cfg(target_os = "linux")]
+    assert!(busy < Duration::from_secs(1), "{busy:?}");
+}
+
+/// RUSTSEC-2024-0399: a greeting in fragments made a server panic.
+#[test]
+fn a_greeting_in_one_byte_records_is_understood() {
+    let setup = Setup::new(&[]);
+    let mut session = setup.session();
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).unwrap();
+    let (header, body) = hello.split_at(5);
+    let mut socket = setup.connect();
+    for byte in body {
+        let record = [&header[..3], &[0, 1, *byte]].concat();
+        socket.write_all(&record).unwrap();
+    }
+    let mut stream = Stream::new(&mut session, &mut socket);
+    stream.write_all(&frame(b"hello")).unwrap();
+    let mut back = [0; 9];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back[..], frame(b"hello"));
+    drop(socket);
+    let output = setup.server.stop().expect_code(0);
+    assert!(!output.stderr.contains("panic"), "{output}");
+}
+
+/// A handshake that stops after any byte is ended in time, and so is one that
+/// gets another byte again and again.
+#[test]
+fn a_stalled_handshake_is_ended() {
+    let timeout = Duration::from_secs(1);
+    let setup = Setup::new(&["--handshake-timeout", "1s"]);
+    let hello = setup.hello();
+    let started = Instant::now();
+    let stalled: Vec<TcpStream> = (0..hello.len())
+        .map(|cut| {
+            let mut socket = setup.connect();
+            socket.write_all(&hello[..cut]).unwrap();
+            socket
+        })
+        .collect();
+    let dripping = setup.connect();
+    dripping
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    let mut drip = hello.iter();
+    while let Some(byte) = drip.next()
+        && (&dripping).write_all(&[*byte]).is_ok()
+    {
+        match (&dripping).read(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => break,
+        }
+    }
+    assert!(drip.len() > 0, "nobody ended the drip");
+    for socket in &stalled {
+        let (_, end) = read_to_end(socket);
+        end.unwrap();
+    }
+    let took = started.elapsed();
+    assert!(took >= timeout && took < DEADLINE / 4, "{took:?}");
+
+    // Everybody else is served meanwhile and after.
+    let (mut session, mut socket) = (setup.session(), setup.connect());
+    let mut stream = Stream::new(&mut session, &mut socket);
+    stream.write_all(&frame(b"x")).unwrap();
+    stream.read_exact(&mut [0; 5]).unwrap();
+    let _ = setup
+        .server
+        .stop()
+        .expect_stderr("the TLS handshake took longer than --handshake-timeout");
+}
+
+/// After the client's close everything is still echoed, then closed.
+#[test]
+fn half_close_over_tls() {
+    let setup = Setup::new(&[]);
+    let bytes: Vec<u8> = (0..64)
+        .flat_map(|len| frame(&vec![b'x'; len * 40]))
+        .collect();
+    for by_tls in [true, false] {
+        let (mut session, mut socket) = (setup.session(), setup.connect());
+        let mut stream = Stream::new(&mut session, &mut socket);
+        stream.write_all(&bytes).unwrap();
+        if by_tls {
+            session.send_close_notify();
+            session.write_tls(&mut socket).unwrap();
+        } else {
+            socket.shutdown(Shutdown::Write).unwrap();
+        }
+        let mut back = Vec::new();
+        // An end without close_notify would be an error here.
+        Stream::new(&mut session, &mut socket)
+            .read_to_end(&mut back)
+            .unwrap();
+        assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
+    }
+}
+
+/// The end of the handshake, frames and the close in one read: the frames are
+/// served, then the end is clean.
+#[test]
+fn a_last_flight_with_everything_is_served() {
+    let setup = Setup::new(&[]);
+    let (mut session, mut socket) = (setup.session(), setup.connect());
+    while session.is_handshaking() {
+        session.write_tls(&mut socket).unwrap();
+        session.read_tls(&mut socket).unwrap();
+        session.process_new_packets().unwrap();
+    }
+    let frames = [frame(b"hello"), frame(b""), frame(&[b'x'; 300])].concat();
+    session.writer().write_all(&frames).unwrap();
+    session.send_close_notify();
+    let mut flight = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut flight).unwrap();
+    }
+    socket.write_all(&flight).unwrap();
+    let mut back = Vec::new();
+    Stream::new(&mut session, &mut socket)
+        .read_to_end(&mut back)
+        .unwrap();
+    assert_eq!(back, frames);
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "1")
+        .expect_summary("frames", "3")
+        .expect_stderr("closed       1 clean");
+}
+
+/// OpenSSL's client with something piped into it sends all it has and its
+/// close right behind the handshake. Here it all arrives at once.
+#[test]
+fn what_is_piped_into_openssl_is_served() {
+    let mut setup = Setup::new(&["--raw", "-v"]);
+    let addr = setup.server.addr();
+    let held_back = fake_server(move |client| {
+        let server = connect(addr);
+        thread::scope(|scope| {
+            scope.spawn(|| io::copy(&mut &server, &mut &client));
+            let mut hello = [0; 4096];
+            let n = (&client).read(&mut hello).unwrap();
+            (&server).write_all(&hello[..n]).unwrap();
+            let mut rest = Vec::new();
+            (&client).read_to_end(&mut rest).unwrap();
+            let _ = (&server).write_all(&rest);
+            let _ = server.shutdown(Shutdown::Write);
+        });
+    });
+    let mut client = Process::start(
+        Command::new("openssl")
+            .args(["s_client", "-connect", &held_back.to_string(), "-tls1_3"])
+            .args(["-CAfile", &setup.authority.file()]),
+    );
+    client.stdin().write_all(b"hello\n").unwrap();
+    let _ = client.wait().expect_code(0);
+    let _ = setup
+        .server
+        .process()
+        .wait_for_stderr("read message: hello");
+    let _ = setup
+        .server
+        .process()
+        .wait_for_stderr("connection closed by");
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_stderr("closed       1 clean");
+}
+
+/// An end without a word is clean between frames, and a cut inside one.
+#[test]
+fn a_cut_connection_is_told_by_its_frames() {
+    let mut setup = Setup::new(&["-v"]);
+    for (bytes, line) in [
+        (frame(b"whole"), "connection closed by"),
+        (
+            frame(b"cut")[..6].to_vec(),
+            "truncated: closed after 6 of the frame's 7 bytes",
+        ),
+    ] {
+        let (mut session, mut socket) = (setup.session(), setup.connect());
+        let mut stream = Stream::new(&mut session, &mut socket);
+        stream.write_all(&bytes).unwrap();
+        socket.shutdown(Shutdown::Write).unwrap();
+        let _ = setup.server.process().wait_for_stderr(line);
+    }
+}
+
+/// A stop is a close in TLS too, for those in mid-handshake as well.
+#[test]
+fn stopping_over_tls() {
+    let setup = Setup::new(&[]);
+    let mut in_handshake = setup.connect();
+    in_handshake.write_all(&setup.hello()[..10]).unwrap();
+    let (mut session, mut socket) = (setup.session(), setup.connect());
+    let mut stream = Stream::new(&mut session, &mut socket);
+    stream.write_all(&frame(b"x")).unwrap();
+    stream.read_exact(&mut [0; 5]).unwrap();
+    let stopped = Instant::now();
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_summary("connections", "2")
+        .expect_summary("frames", "1");
+    assert!(stopped.elapsed() < Duration::from_secs(5));
+    assert_eq!(stream.read(&mut [0; 5]).unwrap(), 0);
+}
+
+/// New keys in the middle of the stream.
+#[test]
+fn keys_are_renewed() {
+    let setup = Setup::new(&[]);
+    let (mut session, mut socket) = (setup.session(), setup.connect());
+    for _ in 0..10 {
+        let mut stream = Stream::new(&mut session, &mut socket);
+        stream.write_all(&frame(b"hello")).unwrap();
+        let mut back = [0; 9];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(back[..], frame(b"hello"));
+        session.refresh_traffic_keys().unwrap();
+    }
+}
+
+#[test]
+fn many_handshakes_at_once() {
+    let setup = Setup::new(&[]);
+    let count = 100;
+    let all = std::sync::Barrier::new(count);
+    thread::scope(|scope| {
+        for _ in 0..count {
+            let (mut session, mut socket) = (setup.session(), setup.connect());
+            let all = &all;
+            scope.spawn(move || {
+                all.wait();
+                let mut stream = Stream::new(&mut session, &mut socket);
+                stream.write_all(&frame(b"x")).unwrap();
+                stream.read_exact(&mut [0; 5]).unwrap();
+            });
+        }
+    });
+    let _ = setup
+        .server
+        .stop()
+        .expect_code(0)
+        .expect_summary("frames", "100");
+}

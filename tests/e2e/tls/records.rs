@@ -1,0 +1,215 @@
+//! TLS records that carry nothing to read, and parts of records: tickets, new
+//! keys, halves. Readable is not "has something for us".
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rustls::{ServerConnection, Stream};
+use testkit::{
+    Output, Process, Server,
+    certificates::Authority,
+    run,
+    wire::{fake_server, frame},
+};
+
+/// A server on OpenSSL, as Python brings it: it echoes whole frames, and sends
+/// two tickets on each connection of TLS 1.3.
+const PYTHON_SERVER: &str = "
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+version = getattr(ssl.TLSVersion, sys.argv[3])
+context.minimum_version = context.maximum_version = version
+listener = socket.create_server(('127.0.0.1', 0), backlog=100)
+print('listening on 127.0.0.1:%d' % listener.getsockname()[1], flush=True)
+def serve(plain):
+    try:
+        with context.wrap_socket(plain, server_side=True) as stream:
+            frames = stream.makefile('rwb')
+            while header := frames.read(4):
+                frames.write(header + frames.read(int.from_bytes(header)))
+                frames.flush()
+    except OSError:
+        pass
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+";
+
+fn openssl(authority: &Authority, version: &str) -> Server {
+    let files = authority.issue();
+    let args = ["-c", PYTHON_SERVER, &files.cert, &files.key, version];
+    Server::announced_by(Process::start(Command::new("python3").args(args)))
+}
+
+#[track_caller]
+fn open_loop(addr: SocketAddr, authority: &Authority, args: &[&str]) -> Output {
+    let (host, ca) = (addr.to_string(), authority.file());
+    let common = ["-h", &host, "--tls", "--tls-ca", &ca, "--no-noise-floor"];
+    run("bench-client", &[&common, args].concat()).expect_code(0)
+}
+
+/// Says how many replies came of an open loop.
+#[track_caller]
+fn replies(output: &Output) -> u64 {
+    let line = output
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("round trips"));
+    let count = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    count.unwrap_or_else(|| panic!("no round trips in {output}"))
+}
+
+#[test]
+fn tickets_do_not_stall_an_open_loop() {
+    let authority = Authority::new("authority");
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        let server = openssl(&authority, version);
+        let output = open_loop(
+            server.addr(),
+            &authority,
+            &["-c", "5", "-r", "50", "-d", "3s"],
+        );
+        let replies = replies(&output);
+        assert!((145..=150).contains(&replies), "{version}: {output}");
+    }
+}
+
+#[test]
+fn tickets_do_not_stall_a_message_that_is_sent_in_part() {
+    let authority = Authority::new("authority");
+    let (ca, message) = (authority.file(), "x".repeat(100_000));
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        let server = openssl(&authority, version);
+        let host = server.host();
+        let tls = ["-h", &host, "--tls", "--tls-ca", &ca];
+        let message = ["-m", &message, "-n", "3", "--send-buffer", "4096"];
+        let _ = run("echo-client", &[&tls[..], &message].concat()).expect_code(0);
+    }
+}
+
+/// A server of frames on rustls; `answer` sends each one back.
+fn rustls(
+    authority: &Authority,
+    answer: impl Fn(&mut Peer, Vec<u8>) + Send + Sync + 'static,
+) -> SocketAddr {
+    let config = authority.server_config();
+    fake_server(move |socket| {
+        socket.set_nodelay(true).unwrap();
+        let session = ServerConnection::new(config.clone()).unwrap();
+        let mut peer = Peer {
+            session,
+            socket,
+            frames: 0,
+        };
+        while let Some(frame) = peer.read_frame() {
+            answer(&mut peer, frame);
+        }
+    })
+}
+
+struct Peer {
+    session: ServerConnection,
+    socket: TcpStream,
+    frames: u64,
+}
+
+impl Peer {
+    /// `None` at the end.
+    fn read_frame(&mut self) -> Option<Vec<u8>> {
+        let mut stream = Stream::new(&mut self.session, &mut self.socket);
+        let mut header = [0; 4];
+        stream.read_exact(&mut header).ok()?;
+        let mut payload = vec![0; u32::from_be_bytes(header) as usize];
+        stream.read_exact(&mut payload).ok()?;
+        self.frames += 1;
+        Some(frame(&payload))
+    }
+
+    /// The records that are to be sent.
+    fn records(&mut self) -> Vec<u8> {
+        let mut records = Vec::new();
+        while self.session.wants_write() {
+            self.session.write_tls(&mut records).unwrap();
+        }
+        records
+    }
+
+    fn write(&mut self, frame: &[u8]) {
+        self.session.writer().write_all(frame).unwrap();
+        let records = self.records();
+        self.socket.write_all(&records).unwrap();
+    }
+}
+
+/// New keys behind each reply, in a record of their own; and the client's
+/// follow, as the peer asks for.
+#[test]
+fn new_keys_do_not_stall_an_open_loop() {
+    let authority = Authority::new("authority");
+    let server = rustls(&authority, |peer, frame| {
+        peer.write(&frame);
+        peer.session.refresh_traffic_keys().unwrap();
+        let update = peer.records();
+        assert!(!update.is_empty());
+        peer.socket.write_all(&update).unwrap();
+    });
+    let output = open_loop(server, &authority, &["-c", "2", "-r", "50", "-n", "50"]);
+    assert_eq!(replies(&output), 50, "{output}");
+}
+
+/// The second half of each reply comes once the next message has arrived.
+#[test]
+fn half_a_record_does_not_stall_an_open_loop() {
+    const MESSAGES: u64 = 20;
+
+    let authority = Authority::new("authority");
+    let server = rustls(&authority, |peer, frame| {
+        peer.session.writer().write_all(&frame).unwrap();
+        let records = peer.records();
+        let (first, second) = records.split_at(records.len() / 2);
+        peer.socket.write_all(first).unwrap();
+        if peer.frames < MESSAGES {
+            let next = peer.read_frame().unwrap();
+            peer.socket.write_all(second).unwrap();
+            peer.write(&next);
+        } else {
+            peer.socket.write_all(second).unwrap();
+        }
+    });
+    let count = MESSAGES.to_string();
+    let load = ["-c", "1", "-r", "100", "-n", &count, "--pipeline", "4"];
+    let output = open_loop(server, &authority, &load);
+    assert_eq!(replies(&output), MESSAGES, "{output}");
+}
+
+/// A peer's request for new keys is answered in front of the next data (RFC
+/// 8446, section 4.6.3).
+#[test]
+fn a_request_for_new_keys_is_answered() {
+    let authority = Authority::new("authority");
+    let answers = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&answers);
+    let server = rustls(&authority, move |peer, frame| {
+        peer.write(&frame);
+        peer.session.refresh_traffic_keys().unwrap();
+        let update = peer.records();
+        peer.socket.write_all(&update).unwrap();
+        // The next records of the client, as far as they have arrived with the
+        // first: an answer is 5 bytes of a message, its type and a tag.
+        let mut header = [0; 5];
+        if peer.socket.peek(&mut header).is_ok_and(|n| n == 5) && header[3..] == [0, 22] {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let output = open_loop(server, &authority, &["-c", "1", "-r", "50", "-n", "20"]);
+    assert_eq!(replies(&output), 20, "{output}");
+    // The last may be answered in front of the close.
+    assert!((19..=20).contains(&answers.load(Ordering::Relaxed)));
+}

@@ -1,0 +1,153 @@
+//! Authorities and certificates made for a test, in files of its own.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
+use tempfile::TempDir;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+/// An authority that signs what it is told.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    dir: TempDir,
+}
+
+/// The files of a certificate and its key, as arguments.
+pub struct Files {
+    /// Of the certificate.
+    pub cert: String,
+    /// Of its key.
+    pub key: String,
+}
+
+impl Authority {
+    /// Makes one, and its certificate in a file.
+    pub fn new(name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut params = named(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        fs::write(dir.path().join("ca.pem"), cert.pem()).unwrap();
+        let issuer = Issuer::new(params, key);
+        Self { issuer, dir }
+    }
+
+    /// Its certificate.
+    pub fn file(&self) -> String {
+        text(&self.dir.path().join("ca.pem"))
+    }
+
+    /// What a client of rustls needs to trust it.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_file(self.file()).unwrap();
+        roots.add(ca).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+
+    /// A server of rustls with a certificate for this machine.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        let files = self.issue();
+        let chain = CertificateDer::pem_file_iter(&files.cert).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        Arc::new(config)
+    }
+
+    /// A certificate for this machine.
+    pub fn issue(&self) -> Files {
+        self.sign("good", &named("good", &["localhost", "127.0.0.1"]))
+    }
+
+    /// One for another machine.
+    pub fn issue_for(&self, name: &str) -> Files {
+        self.sign(name, &named(name, &[name]))
+    }
+
+    /// One for this machine that was good for a year.
+    pub fn issue_expired(&self) -> Files {
+        let mut params = named("expired", &["localhost", "127.0.0.1"]);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign("expired", &params)
+    }
+
+    /// One that nobody signed but itself.
+    pub fn self_signed(&self, is_authority: bool) -> Files {
+        let mut params = named("alone", &["localhost", "127.0.0.1"]);
+        if is_authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        self.write(
+            if is_authority { "alone-ca" } else { "alone" },
+            &cert.pem(),
+            &key,
+        )
+    }
+
+    fn sign(&self, file: &str, params: &CertificateParams) -> Files {
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        self.write(file, &cert.pem(), &key)
+    }
+
+    fn write(&self, name: &str, cert: &str, key: &KeyPair) -> Files {
+        let cert_file = self.dir.path().join(format!("{name}.pem"));
+        let key_file = self.dir.path().join(format!("{name}.key"));
+        fs::write(&cert_file, cert).unwrap();
+        fs::write(&key_file, key.serialize_pem()).unwrap();
+        Files {
+            cert: text(&cert_file),
+            key: text(&key_file),
+        }
+    }
+}
+
+impl Files {
+    /// As a server is told of them.
+    pub fn server(&self) -> [&str; 4] {
+        ["--tls-cert", &self.cert, "--tls-key", &self.key]
+    }
+
+    /// As a client is told of them.
+    pub fn client(&self) -> [&str; 4] {
+        [
+            "--tls-client-cert",
+            &self.cert,
+            "--tls-client-key",
+            &self.key,
+        ]
+    }
+}
+
+fn named(common: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common);
+    params
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}

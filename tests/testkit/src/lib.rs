@@ -1,0 +1,40 @@
+//! What tests and measurements of the real programs need: it builds them once,
+//! waits for events with deadlines, lets no child outlive its test, and plays
+//! the peers.
+//!
+//! Everything here panics when it fails; the message says which command did
+//! what.
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::new_without_default,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod build;
+pub mod certificates;
+mod chaos;
+#[cfg(unix)]
+pub mod descriptors;
+#[cfg(target_os = "linux")]
+pub mod footprint;
+mod liar;
+mod lines;
+#[cfg(target_os = "linux")]
+pub mod link;
+pub mod measured;
+#[cfg(target_os = "linux")]
+pub mod memory;
+mod process;
+#[cfg(unix)]
+pub mod pty;
+pub mod tokio_peer;
+pub mod wire;
+
+pub use build::program;
+pub use chaos::{Chaos, ChaosProxy, Plan};
+pub use liar::{Behaviour, Liar};
+pub use lines::Lines;
+pub use process::{DEADLINE, Output, Process, Server, assert_usage_error, run, run_with_input};

@@ -1,0 +1,67 @@
+//! Runs of `bench-client` and their results.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{Output, Process, program};
+
+/// A run of `bench-client` and its results.
+pub struct Measured {
+    /// All that it said.
+    pub output: Output,
+    results: Value,
+}
+
+/// Runs `bench-client` with `args`, parted by blanks, against `host`. It has to
+/// end with `code`, and its results are all that is on its stdout.
+#[track_caller]
+pub fn measure(host: &str, args: &str, code: i32) -> Measured {
+    Measured::of(start(host, args), code)
+}
+
+/// Starts such a run.
+pub fn start(host: &str, args: &str) -> Process {
+    let mut bench = Command::new(program("bench-client"));
+    bench.args(["-h", host, "--no-noise-floor", "--json", "-"]);
+    Process::start(bench.args(args.split_whitespace()))
+}
+
+impl Measured {
+    /// Waits for the end of a run that was started, with `code`.
+    #[track_caller]
+    pub fn of(process: Process, code: i32) -> Self {
+        let output = process.wait().expect_code(code);
+        let results = serde_json::from_str(&output.stdout);
+        let results = results.unwrap_or_else(|error| panic!("{error} in {output}"));
+        Self { output, results }
+    }
+
+    /// The value at a JSON pointer.
+    #[track_caller]
+    pub fn at(&self, pointer: &str) -> &Value {
+        let value = self.results.pointer(pointer);
+        value.unwrap_or_else(|| panic!("no {pointer} in {}", self.output))
+    }
+
+    /// The count at a JSON pointer.
+    #[track_caller]
+    pub fn count(&self, pointer: &str) -> u64 {
+        let count = self.at(pointer).as_u64();
+        count.unwrap_or_else(|| panic!("{pointer} is no count in {}", self.output))
+    }
+
+    /// The number at a JSON pointer.
+    #[track_caller]
+    pub fn figure(&self, pointer: &str) -> f64 {
+        let figure = self.at(pointer).as_f64();
+        figure.unwrap_or_else(|| panic!("{pointer} is no figure in {}", self.output))
+    }
+
+    /// The replies on each connection.
+    #[track_caller]
+    pub fn replies(&self) -> Vec<u64> {
+        let replies = self.at("/connections/replies").as_array().unwrap();
+        replies.iter().map(|each| each.as_u64().unwrap()).collect()
+    }
+}

@@ -1,0 +1,186 @@
+//! A program on a pseudo-terminal.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    mem,
+    process::{Child, Command},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{DEADLINE, program};
+use rustix::{
+    io::{ioctl_fionbio, ioctl_fionread},
+    process::{Pid, WaitId, WaitIdOptions, waitid},
+    termios::{LocalModes, tcgetattr},
+};
+use rustix_openpty::{Pty, openpty};
+
+/// A program on a pseudo-terminal.
+pub struct Terminal {
+    child: Child,
+    /// This side of the terminal: writes are typed, reads are the screen.
+    keys: File,
+    output: Receiver<Vec<u8>>,
+    screen: String,
+    /// Held open, so that the terminal outlives the program.
+    other_side: File,
+}
+
+impl Terminal {
+    /// Starts a program on a terminal of its own.
+    pub fn start(command: &mut Command) -> Self {
+        Self::start_on(openpty(None, None).unwrap(), command)
+    }
+
+    /// The same on a terminal that others, who share it, set to non-blocking.
+    pub fn start_non_blocking(command: &mut Command) -> Self {
+        let pty = openpty(None, None).unwrap();
+        ioctl_fionbio(&pty.user, true).unwrap();
+        Self::start_on(pty, command)
+    }
+
+    fn start_on(pty: Pty, command: &mut Command) -> Self {
+        let (keys, other_side) = (File::from(pty.controller), File::from(pty.user));
+        let stream = || other_side.try_clone().unwrap();
+        let child = command
+            .env_remove("RUST_LOG")
+            .stdin(stream())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn()
+            .unwrap();
+        let (chunks, output) = mpsc::channel();
+        let mut source = keys.try_clone().unwrap();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(n) = source.read(&mut chunk) {
+                if chunks.send(chunk[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            keys,
+            output,
+            screen: String::new(),
+            other_side,
+        }
+    }
+
+    /// A `repl-client` that waits for a line.
+    pub fn repl(host: &str) -> Self {
+        Self::repl_on("xterm", &["-h", host])
+    }
+
+    /// The same on a terminal of some kind; of none that is said, if `term` is
+    /// empty.
+    pub fn repl_on(term: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(program("repl-client"));
+        if term.is_empty() {
+            command.env_remove("TERM");
+        } else {
+            command.env("TERM", term);
+        }
+        let mut terminal = Self::start(command.args(args));
+        terminal.wait_for(">>> ");
+        terminal
+    }
+
+    /// Types.
+    pub fn type_keys(&mut self, keys: impl AsRef<[u8]>) {
+        self.keys.write_all(keys.as_ref()).unwrap();
+    }
+
+    /// Waits until the program has read all that was typed.
+    #[track_caller]
+    pub fn wait_until_read(&self) {
+        let start = Instant::now();
+        while ioctl_fionread(&self.other_side).unwrap() > 0 {
+            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until the program is stopped; the terminal must be as it was before.
+    #[track_caller]
+    pub fn wait_until_stopped(&self) {
+        let id = Pid::from_raw(self.child.id().cast_signed());
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let start = Instant::now();
+        while waitid(WaitId::Pid(id.unwrap()), options).unwrap().is_none() {
+            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.assert_as_before();
+    }
+
+    #[track_caller]
+    fn assert_as_before(&self) {
+        let modes = tcgetattr(&self.other_side).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON), "left raw");
+    }
+
+    /// The terminal as the program and others have it.
+    pub const fn shared(&self) -> &File {
+        &self.other_side
+    }
+
+    /// Waits until `text` was shown after what was waited for before, and
+    /// returns what came in front of it.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(at) = self.screen.find(text) {
+                let rest = self.screen.split_off(at + text.len());
+                let mut before = mem::replace(&mut self.screen, rest);
+                before.truncate(at);
+                return before;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(chunk) => self.screen.push_str(&String::from_utf8_lossy(&chunk)),
+                Err(error) => panic!("{error}: no {text:?} in {:?}", self.screen),
+            }
+        }
+    }
+
+    /// Sends it a signal by its name.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Waits for the program's end; the terminal must be as it was before.
+    #[track_caller]
+    pub fn wait(mut self) -> Option<i32> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.assert_as_before();
+                return status.code();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still running: {:?}",
+                self.screen
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,138 @@
+//! A peer of our own making: bytes typed by hand, over a bare socket.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{DEADLINE, Server};
+use proto::{Framing, Wire, Writer};
+use socket2::SockRef;
+
+/// A frame, built without the library under test.
+pub fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A connection whose reads and writes have deadlines.
+pub fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&addr, DEADLINE).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Sends `bytes`, half-closes, and returns everything that comes back and
+/// whether the end was a clean one (not a reset).
+pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
+    let stream = connect(addr);
+    let mut back = Vec::new();
+    let end = thread::scope(|scope| {
+        scope.spawn(|| {
+            // A server that refuses may close before it has read everything.
+            let _ = (&stream).write_all(bytes);
+            let _ = stream.shutdown(Shutdown::Write);
+        });
+        (&stream).read_to_end(&mut back)
+    });
+    (back, end.is_ok())
+}
+
+/// Checks that one frame comes back.
+#[track_caller]
+pub fn assert_echoes(mut stream: &TcpStream, payload: &[u8]) {
+    stream.write_all(&frame(payload)).unwrap();
+    let mut back = vec![0; payload.len() + 4];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back, frame(payload));
+}
+
+/// Sends whole frames, of any size, and checks that they come back.
+#[track_caller]
+pub fn send_and_read_back(mut stream: &TcpStream, frames: &[u8]) {
+    let mut back = vec![0; frames.len()];
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // What goes wrong here shows in what comes back.
+            let _ = { stream }.write_all(frames);
+        });
+        stream.read_exact(&mut back).unwrap();
+    });
+    assert!(back == frames, "other bytes came back");
+}
+
+/// Checks that a server serves its next client.
+#[track_caller]
+pub fn assert_serves(addr: SocketAddr) {
+    let bytes = frame(b"still there");
+    assert_eq!(exchange(addr, &bytes), (bytes, true));
+}
+
+/// Ends a connection by a reset.
+pub fn reset(stream: TcpStream) {
+    let linger = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    linger.unwrap();
+    drop(stream);
+}
+
+/// Reads until the peer closes and says what came and how it ended.
+pub fn read_to_end(mut stream: &TcpStream) -> (Vec<u8>, io::Result<()>) {
+    let mut back = Vec::new();
+    let end = stream.read_to_end(&mut back).map(drop);
+    (back, end)
+}
+
+/// A server that treats each connection as `serve` says, until it is dropped
+/// with the test.
+pub fn fake_server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serve = std::sync::Arc::new(serve);
+    let _: JoinHandle<()> = thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, serve) = (stream.unwrap(), serve.clone());
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            thread::spawn(move || serve(stream));
+        }
+    });
+    addr
+}
+
+/// One frame as our own writer makes it.
+pub fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
+    let framing = Framing {
+        checksum,
+        compress,
+        ..Framing::default()
+    };
+    let mut writer = Writer::new(Wire::Framed(framing));
+    writer.add(payload).unwrap();
+    writer.as_bytes().to_vec()
+}
+
+/// Sends `bytes` to `server`, checks what comes back and that the server
+/// still serves others, and waits for its one line about it.
+#[track_caller]
+pub fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], reason: &str) {
+    let (back, clean) = exchange(server.addr(), bytes);
+    assert_eq!(back.len(), echoed.len(), "{reason}");
+    assert!(back == echoed, "{reason}");
+    assert!(clean, "reset instead of closed: {reason}");
+    let line = server.process().wait_for_stderr(" closing 127.0.0.1:");
+    assert!(line.contains(reason), "{line}");
+    let (back, _) = exchange(server.addr(), &frame(b"still there"));
+    assert_eq!(back, frame(b"still there"));
+}
+
+/// Waits until nothing listens at an address any more.
+pub fn wait_until_refused(addr: SocketAddr) {
+    let start = Instant::now();
+    while TcpStream::connect(addr).is_ok() {
+        assert!(start.elapsed() < DEADLINE, "still accepting");
+    }
+}
