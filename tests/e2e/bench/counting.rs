@@ -2,23 +2,17 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
-    process::Command,
+    net::{Shutdown, TcpStream},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use testkit::{Output, Process, Server, measured::measure, program, run, wire::fake_server};
-
-/// The rest of the summary's line that begins with `name`.
-#[track_caller]
-fn row<'a>(output: &'a Output, name: &str) -> &'a str {
-    let row = output
-        .stdout
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(name));
-    row.unwrap_or_else(|| panic!("no {name:?} in {output}"))
-        .trim()
-}
+use serde_json::json;
+use testkit::{
+    Server,
+    measured::{Measured, measure, measure_with, start},
+    run,
+    wire::fake_server,
+};
 
 #[test]
 fn exactly_the_messages_asked_for_are_exchanged() {
@@ -26,23 +20,36 @@ fn exactly_the_messages_asked_for_are_exchanged() {
         for size in ["1", "12", "100000"] {
             let server = Server::start(mode);
             let args = ["-h", &server.host(), "-c", "7", "-n", "100", "-s", size];
-            let output = run("bench-client", &[mode, &args].concat()).expect_code(0);
-            assert_eq!(row(&output, "connections"), "7 of 7", "{output}");
-            assert!(
-                row(&output, "round trips").starts_with("100 in "),
-                "{output}"
-            );
-            assert_eq!(row(&output, "failures"), "none", "{output}");
-            for percentile in ["min", "mean", "p50", "p90", "max"] {
-                let figure = row(&output, percentile).split_whitespace().nth(1);
-                assert!(matches!(figure, Some("µs" | "ms" | "s")), "{output}");
-            }
-            let output = server.stop().expect_code(0);
-            let output = output.expect_summary("connections", "7");
+            let measured = measure_with(&[mode, &args].concat(), 0);
+            assert_eq!(measured.count("/connections/opened"), 7);
+            assert_eq!(measured.count("/messages/replies"), 100);
+            assert_eq!(measured.at("/failures"), &json!({}));
+            let output = server.stop().expect_code(0).expect_stat("accepted", 7);
             if mode.is_empty() {
-                let _ = output.expect_summary("frames", "100");
+                let _ = output.expect_stat("frames", 100);
             }
         }
+    }
+}
+
+/// The same for people: each line has its label, and latencies their units.
+#[test]
+fn a_summary_says_it_in_words() {
+    let server = Server::start(&[]);
+    let args = ["-h", &server.host(), "-c", "7", "-n", "100"];
+    let output = run("bench-client", &args).expect_code(0);
+    let row = |label: &str| {
+        let mut lines = output.stdout.lines();
+        let row = lines.find_map(|line| line.trim().strip_prefix(label));
+        row.unwrap_or_else(|| panic!("no {label:?} in {output}"))
+            .trim()
+    };
+    assert_eq!(row("connections"), "7 of 7", "{output}");
+    assert!(row("round trips").starts_with("100 in "), "{output}");
+    assert_eq!(row("failures"), "none", "{output}");
+    for percentile in ["min", "mean", "p50", "p90", "max"] {
+        let unit = row(percentile).split_whitespace().nth(1);
+        assert!(matches!(unit, Some("µs" | "ms" | "s")), "{output}");
     }
 }
 
@@ -52,8 +59,8 @@ fn exactly_the_messages_asked_for_are_exchanged() {
 fn large_messages_do_not_deadlock() {
     for mode in [&["-s", "8MiB"][..], &["-s", "64MiB", "--raw"]] {
         let args = ["--with-server", "-c", "2", "-n", "4"];
-        let output = run("bench-client", &[&args, mode].concat()).expect_code(0);
-        assert!(row(&output, "round trips").starts_with("4 in "), "{output}");
+        let measured = measure_with(&[&args, mode].concat(), 0);
+        assert_eq!(measured.count("/messages/replies"), 4);
     }
 }
 
@@ -72,39 +79,29 @@ fn a_duration_ends_the_run_and_is_measured() {
 #[test]
 fn an_interrupt_ends_the_run_with_a_summary() {
     for signal in ["INT", "TERM"] {
-        let mut command = Command::new(program("bench-client"));
-        let mut bench = Process::start(command.args(["--with-server", "-c", "3"]));
+        let server = Server::start(&[]);
+        let mut bench = start(&server.host(), "-c 3");
         let _ = bench.wait_for_stderr("Queries Per Second: ");
         bench.signal(signal);
-        let output = bench.wait().expect_code(0);
-        assert_eq!(row(&output, "failures"), "none", "{output}");
-        assert_eq!(row(&output, "connections"), "3 of 3", "{output}");
+        let measured = Measured::of(bench, 0);
+        assert_eq!(measured.at("/failures"), &json!({}));
+        assert_eq!(measured.count("/connections/opened"), 3);
     }
 }
 
 #[test]
 fn a_server_killed_mid_run_is_a_failure() {
     let mut server = Server::start(&[]);
-    let mut command = Command::new(program("bench-client"));
-    let mut bench = Process::start(command.args(["-h", &server.host(), "-c", "3", "-d", "50s"]));
+    let mut bench = start(&server.host(), "-c 3 -d 50s");
     let _ = bench.wait_for_stderr("Queries Per Second: ");
     server.process().kill();
-    let output = bench.wait().expect_code(1);
-    let failures = row(&output, "failures").to_owned();
-    let counted: u32 = failures
-        .split(", ")
-        .map(|kind| kind.split(' ').next().unwrap().parse::<u32>().unwrap())
-        .sum();
-    assert_eq!(counted, 3, "{output}");
-    assert!(
-        output
-            .stderr
-            .lines()
-            .last()
-            .unwrap()
-            .starts_with("bench-client: 3 failures against "),
-        "{output}"
-    );
+    let measured = Measured::of(bench, 1);
+    let failures = measured.at("/failures").as_object().unwrap();
+    let counted: u64 = failures.values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(counted, 3, "{}", measured.output);
+    let last = measured.output.stderr.lines().last().unwrap();
+    let said = "bench-client: 3 failures against ";
+    assert!(last.starts_with(said), "{}", measured.output);
 }
 
 /// Reads one 12-byte message (framed or not), answers as told, and goes on.
@@ -121,8 +118,8 @@ fn lying(header: usize, answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + '
 /// A message changed into a reply.
 type Lie = fn(&[u8]) -> Vec<u8>;
 
-/// Row B1: each kind of wrong answer is counted as its kind, and how many
-/// replies were right for all that.
+/// Wrong answers that no [`Behaviour`](testkit::Behaviour) has: each is counted
+/// as its kind, and so are the replies that were right for all that.
 #[test]
 fn wrong_answers_are_counted_by_kind() {
     let send = |lie: Lie| {
@@ -133,71 +130,33 @@ fn wrong_answers_are_counted_by_kind() {
     let send_and_close = |lie: Lie| {
         move |stream: &mut TcpStream, message: &[u8]| {
             let _ = stream.write_all(&lie(message));
-            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.shutdown(Shutdown::Write);
         }
     };
-    let framed = &[][..];
-    let raw = &["--raw"][..];
     for (mode, host, kind, right) in [
+        ("", lying(4, send(|_| vec![0; 4])), "short", 0),
+        ("", lying(4, send_and_close(|m| m[..9].into())), "short", 0),
+        ("", lying(4, send(|_| vec![255; 4])), "not_a_frame", 0),
+        ("", lying(4, send(|m| m[..7].into())), "timeout", 0),
+        ("--raw", lying(0, send(|m| [m, b"!"].concat())), "extra", 1),
+        ("--raw", lying(0, send(|m| m[..5].into())), "timeout", 0),
         (
-            framed,
-            lying(4, send(|_| b"\0\0\0\x0cHello World!".into())),
-            "1 corrupt",
-            0,
-        ),
-        (
-            framed,
-            lying(4, send(|m| [b"\0\0\0\x0b", &m[4..15]].concat())),
-            "1 short",
-            0,
-        ),
-        (framed, lying(4, send(|_| vec![0; 4])), "1 short", 0),
-        (
-            framed,
-            lying(4, send(|m| [b"\0\0\0\x0d", &m[4..], b"!"].concat())),
-            "1 extra",
-            0,
-        ),
-        (framed, lying(4, send(|m| m.repeat(2))), "1 duplicate", 1),
-        (
-            framed,
-            lying(4, send_and_close(|m| m[..9].into())),
-            "1 short",
-            0,
-        ),
-        (framed, lying(4, send(|_| vec![255; 4])), "1 not a frame", 0),
-        (
-            framed,
-            lying(4, send_and_close(|_| Vec::new())),
-            "1 closed",
-            0,
-        ),
-        (framed, lying(4, send(|_| Vec::new())), "1 timeout", 0),
-        (framed, lying(4, send(|m| m[..7].into())), "1 timeout", 0),
-        (
-            raw,
-            lying(0, send(|_| b"Hello World!".into())),
-            "1 corrupt",
-            0,
-        ),
-        (raw, lying(0, send(|m| [m, b"!"].concat())), "1 extra", 1),
-        (raw, lying(0, send(|m| m[..5].into())), "1 timeout", 0),
-        (
-            raw,
+            "--raw",
             lying(0, send_and_close(|m| m[..5].into())),
-            "1 short",
+            "short",
             0,
         ),
-        (raw, lying(0, send_and_close(|_| Vec::new())), "1 closed", 0),
-        (raw, lying(0, send(|_| Vec::new())), "1 timeout", 0),
     ] {
-        let args = ["-h", &host, "-c", "1", "-n", "1", "--timeout", "300ms"];
-        let output = run("bench-client", &[mode, &args].concat()).expect_code(1);
-        assert_eq!(row(&output, "failures"), kind, "{output}");
-        let output =
-            output.expect_stderr(&format!("bench-client: 1 failure against {host}: {kind}"));
-        let round_trips = row(&output, "round trips");
-        assert!(round_trips.starts_with(&format!("{right} in ")), "{output}");
+        // None is waited for in vain but where that is the lie.
+        let timeout = if kind == "timeout" { "300ms" } else { "30s" };
+        let measured = measure(&host, &format!("{mode} -c 1 -n 1 --timeout {timeout}"), 1);
+        assert_eq!(measured.at("/failures"), &json!({ kind: 1 }));
+        assert_eq!(measured.count("/messages/replies"), right);
+        let said = format!(
+            "bench-client: 1 failure against {host}: 1 {}",
+            kind.replace('_', " ")
+        );
+        let _ = measured.output.expect_stderr(&said);
     }
 }
 
@@ -211,12 +170,9 @@ fn after_a_wrong_reply_the_connection_goes_on() {
         }
         let _ = stream.write_all(&reply);
     });
-    let output = run("bench-client", &["-h", &host, "-c", "1", "-n", "100"]).expect_code(1);
-    assert_eq!(row(&output, "failures"), "10 corrupt", "{output}");
-    assert!(
-        row(&output, "round trips").starts_with("90 in "),
-        "{output}"
-    );
+    let measured = measure(&host, "-c 1 -n 100", 1);
+    assert_eq!(measured.at("/failures"), &json!({"corrupt": 10}));
+    assert_eq!(measured.count("/messages/replies"), 90);
 }
 
 #[test]
@@ -231,7 +187,6 @@ fn a_reply_that_drips_in_for_ever_is_no_reply() {
             }
         }
     });
-    let args = ["-h", &host, "-c", "1", "-n", "1", "--timeout", "300ms"];
-    let output = run("bench-client", &args).expect_code(1);
-    assert_eq!(row(&output, "failures"), "1 timeout", "{output}");
+    let measured = measure(&host, "-c 1 -n 1 --timeout 300ms", 1);
+    assert_eq!(measured.at("/failures"), &json!({"timeout": 1}));
 }

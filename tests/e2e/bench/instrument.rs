@@ -19,8 +19,7 @@ fn a_warm_up_is_in_no_figure() {
 
     // The server saw both.
     let output = server.stop().expect_code(0);
-    let (_, frames) = output.stderr.split_once(" INFO frames       ").unwrap();
-    let frames: u64 = frames.split(',').next().unwrap().parse().unwrap();
+    let frames = output.stat("frames");
     assert!(frames > sent, "{frames} of {sent}: {output}");
 }
 

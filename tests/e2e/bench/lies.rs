@@ -21,7 +21,7 @@ const SIZE: usize = 64;
 #[track_caller]
 fn assert_counted(liar: &Liar, mode: &str, pipeline: u64, kind: &str) {
     // No honest reply may be late on a busy machine, and no test may be slow.
-    let timeout = if kind == "timeout" { "500ms" } else { "30s" };
+    let timeout = if kind == "timeout" { "3s" } else { "30s" };
     let messages = CONNECTIONS * MESSAGES;
     let args = format!(
         "{mode} -c {CONNECTIONS} -n {messages} -s {SIZE} --pipeline {pipeline} --timeout {timeout}"
@@ -82,7 +82,7 @@ fn connections_that_end() {
 
 #[test]
 fn no_reply_in_time() {
-    let by = Duration::from_secs(2);
+    let by = Duration::from_secs(10);
     for behaviour in [
         Behaviour::Silent { from: LIE },
         Behaviour::Late { nth: LIE, by },

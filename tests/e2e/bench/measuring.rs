@@ -1,7 +1,5 @@
 //! `bench-client`: whether its figures are right.
 
-use std::time::Duration;
-
 use testkit::{Behaviour, Liar, Server, assert_usage_error, measured::measure};
 
 #[test]
@@ -63,41 +61,6 @@ fn a_seed_repeats_its_sizes() {
     let first = bytes(7);
     assert_eq!(bytes(7), first);
     assert_ne!(bytes(8), first);
-}
-
-/// A server that stands still is not asked in the meantime, so few messages
-/// are slow by their sends; those that should have been sent count as well.
-#[test]
-fn a_stall_is_seen_by_all_who_would_have_met_it() {
-    let liar = Liar::start(Behaviour::StallOnce {
-        after: Duration::from_secs(1),
-        for_: Duration::from_secs(1),
-    });
-    // At the stall 4 messages of 3000 are in flight, and 1000 become due.
-    let args = "-c 4 --pipeline 1 -r 1000 -d 3s";
-    let measured = measure(&liar.host(), args, 0);
-    let corrected = measured.figure("/latency/p99_us");
-    let uncorrected = measured.figure("/latency_uncorrected/p99_us");
-    let output = &measured.output;
-    assert!(corrected >= 500_000.0, "{corrected} µs in {output}");
-    assert!(
-        corrected >= 10.0 * uncorrected,
-        "{corrected} µs and {uncorrected} µs in {output}"
-    );
-    assert!(measured.figure("/schedule_lag/max_us") >= 500_000.0);
-}
-
-#[test]
-#[ignore = "measures: cargo test -p e2e -- --ignored a_known_delay --test-threads 1"]
-fn a_known_delay_is_measured() {
-    let liar = Liar::start(Behaviour::Delay(Duration::from_millis(5)));
-    for pipeline in [1, 8] {
-        // One connection: the delays of several spin for the same processors.
-        let args = format!("-c 1 -n {} --pipeline {pipeline}", 500 * pipeline);
-        let measured = measure(&liar.host(), &args, 0);
-        let p50 = measured.figure("/latency/p50_us");
-        assert!((5000.0..5150.0).contains(&p50), "{p50} µs");
-    }
 }
 
 /// Far more in flight than all buffers hold.

@@ -2,8 +2,6 @@
 
 // What a run counts, and each kind of wrong reply.
 mod counting;
-// The end of a run, by an option, a signal or a server that hangs.
-mod ending;
 // Files: JSON, HDR log, HTML.
 mod exports;
 // Options of a run: warm-up, ramp, sizes; `compare`; help and completions.

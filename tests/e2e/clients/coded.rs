@@ -2,13 +2,19 @@
 
 use std::{
     io::{Read, Write},
-    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use testkit::{
-    Process, Server, run, run_with_input,
-    wire::{assert_refused, coded, connect, exchange, fake_server, frame},
+    Process, Server,
+    measured::{measure, measure_with},
+    run, run_with_input,
+    wire::{assert_refused, coded, exchange, fake_server, frame},
+};
+#[cfg(target_os = "linux")]
+use testkit::{
+    memory,
+    wire::{connect, send_and_read_back},
 };
 
 const CODINGS: [&[&str]; 3] = [
@@ -33,10 +39,10 @@ fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
             .expect_stdout(&format!("{text}\n"));
         let load = ["-n", "300", "-s", "70000", "--entropy", "0"];
         let args = [&["-h", &host, "-c", "3"], &load[..], coding].concat();
-        let output = run("bench-client", &args).expect_code(0);
-        assert!(output.stdout.contains("failures     none"), "{output}");
-        let is_smaller = output.stdout.contains("bytes, 0.0");
-        assert_eq!(is_smaller, coding.contains(&"--compress"), "{output}");
+        let measured = measure_with(&args, 0);
+        assert_eq!(measured.at("/failures"), &serde_json::json!({}));
+        let is_smaller = measured.count("/messages/wire_bytes") < 300 * 7000;
+        assert_eq!(is_smaller, coding.contains(&"--compress"));
     }
     // The log shows what was said, not how it was sent.
     let _ = server
@@ -46,13 +52,13 @@ fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
 }
 
 #[test]
-fn bare_bytes_have_neither() {
+fn bare_bytes_have_neither_these_nor_heartbeats() {
     for client in ["echo-client", "repl-client", "bench-client"] {
-        for option in ["--checksum", "--compress"] {
+        for option in ["--checksum", "--compress", "--heartbeat=1s"] {
             let output = run(client, &["--raw", option])
                 .expect_code(2)
                 .expect_stderr("--raw")
-                .expect_stderr(option);
+                .expect_stderr(option.trim_end_matches("=1s"));
             assert_eq!(output.stderr.lines().count(), 1, "{output}");
         }
     }
@@ -138,8 +144,7 @@ fn corrupted_frames_are_never_echoed() {
         }
     });
     let _ = run("echo-client", &["-h", &server.host(), "--checksum"]).expect_code(0);
-    let output = server.stop().expect_code(0);
-    let _ = output.expect_summary("connections", "10001");
+    let _ = server.stop().expect_code(0).expect_stat("accepted", 10_001);
 }
 
 /// Whatever is changed on the way back is noticed, and which message it was.
@@ -149,10 +154,7 @@ fn a_corrupted_reply_is_told_by_every_client() {
     let addr = fake_server(|mut stream| {
         let mut buf = [0; 4096];
         let mut message = 0;
-        while let Ok(n) = stream.read(&mut buf) {
-            if n == 0 {
-                return;
-            }
+        while let Ok(n @ 1..) = stream.read(&mut buf) {
             message += 1;
             if message % 3 == 0 {
                 buf[6] ^= 4;
@@ -172,12 +174,8 @@ fn a_corrupted_reply_is_told_by_every_client() {
         .expect_code(1)
         .expect_stdout("a\nb\n")
         .expect_stderr("bad checksum: ");
-    let _ = run(
-        "bench-client",
-        &["-h", &host, "--checksum", "-c", "2", "-n", "100"],
-    )
-    .expect_code(1)
-    .expect_stderr("2 corrupt");
+    let measured = measure(&host, "--checksum -c 2 -n 100", 1);
+    assert_eq!(measured.count("/failures/corrupt"), 2);
 }
 
 /// A gigabyte of zeros in four megabytes: refused at the limit, whatever the
@@ -211,7 +209,7 @@ fn a_bomb_does_not_go_off() {
     }
     // One frame, and nothing of its contents.
     #[cfg(target_os = "linux")]
-    assert_memory_below(&mut server, "VmHWM", 20);
+    assert!(memory::of_server(&mut server, "VmHWM") < 20 << 10);
 }
 
 /// What a frame decompresses to is not kept while its connection is idle.
@@ -222,30 +220,14 @@ fn idle_connections_hold_no_payload() {
     let frame = coded(&vec![0; 8 << 20], false, true);
     let idle: Vec<_> = (0..60)
         .map(|_| {
-            let mut stream = connect(server.addr());
-            stream.write_all(&frame).unwrap();
-            let mut back = vec![0; frame.len()];
-            stream.read_exact(&mut back).unwrap();
+            let stream = connect(server.addr());
+            send_and_read_back(&stream, &frame);
             stream
         })
         .collect();
     // Their frames are in their buffers still.
-    assert_memory_below(&mut server, "VmRSS", 20);
+    assert!(memory::of_server(&mut server, "VmRSS") < 20 << 10);
     drop(idle);
-}
-
-/// Checks a figure of `/proc/PID/status` (proc(5)) against a limit in MiB.
-#[cfg(target_os = "linux")]
-#[track_caller]
-fn assert_memory_below(server: &mut Server, figure: &str, limit: u64) {
-    let status = format!("/proc/{}/status", server.process().id());
-    let status = std::fs::read_to_string(status).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with(figure))
-        .unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(kib < limit * 1024, "{line}");
 }
 
 /// LZ4 blocks and checksums of another implementation, both ways.
@@ -277,7 +259,9 @@ print('agreed')
 ";
     let server = Server::start(&["--require-checksum"]);
     let ours = coded(&b"what we wrote, others read. ".repeat(1000), true, true);
-    let mut python = Command::new("python3");
+    let Some(mut python) = testkit::installed("python3") else {
+        return;
+    };
     python.args(["-c", script, &server.addr().port().to_string()]);
     let mut python = Process::start(&mut python);
     python.stdin().write_all(&ours).unwrap();

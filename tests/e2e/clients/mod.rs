@@ -8,8 +8,6 @@ mod coded;
 mod conversations;
 // Servers that send more than they were asked for.
 mod floods;
-// Heartbeats: dead and slow servers.
-mod heartbeat;
 // Standard streams that do not block.
 mod nonblocking;
 // Peers of other languages and libraries: Python, tokio-util.

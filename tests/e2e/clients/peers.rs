@@ -1,23 +1,21 @@
 //! Peers that nobody here wrote: `CPython`'s `multiprocessing.connection` and
 //! tokio-util's length-delimited codec, as servers and as clients.
 
-use std::{process::Command, sync::mpsc, thread};
+use std::{sync::mpsc, thread};
 
 use futures_util::{SinkExt, StreamExt};
-use testkit::{DEADLINE, Process, Server, run, tokio_peer};
+use testkit::{DEADLINE, Process, Server, installed, run, run_with_input, tokio_peer};
 use tokio::{net::TcpStream, runtime::Runtime};
 use tokio_util::{
     bytes::Bytes,
     codec::{Framed, LengthDelimitedCodec},
 };
 
-fn python(script: &str, args: &[&str]) -> Process {
+/// `None` where Python is not installed.
+fn python(script: &str, args: &[&str]) -> Option<Process> {
     // -u: the line with the address must not wait in a buffer.
-    Process::start(
-        Command::new("python3")
-            .args(["-u", "-c", script])
-            .args(args),
-    )
+    let mut python = installed("python3")?;
+    Some(Process::start(python.args(["-u", "-c", script]).args(args)))
 }
 
 #[test]
@@ -38,10 +36,10 @@ with Client(('127.0.0.1', int(sys.argv[1]))) as connection:
 print('done')
 ";
     let port = server.addr().port().to_string();
-    let _ = python(script, &[&port])
-        .wait()
-        .expect_code(0)
-        .expect_stdout("done\n");
+    let Some(python) = python(script, &[&port]) else {
+        return;
+    };
+    let _ = python.wait().expect_code(0).expect_stdout("done\n");
 }
 
 #[test]
@@ -62,7 +60,10 @@ with Listener(('127.0.0.1', 0), backlog=16) as listener:
     while True:
         Thread(target=echo, args=[listener.accept()], daemon=True).start()
 ";
-    let server = Server::announced_by(python(script, &[]));
+    let Some(python) = python(script, &[]) else {
+        return;
+    };
+    let server = Server::announced_by(python);
     assert_clients_are_served(&server.host());
 }
 
@@ -101,7 +102,7 @@ fn assert_clients_are_served(host: &str) {
         let args = ["-h", host, "-c", "4", "-n", "200", "-s", size];
         let _ = run("bench-client", &args).expect_code(0);
     }
-    let _ = testkit::run_with_input("repl-client", &["-h", host], b"hello\nq\n")
+    let _ = run_with_input("repl-client", &["-h", host], b"hello\nq\n")
         .expect_code(0)
         .expect_stdout("hello\n");
 }

@@ -1,11 +1,11 @@
-//! Row L1: of what a peer sends, nothing reaches an output as it is that could
+//! Of what a peer sends, nothing reaches an output as it is that could
 //! drive a terminal or forge a line.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use testkit::{
     Output, Server, run, run_with_input,
-    wire::{exchange, fake_server, frame},
+    wire::{answering_server, exchange, frame},
 };
 
 /// Every single byte, sequences that terminals obey, and what turns text.
@@ -79,16 +79,12 @@ fn the_replies_of_a_session() {
 #[test]
 fn replies_that_nobody_expected() {
     for is_framed in [true, false] {
-        let host = fake_server(move |mut stream| {
-            let mut request = [0; 4096];
-            while matches!(stream.read(&mut request), Ok(n) if n > 0) {
-                for bytes in nasty() {
-                    let reply = if is_framed { frame(&bytes) } else { bytes };
-                    if stream.write_all(&reply).is_err() {
-                        return;
-                    }
-                }
-            }
+        let host = answering_server(move |stream, _| {
+            let mut replies = nasty().into_iter();
+            replies.try_for_each(|bytes| {
+                let reply = if is_framed { frame(&bytes) } else { bytes };
+                stream.write_all(&reply)
+            })
         })
         .to_string();
         let mode: &[&str] = if is_framed { &[] } else { &["--raw"] };

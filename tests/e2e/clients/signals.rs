@@ -2,16 +2,9 @@
 
 use std::{io::Write, process::Command};
 
-use testkit::{Process, Server, program, wire::fake_server};
-
-/// A server that never answers.
+use testkit::{Process, Server, program};
 #[cfg(target_os = "linux")]
-fn silent_server() -> String {
-    let addr = fake_server(|mut stream| {
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    });
-    addr.to_string()
-}
+use testkit::{send_signal, wire::silent_server};
 
 /// Starts a client as the first process of a container, and sends it a signal
 /// once it is connected.
@@ -19,15 +12,14 @@ fn silent_server() -> String {
 fn signalled_as_pid_1(client: &str, signal: &str) -> Process {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child"]);
-    command.arg(program(client)).args(["-h", &silent_server()]);
+    command
+        .arg(program(client))
+        .args(["-h", &silent_server().to_string()]);
     let mut unshare = Process::start(&mut command);
     let _ = unshare.wait_for_stderr("connection established");
     let id = unshare.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-    let kill = Command::new("kill")
-        .args([&format!("-{signal}"), children.trim()])
-        .status();
-    assert!(kill.unwrap().success());
+    send_signal(children.trim().parse().unwrap(), signal);
     unshare
 }
 

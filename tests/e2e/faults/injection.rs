@@ -1,22 +1,16 @@
-//! Row I1: each system call of a live server fails once, for each reason that
+//! Each system call of a live server fails once, for each reason that
 //! it can have.
 //!
 //! strace is attached to a server that listens already, and detached before
 //! the next client comes: it counts calls for each thread on its own, and a
 //! fault at start is only a server that does not start.
 
-use std::{
-    fs,
-    io::{self, Read, Write},
-    net::SocketAddr,
-    process::Command,
-    thread,
-};
+use std::{fs, io, net::SocketAddr, process::Command, thread};
 
 use testkit::{
     Process, Server,
     footprint::Footprint,
-    wire::{assert_serves, connect, frame},
+    wire::{assert_serves, connect, echo},
 };
 
 /// Calls of a thread that fail, counted from when strace was attached or the
@@ -82,11 +76,12 @@ fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
     let is_alive =
         fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     if !is_alive {
-        return Err(server.wait().to_string());
+        return Err(server.wait_whatever_it_says().to_string());
     }
     assert_serves(server.addr());
-    at_rest.assert_back(&mut server, testkit::DEADLINE, &fault);
-    let output = server.stop();
+    at_rest.wait_until_back(&mut server, &fault);
+    server.process().signal("TERM");
+    let output = server.wait_whatever_it_says();
     if output.code != Some(0) || output.stderr.contains("panicked") {
         return Err(output.to_string());
     }
@@ -95,19 +90,11 @@ fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
 
 /// A client whose connection may fail in any way, but not hang.
 fn meet_the_fault(addr: SocketAddr) {
-    let mut stream = connect(addr);
-    let bytes = frame(b"x");
-    let mut back = [0; 5];
+    let stream = connect(addr);
     for _ in 0..3 {
-        let echoed = stream
-            .write_all(&bytes)
-            .and_then(|()| stream.read_exact(&mut back));
-        match echoed {
-            Ok(()) => assert_eq!(back, *bytes),
-            Err(error) => {
-                assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "hangs");
-                return;
-            }
+        if let Err(error) = echo(&stream, b"x") {
+            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "hangs");
+            return;
         }
     }
 }

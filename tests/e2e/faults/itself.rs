@@ -1,4 +1,4 @@
-//! Row C6: nobody listens, and the system gives a client the very port that it
+//! Nobody listens, and the system gives a client the very port that it
 //! wants to connect to.
 
 use std::{fs, process::Command};

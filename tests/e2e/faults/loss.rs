@@ -1,9 +1,6 @@
-//! Row N1: a network that loses packets.
+//! A network that loses packets.
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Instant};
 
 use testkit::{
     Process,
@@ -17,10 +14,6 @@ use testkit::{
 /// Packets that a run should lose in each direction, roughly: none at all is
 /// then as good as impossible.
 const LOST: u32 = 80;
-
-/// How soon a server must be back to what it held before, once nothing is
-/// lost any more: a lost end is sent again after a second at most.
-const BACK: Duration = Duration::from_secs(3);
 
 #[test]
 #[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
@@ -66,9 +59,9 @@ fn converse_in_spite_of(percent: u32) {
     assert!(again.iter().all(|&count| count > 0), "{again:?}");
 
     link.lose(0);
-    at_rest.assert_back(&mut server, BACK, &format_args!("{percent} % loss"));
+    at_rest.wait_until_back(&mut server, &format_args!("{percent} % loss"));
     link.client.enter(|| assert_serves(addr));
     let output = server.stop().expect_code(0);
-    let output = output.expect_summary("connections", "11");
-    let _ = output.expect_stderr("closed       11 clean\n");
+    let output = output.expect_stat("accepted", 11);
+    let _ = output.expect_closed("11 clean");
 }

@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{Read, Write, pipe},
-    net::TcpStream,
     process::Command,
     thread,
     time::Duration,
@@ -13,15 +12,8 @@ use serde_json::Value;
 use socket2::SockRef;
 use testkit::{
     Process, Server, program, run,
-    wire::{connect, exchange, frame, read_to_end},
+    wire::{assert_echoes, connect, exchange, frame, read_to_end},
 };
-
-fn assert_echoes(mut stream: &TcpStream) {
-    stream.write_all(&frame(b"hi")).unwrap();
-    let mut back = [0; 6];
-    stream.read_exact(&mut back).unwrap();
-    assert_eq!(back, *frame(b"hi"));
-}
 
 /// Parses one line of stats and checks that it adds up.
 #[track_caller]
@@ -40,7 +32,7 @@ fn a_mix_of_endings_adds_up() {
     let file = folder.path().join("stats.jsonl");
     let mut server = Server::start(&["-v", "--stats", file.to_str().unwrap()]);
     let stays = connect(server.addr());
-    assert_echoes(&stays);
+    assert_echoes(&stays, b"hi");
     for _ in 0..3 {
         let _ = exchange(server.addr(), &frame(b"clean"));
         let _ = server.process().wait_for_stderr("connection closed by");
@@ -59,48 +51,28 @@ fn a_mix_of_endings_adds_up() {
         let _ = server.process().wait_for_stderr(why);
     }
     let resets = connect(server.addr());
-    assert_echoes(&resets);
+    assert_echoes(&resets, b"hi");
     let linger = Some(Duration::ZERO);
     SockRef::from(&resets).set_linger(linger).unwrap();
     drop(resets);
     let _ = server.process().wait_for_stderr("connection lost from");
 
-    let output = server.stop().expect_code(0).expect_stderr(
-        "closed       3 clean, 2 truncated, 1 too large, 1 bad header, 1 bad checksum, \
-         1 bad compression, 1 reset, 1 shutdown",
-    );
-    let _ = output
-        .expect_summary("connections", "11")
-        .expect_summary("frames", "5");
-
-    // The last line of the stats says the same.
+    let _ = server.stop().expect_code(0);
     let lines = fs::read_to_string(file).unwrap();
     let all: Vec<Value> = lines.lines().map(parse).collect();
     let last = all.last().unwrap();
     assert_eq!((&last["accepted"], &last["live"]), (&11.into(), &0.into()));
     assert_eq!((&last["frames"], &last["bytes"]), (&5.into(), &39.into()));
-    assert_eq!(last["closed"]["truncated"], 2);
-    assert_eq!(last["closed"]["too_large"], 1);
-    assert_eq!(last["closed"]["shutdown"], 1);
+    let mut closed = last["closed"].as_object().unwrap().clone();
+    closed.retain(|_, count| *count != 0);
+    let expected = serde_json::json!({
+        "clean": 3, "truncated": 2, "too_large": 1, "bad_header": 1, "bad_checksum": 1,
+        "bad_compression": 1, "reset": 1, "shutdown": 1,
+    });
+    assert_eq!(Value::from(closed), expected);
 }
 
-#[test]
-fn stats_come_every_second_on_stdout() {
-    let mut server = Server::start(&["--stats", "-"]);
-    let stream = connect(server.addr());
-    assert_echoes(&stream);
-    let line = parse(&server.process().wait_for_stdout("\"accepted\":1,"));
-    let since = line["elapsed_s"].as_f64().unwrap();
-    assert_eq!((&line["live"], &line["frames"]), (&1.into(), &1.into()));
-    let line = parse(&server.process().wait_for_stdout("\"accepted\""));
-    let second = line["elapsed_s"].as_f64().unwrap() - since;
-    assert!((0.5..5.0).contains(&second), "{second} s");
-    let output = server.stop().expect_code(0);
-    let last = output.stdout.lines().last().unwrap();
-    assert_eq!(parse(last)["closed"]["shutdown"], 1);
-}
-
-/// Rows S7 and S8: neither a stdout that is full and never read nor one that
+/// Neither a stdout that is full and never read nor one that
 /// is closed harms anyone, and deadlines hold.
 #[test]
 fn nobody_has_to_read_the_stats() {
@@ -128,14 +100,13 @@ fn nobody_has_to_read_the_stats() {
             Some(reader)
         };
         let stream = connect(host.parse().unwrap());
-        assert_echoes(&stream);
+        assert_echoes(&stream, b"hi");
         let (_, end) = read_to_end(&stream);
         end.unwrap();
         let _ = process.wait_for_stderr("longer than --idle-timeout");
         let _ = run("echo-client", &["-h", host]).expect_code(0);
         process.signal("TERM");
-        let output = process.wait().expect_code(0);
-        assert!(!output.stderr.contains("panicked"), "{output}");
+        let _ = process.wait().expect_code(0);
         drop(reader);
     }
 }

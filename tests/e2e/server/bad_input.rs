@@ -8,7 +8,7 @@ use std::{
 
 use socket2::SockRef;
 use testkit::{
-    Server, run,
+    DEADLINE, Server, run,
     wire::{assert_refused, connect, exchange, frame},
 };
 
@@ -65,7 +65,6 @@ fn bad_headers_are_named_and_what_came_before_is_echoed() {
     }
 }
 
-/// Row F9.
 #[test]
 fn other_protocols_are_told_apart() {
     let mut server = Server::start(&["-v"]);
@@ -95,7 +94,7 @@ fn other_protocols_are_told_apart() {
     assert_refused(&mut server, &zeros, &zeros[..4 * 1000], reason);
 }
 
-/// Row F9: none of it is a frame with these seeds, so nothing comes back, and
+/// None of it is a frame with these seeds, so nothing comes back, and
 /// one line says why.
 #[test]
 fn a_hundred_random_streams() {
@@ -131,11 +130,10 @@ fn a_megabyte_of_noise_is_survived() {
         assert!(noise.starts_with(&back), "something was made up");
     }
     let _ = run("echo-client", &["-h", &server.host(), "-n", "1"]).expect_code(0);
-    let output = server.stop().expect_code(0);
-    assert!(!output.stderr.contains("panicked"), "{output}");
+    let _ = server.stop().expect_code(0);
 }
 
-/// Row F7: empty frames cost no system call each.
+/// Empty frames cost no system call each.
 #[test]
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn empty_frames_are_echoed_together() {
@@ -143,23 +141,24 @@ fn empty_frames_are_echoed_together() {
     let bytes = vec![0; 16_384 * 4];
     // One write: the send buffer has room for it, or the kernel waits.
     assert_eq!(exchange(server.addr(), &bytes), (bytes, true));
-    let output = server.stop().expect_code(0);
-    let output = output
-        .expect_summary("connections", "1")
-        .expect_summary("frames", "16384, 0 bytes of payload")
-        .expect_summary("wire", "65536 bytes");
+    let output = server
+        .stop()
+        .expect_code(0)
+        .expect_stat("accepted", 1)
+        .expect_stat("frames", 16_384)
+        .expect_stat("payload_bytes", 0)
+        .expect_stat("bytes", 65_536);
     for calls in ["reads", "writes"] {
-        let label = format!(" INFO {calls:<12} ");
-        let (_, count) = output.stderr.split_once(&label).unwrap();
-        let (count, _) = count.split_once(',').unwrap();
+        let count = output.stat(calls);
         println!("16384 empty frames in {count} {calls}");
-        assert!(count.parse::<u32>().unwrap() <= 32, "{output}");
+        assert!(count <= 32, "{output}");
     }
 }
 
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
-    let mut server = Server::start(&["-v"]);
+    // A connection that is left would keep the server for that long.
+    let mut server = Server::start(&["-v", "--drain", "1h"]);
     for _ in 0..50 {
         let stream: TcpStream = connect(server.addr());
         (&stream).write_all(&frame(&vec![7; 100_000])).unwrap();
@@ -171,15 +170,7 @@ fn clients_that_vanish_leave_nothing_behind() {
     for _ in 0..50 {
         let _ = server.process().wait_for_stderr("connection lost from");
     }
-    let start = Instant::now();
-    let _ = server
-        .stop()
-        .expect_code(0)
-        .expect_summary("connections", "50");
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "a connection was left"
-    );
+    let _ = server.stop().expect_code(0).expect_stat("accepted", 50);
 }
 
 /// A peer that is refused and goes on sending is not read for ever.
@@ -191,7 +182,7 @@ fn a_refused_peer_cannot_hold_its_connection() {
     let start = Instant::now();
     let chunk = [0; 4096];
     while stream.write_all(&chunk).is_ok() {
-        assert!(start.elapsed() < Duration::from_secs(20), "still taken");
+        assert!(start.elapsed() < DEADLINE, "still taken");
     }
     let _ = stream.shutdown(Shutdown::Both);
 }

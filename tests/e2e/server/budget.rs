@@ -2,15 +2,17 @@
 //! a server hold.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fastrand::Rng;
 use testkit::{
-    DEADLINE, Server, memory,
+    Server,
+    footprint::Footprint,
+    memory, wait_until,
     wire::{assert_echoes, coded, connect, frame, send_and_read_back},
 };
 
@@ -28,6 +30,7 @@ const BESIDE: u64 = 16 * MIB;
 #[test]
 fn what_frames_decompress_to_takes_no_memory() {
     let mut server = Server::start(&["--max-memory", "64MiB"]);
+    let at_rest = Footprint::at_rest(&mut server);
     let first = connect(server.addr());
     assert_echoes(&first, b"first");
     let before = memory::of_server(&mut server, "VmRSS");
@@ -47,8 +50,9 @@ fn what_frames_decompress_to_takes_no_memory() {
         "{before} before, {peak} then"
     );
     drop((first, streams));
-    let closed = format!("closed       {} clean", PEERS + 1);
-    let _ = server.stop().expect_code(0).expect_stderr(&closed);
+    at_rest.wait_until_back(&mut server, &"200 peers");
+    let closed = format!("{} clean", PEERS + 2);
+    let _ = server.stop().expect_code(0).expect_closed(&closed);
 }
 
 /// What all peers do at once, and how the server is set up for it.
@@ -78,34 +82,17 @@ impl Flood<'_> {
             }
         });
         echo(b"still served");
-        let start = Instant::now();
-        while !peers.iter().any(is_closed) {
-            assert!(start.elapsed() < DEADLINE, "all fit: {args:?}");
-            thread::sleep(Duration::from_millis(20));
-        }
         let peak = memory::of_server(&mut server, "VmHWM");
         let most = before + self.budget_mib * MIB + BESIDE;
         assert!(peak < most, "{before} before, {peak} then: {args:?}");
         drop(peers);
         // Nothing of it is kept for later.
-        let start = Instant::now();
-        while memory::of_server(&mut server, "VmRSS") > before + BESIDE {
-            assert!(start.elapsed() < DEADLINE, "kept: {args:?}");
-            thread::sleep(Duration::from_millis(20));
-        }
+        wait_until(format_args!("given back: {args:?}"), || {
+            memory::of_server(&mut server, "VmRSS") <= before + BESIDE
+        });
         echo(b"and later");
         let output = server.stop().expect_code(0);
-        let closed = output.stderr.lines().last().unwrap_or_default();
-        assert!(closed.contains(" memory"), "another reason: {output}");
-    }
-}
-
-/// Whether the server ended the connection. What it echoed before counts as open.
-fn is_closed(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).unwrap();
-    match stream.peek(&mut [0]) {
-        Ok(read) => read == 0,
-        Err(error) => error.kind() != ErrorKind::WouldBlock,
+        assert!(output.closed("memory") > 0, "all fit: {output}");
     }
 }
 

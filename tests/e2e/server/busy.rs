@@ -2,51 +2,42 @@
 //! stop does: what has arrived comes back, then the end.
 
 use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpStream},
-    sync::atomic::{AtomicUsize, Ordering},
+    io::{ErrorKind, Read, Write},
+    net::Shutdown,
+    sync::atomic::{AtomicU64, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use testkit::{
     Server,
-    wire::{connect, frame, read_to_end},
+    wire::{connect, fill, frame, read_to_end},
 };
 
-const LIMITS: [([&str; 2], &str); 2] = [
-    (["--max-connection-age", "1s"], "1 age"),
-    (["--max-connection-bytes", "100k"], "1 bytes"),
+/// The options, what the log says, and the reason in the statistics.
+const LIMITS: [([&str; 2], &str, &str); 2] = [
+    (
+        ["--max-connection-age", "1s"],
+        "longer than --max-connection-age",
+        "1 age",
+    ),
+    (
+        ["--max-connection-bytes", "100k"],
+        "more than --max-connection-bytes",
+        "1 bytes",
+    ),
 ];
-
-/// Fills both directions with frames of 1000 bytes, until nothing moves.
-fn fill(mut stream: &TcpStream) -> usize {
-    let lump = frame(&[b'x'; 1000]).repeat(100);
-    let patience = Duration::from_millis(100);
-    stream.set_write_timeout(Some(patience)).unwrap();
-    let (mut sent, mut stuck) = (0, 0);
-    while stuck < 3 {
-        match stream.write(&lump[sent % lump.len()..]) {
-            Ok(n) => (sent, stuck) = (sent + n, 0),
-            Err(_) => stuck += 1,
-        }
-    }
-    sent
-}
 
 /// The server is blocked by a peer that does not read when the limit is
 /// reached; then the peer reads, slowly.
 #[test]
 fn what_has_arrived_is_echoed_to_a_slow_reader() {
-    for (limit, reason) in LIMITS {
+    for (limit, why, reason) in LIMITS {
         let mut server = Server::start(&[&limit[..], &["--drain", "20s"]].concat());
         let stream = connect(server.addr());
-        let sent = fill(&stream);
+        let sent = fill(&stream, &frame(&[b'x'; 1000]).repeat(100));
         // The limit is reached, and the server waits for this side to read.
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(1700) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        thread::sleep(Duration::from_millis(1700));
         let (back, end) = read_to_end(&stream);
         end.unwrap();
         let expected = sent / 1004;
@@ -59,17 +50,13 @@ fn what_has_arrived_is_echoed_to_a_slow_reader() {
         );
         assert!(back.chunks(1004).all(|one| one == frame(&[b'x'; 1000])));
         drop(stream);
-        let why = server
-            .process()
-            .wait_for_stderr("closing 127.0.0.1:")
-            .is_empty();
-        assert!(!why);
-        let frames = (back.len() / 1004).to_string();
+        let _ = server.process().wait_for_stderr(why);
+        let frames = back.len() as u64 / 1004;
         let _ = server
             .stop()
             .expect_code(0)
-            .expect_stderr(reason)
-            .expect_summary("frames", &frames);
+            .expect_closed(reason)
+            .expect_stat("frames", frames);
     }
 }
 
@@ -77,10 +64,10 @@ fn what_has_arrived_is_echoed_to_a_slow_reader() {
 /// an end.
 #[test]
 fn a_peer_that_goes_on_sending_gets_all_echoes_and_the_end() {
-    for (limit, reason) in LIMITS {
-        let server = Server::start(&limit);
+    for (limit, why, reason) in LIMITS {
+        let mut server = Server::start(&limit);
         let stream = connect(server.addr());
-        let read = AtomicUsize::new(0);
+        let read = AtomicU64::new(0);
         let bytes = frame(&[b'x'; 1000]);
         thread::scope(|scope| {
             scope.spawn(|| while (&stream).write_all(&bytes).is_ok() {});
@@ -89,8 +76,7 @@ fn a_peer_that_goes_on_sending_gets_all_echoes_and_the_end() {
                 match (&stream).read_exact(&mut back) {
                     Ok(()) => assert_eq!(back, bytes),
                     Err(error) => {
-                        let kind = std::io::ErrorKind::UnexpectedEof;
-                        assert_eq!(error.kind(), kind, "{error}");
+                        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{error}");
                         break;
                     }
                 }
@@ -98,11 +84,12 @@ fn a_peer_that_goes_on_sending_gets_all_echoes_and_the_end() {
             }
             let _ = stream.shutdown(Shutdown::Both);
         });
-        let frames = read.into_inner().to_string();
+        let _ = server.process().wait_for_stderr(why);
+        let frames = read.into_inner();
         let _ = server
             .stop()
             .expect_code(0)
-            .expect_stderr(reason)
-            .expect_summary("frames", &frames);
+            .expect_closed(reason)
+            .expect_stat("frames", frames);
     }
 }

@@ -1,10 +1,6 @@
 //! Many bad peers, and places that are taken again as soon as they are left.
 
-use std::{
-    io::Write,
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::{io::Write, net::TcpStream, time::Instant};
 
 use testkit::{
     Server,
@@ -33,9 +29,7 @@ fn who_comes_when_another_leaves_is_served() {
     }
     drop(inside);
     let output = server.stop().expect_code(0);
-    assert!(!output.stderr.contains("limit, "), "{output}");
-    assert!(!output.stderr.contains(" limit\n"), "{output}");
-    assert!(!output.stderr.contains("spawn"), "{output}");
+    assert_eq!((output.closed("limit"), output.closed("spawn")), (0, 0));
 }
 
 /// One line per second and kind, with the count; `-v` shows each.
@@ -50,7 +44,8 @@ fn bad_peers_do_not_fill_the_log() {
             let _ = read_to_end(&stream);
         }
         let seconds = 2 + start.elapsed().as_secs();
-        let output = server.stop().expect_code(0).expect_stderr("200 ");
+        let output = server.stop().expect_code(0);
+        assert_eq!(output.closed("bad_header"), 200);
         let warnings: Vec<&str> = output
             .stderr
             .lines()
@@ -74,6 +69,5 @@ fn bad_peers_do_not_fill_the_log() {
             let held_back: u64 = warnings.iter().map(more).sum();
             assert!(held_back > 100, "{warnings:#?}");
         }
-        assert!(start.elapsed() < Duration::from_mins(1));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, TcpStream},
     sync::{
         Barrier,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use testkit::{
     wire::{connect, frame, read_to_end, wait_until_refused},
 };
 
-/// Rows G2 and P7: no frame that had fully arrived is lost.
+/// No frame that had fully arrived is lost.
 #[test]
 fn what_has_arrived_is_echoed_before_the_end() {
     for _ in 0..10 {
@@ -37,7 +37,7 @@ fn what_has_arrived_is_echoed_before_the_end() {
     }
 }
 
-/// Rows G2 and P7 under load: what was written before the signal comes back,
+/// What was written before the signal comes back,
 /// and so does every frame that the server counts.
 #[test]
 fn no_frame_is_lost_under_load() {
@@ -52,21 +52,22 @@ fn faults_of_fifty_stops_under_load() {
 
 fn stop_under_load(runs: usize) {
     const CLIENTS: usize = 8;
-    const IN_FLIGHT: usize = 16;
+    const IN_FLIGHT: u64 = 16;
 
     for _ in 0..runs {
-        let server = Server::start(&[]);
+        // A client that reads needs none of it.
+        let server = Server::start(&["--drain", "1h"]);
         let addr = server.addr();
         let is_signalled = AtomicBool::new(false);
         let warm = Barrier::new(CLIENTS + 1);
-        let echoed = AtomicUsize::new(0);
+        let echoed = AtomicU64::new(0);
         let output = thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     let mut stream = connect(addr);
                     let bytes = frame(&[b'x'; 100]);
                     let mut reply = vec![0; bytes.len()];
-                    let (mut sent, mut due, mut back) = (0, 0, 0);
+                    let (mut sent, mut due, mut back) = (0, 0, 0_u64);
                     loop {
                         let written = stream.write_all(&bytes);
                         sent += 1;
@@ -91,20 +92,16 @@ fn stop_under_load(runs: usize) {
                 });
             }
             warm.wait();
-            let start = Instant::now();
             is_signalled.store(true, Ordering::SeqCst);
-            let output = server.stop().expect_code(0);
-            // The drain is 5 s, and a client that reads needs none of it.
-            assert!(start.elapsed() < Duration::from_secs(4));
-            output
+            server.stop().expect_code(0)
         });
         let _ = output
-            .expect_summary("connections", "8")
-            .expect_summary("frames", &echoed.into_inner().to_string());
+            .expect_stat("accepted", 8)
+            .expect_stat("frames", echoed.into_inner());
     }
 }
 
-/// Row P7 again, for a server that is blocked by a slow reader while more
+/// For a server that is blocked by a slow reader while more
 /// frames wait in its receive queue: all of them come back.
 #[test]
 #[cfg(target_os = "linux")]
@@ -126,7 +123,7 @@ fn what_waits_behind_a_slow_reader_is_echoed_before_the_end() {
     let _ = server.wait().expect_code(0);
 }
 
-/// Row P7 once more, for a client that goes on sending and was slow to read: it
+/// For a client that goes on sending and was slow to read: it
 /// gets every frame that the server counts, and then the end.
 #[test]
 fn whoever_goes_on_sending_still_gets_its_echoes() {
@@ -148,7 +145,7 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
             if now != still.0 {
                 still = (now, Instant::now());
             }
-            thread::park_timeout(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         server.process().signal("TERM");
         wait_until_refused(server.addr());
@@ -162,7 +159,7 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
     let _ = server
         .wait()
         .expect_code(0)
-        .expect_summary("frames", &(back.len() / 1004).to_string());
+        .expect_stat("frames", back.len() as u64 / 1004);
 }
 
 /// Whether the server's receive queue for a client becomes empty within 50 ms,
@@ -188,7 +185,7 @@ fn is_read_soon(server: std::net::SocketAddr, client: std::net::SocketAddr) -> b
     true
 }
 
-/// Row G4: clients in the kernel's queue believe that they are connected. Those
+/// Clients in the kernel's queue believe that they are connected. Those
 /// who have sent something get it back, and all of them an end, no reset.
 #[test]
 fn whoever_was_queued_is_served() {
@@ -215,6 +212,6 @@ fn whoever_was_queued_is_served() {
     let _ = server
         .wait()
         .expect_code(0)
-        .expect_summary("connections", "150")
-        .expect_summary("frames", "100");
+        .expect_stat("accepted", 150)
+        .expect_stat("frames", 100);
 }

@@ -1,18 +1,15 @@
 //! Ten thousand connections that have nothing to say for now.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::net::TcpStream;
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::StreamOwned;
 use testkit::{
     Server,
     certificates::Authority,
     descriptors,
     footprint::Footprint,
     memory,
-    wire::{assert_echoes, connect, frame},
+    wire::{assert_echoes, connect},
 };
 
 const CONNECTIONS: u32 = 10_000;
@@ -36,31 +33,23 @@ fn faults_of_ten_thousand_idle_connections() {
     let echo = |stream: &mut TcpStream, payload: &[u8]| assert_echoes(stream, payload);
     let resident = idle(&mut server, connect, echo);
     assert!(resident < MAX_PLAIN, "{resident} KiB");
-    at_rest.assert_back(&mut server, testkit::DEADLINE, &"10,000 idle connections");
+    at_rest.wait_until_back(&mut server, &"10,000 idle connections");
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_summary("connections", "10001")
-        .expect_summary("frames", "20001")
-        .expect_stderr("closed       10001 clean");
+        .expect_stat("accepted", 10001)
+        .expect_stat("frames", 20001)
+        .expect_closed("10001 clean");
 }
 
 #[test]
 #[ignore = "needs 10,100 descriptors: cargo test -p e2e -- --ignored faults"]
 fn faults_of_ten_thousand_idle_tls_connections() {
     let authority = Authority::new("authority");
-    let config = authority.client_config();
     let mut server = Server::start(&authority.issue().server());
-    let connect = |server: &Server| {
-        let name = "localhost".try_into().unwrap();
-        let session = ClientConnection::new(config.clone(), name).unwrap();
-        StreamOwned::new(session, connect(server.addr()))
-    };
+    let connect = |server: &Server| StreamOwned::new(authority.session(), connect(server.addr()));
     let echo = |stream: &mut StreamOwned<_, TcpStream>, payload: &[u8]| {
-        stream.write_all(&frame(payload)).unwrap();
-        let mut back = vec![0; payload.len() + 4];
-        stream.read_exact(&mut back).unwrap();
-        assert_eq!(back, frame(payload));
+        assert_echoes(stream, payload);
     };
     // What the first connection of a process leaves behind is no leak.
     echo(&mut connect(&server), b"first");
@@ -69,9 +58,9 @@ fn faults_of_ten_thousand_idle_tls_connections() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_summary("connections", "10001")
-        .expect_summary("frames", "20001")
-        .expect_stderr("closed       10001 clean");
+        .expect_stat("accepted", 10001)
+        .expect_stat("frames", 20001)
+        .expect_closed("10001 clean");
 }
 
 /// Makes the connections, lets each speak and be idle and speak again, and

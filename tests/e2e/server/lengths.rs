@@ -1,10 +1,6 @@
-//! Row F2: the lengths that are special, over TCP.
+//! The lengths that are special, over TCP.
 
-use std::{
-    io::Write,
-    net::Shutdown,
-    time::{Duration, Instant},
-};
+use std::{io::Write, net::Shutdown};
 
 use testkit::{
     Server,
@@ -14,10 +10,6 @@ use testkit::{
 /// Headers that announce too much for a limit of 1000: by their length, and
 /// from 2^28 on by what would be flags.
 const TOO_LARGE: [u32; 6] = [1001, 1 << 27, (1 << 28) - 1, 1 << 28, 1 << 31, u32::MAX];
-
-/// How soon the median of closes has to come on a busy machine. On one that
-/// is free 50 ms are asked for.
-const SOON: Duration = Duration::from_millis(250);
 
 /// What the server says with -vv when it has read the beginning of a frame.
 const INSIDE: &str = "inside a frame: true";
@@ -81,29 +73,5 @@ fn a_header_may_be_cut_at_each_byte() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!(", {cuts} ended inside a frame"));
-}
-
-#[test]
-#[allow(clippy::print_stdout)] // The figures, with --nocapture.
-fn too_large_is_refused_as_soon_as_byte_4_is_there() {
-    let mut server = Server::start(&["-vv", "--max-frame", "1000"]);
-    for header in TOO_LARGE {
-        let mut times = [(); 21].map(|()| {
-            let mut stream = connect(server.addr());
-            let [beginning @ .., byte_4] = header.to_be_bytes();
-            stream.write_all(&beginning).unwrap();
-            let _ = server.process().wait_for_stderr(INSIDE);
-            let start = Instant::now();
-            stream.write_all(&[byte_4]).unwrap();
-            // No end of stream from this side: the server closes by itself.
-            let (back, end) = read_to_end(&stream);
-            assert!(back.is_empty() && end.is_ok());
-            start.elapsed()
-        });
-        times.sort_unstable();
-        let (median, worst) = (times[10], times[20]);
-        println!("{header:#010x}: closed {median:?} after byte 4, {worst:?} at worst");
-        assert!(median < SOON, "{header:#010x}: {median:?}");
-    }
+        .expect_stat("split_reads", cuts);
 }

@@ -1,22 +1,12 @@
 //! Limits that are known from the start: what is over them is refused, and
 //! the others are inside.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::{io::Write, net::TcpStream};
 
 use testkit::{
-    Server,
-    wire::{connect, frame, read_to_end},
+    Server, wait_until,
+    wire::{assert_echoes, connect, echo, frame, read_to_end, send_and_read_back},
 };
-
-fn assert_echoes(mut stream: &TcpStream) {
-    stream.write_all(&frame(b"hi")).unwrap();
-    let mut back = [0; 6];
-    stream.read_exact(&mut back).unwrap();
-    assert_eq!(back, *frame(b"hi"));
-}
 
 #[test]
 fn the_machines_limit_is_said_at_start() {
@@ -42,7 +32,9 @@ fn one_connection_too_many_is_closed_at_once() {
     let said = "at most 3 connections, limited by --max-connections";
     let _ = server.process().wait_for_stderr(said);
     let mut inside: Vec<TcpStream> = (0..3).map(|_| connect(server.addr())).collect();
-    inside.iter().for_each(assert_echoes);
+    for stream in &inside {
+        assert_echoes(stream, b"hi");
+    }
     for _ in 0..2 {
         let (back, _) = read_to_end(&connect(server.addr()));
         assert!(back.is_empty());
@@ -50,24 +42,24 @@ fn one_connection_too_many_is_closed_at_once() {
     let _ = server
         .process()
         .wait_for_stderr(": there are 3 connections, limited by --max-connections");
-    inside.iter().for_each(assert_echoes);
+    for stream in &inside {
+        assert_echoes(stream, b"hi");
+    }
 
     // One leaves, and there is room for another.
     drop(inside.pop());
     let _ = server.process().wait_for_stderr("connection closed by");
     let mut refused = 2;
-    let start = std::time::Instant::now();
-    while {
-        let stream = connect(server.addr());
-        (&stream).write_all(&frame(b"hi")).unwrap();
-        (&stream).read_exact(&mut [0; 6]).is_err()
-    } {
-        refused += 1;
-        assert!(start.elapsed() < testkit::DEADLINE, "never served again");
+    wait_until("served again", || {
+        let is_served = echo(&connect(server.addr()), b"hi").is_ok();
+        refused += u64::from(!is_served);
+        is_served
+    });
+    for stream in &inside {
+        assert_echoes(stream, b"hi");
     }
-    inside.iter().for_each(assert_echoes);
-    let refused = format!(" {refused} limit");
-    let _ = server.stop().expect_code(0).expect_stderr(&refused);
+    let output = server.stop().expect_code(0);
+    assert_eq!(output.closed("limit"), refused, "{output}");
 }
 
 /// Promise P3, for all connections together: memory follows what arrived, and
@@ -76,7 +68,7 @@ fn one_connection_too_many_is_closed_at_once() {
 fn the_connection_that_would_exceed_the_memory_is_ended() {
     let mut server = Server::start(&["--max-memory", "5MiB"]);
     let modest = connect(server.addr());
-    assert_echoes(&modest);
+    assert_echoes(&modest, b"hi");
     // What is announced costs nothing.
     let announces = connect(server.addr());
     (&announces)
@@ -95,18 +87,12 @@ fn the_connection_that_would_exceed_the_memory_is_ended() {
         .process()
         .wait_for_stderr("too much for --max-memory");
     assert!(line.contains("all together may hold 5 MiB"), "{line}");
-    assert_echoes(&modest);
+    assert_echoes(&modest, b"hi");
     drop(greedy);
     // What was given back is there for others.
     let _ = server.process().wait_for_stderr("truncated: closed after");
     let large = connect(server.addr());
-    let bytes = frame(&vec![b'x'; 2_000_000]);
-    std::thread::scope(|scope| {
-        scope.spawn(|| (&large).write_all(&bytes).unwrap());
-        let mut back = vec![0; bytes.len()];
-        (&large).read_exact(&mut back).unwrap();
-        assert!(back == bytes);
-    });
+    send_and_read_back(&large, &frame(&vec![b'x'; 2_000_000]));
     let output = server.stop().expect_code(0);
-    assert!(output.stderr.contains("1 memory"), "{output}");
+    assert_eq!(output.closed("memory"), 1, "{output}");
 }

@@ -12,8 +12,6 @@ mod busy;
 // Many bad peers, and connections that replace one another.
 #[cfg(target_os = "linux")]
 mod crowding;
-// Timeouts: each closes in time, for its own reason.
-mod deadlines;
 // A stop loses no frame that had fully arrived.
 mod draining;
 // Many short streams of garbage.
@@ -33,17 +31,12 @@ mod outlets;
 // A process that may have no more memory; memory given back.
 #[cfg(target_os = "linux")]
 mod shortage;
-// A server without connections does not wake up.
-#[cfg(target_os = "linux")]
-mod sleeping;
-// Peers that read slowly, and peers that take nothing.
-mod slow_readers;
 // `--stats`: files that are full, cut off, moved away, or a FIFO.
 #[cfg(target_os = "linux")]
 mod statistics;
 // Signals that stop it.
 mod stopping;
-// Frames however TCP cuts them; half-closed connections; bursts.
+// Frames however TCP cuts them; half-closed connections.
 mod streams;
 // A frame that is cut at each of its bytes.
 mod truncation;

@@ -4,49 +4,37 @@ use std::{
     io::{Write, pipe},
     net::TcpStream,
     process::Command,
-    time::{Duration, Instant},
 };
 
 use testkit::{
-    Process, Server, program, run,
-    wire::{connect, frame, read_to_end, wait_until_refused},
+    Process, Server, program, run, wait_until,
+    wire::{connect, fill, frame, read_to_end, wait_until_refused},
 };
 
 #[test]
 fn sigterm_and_sigint_end_with_a_summary() {
     for signal in ["TERM", "INT"] {
-        let mut server = Server::start(&[]);
+        let mut server = Server::start(&["--drain", "1h"]);
         let idle = connect(server.addr());
         let _ = run("echo-client", &["-h", &server.host()]).expect_code(0);
-        let start = Instant::now();
         server.process().signal(signal);
         // The idle connection is closed, not reset, and holds nothing up.
         let (back, end) = read_to_end(&idle);
         assert!(back.is_empty() && end.is_ok());
         let _ = server.process().wait_for_stderr("stopped after");
-        assert!(start.elapsed() < Duration::from_secs(4));
+        // For people and for machines.
         let _ = server
             .wait()
             .expect_code(0)
             .expect_summary("connections", "2")
             .expect_summary("frames", "10")
-            .expect_summary("wire", "200 bytes");
-    }
-}
-
-/// Sends frames of 1000 bytes and reads nothing, until neither side can send
-/// any more: nothing moves in three writes that wait for it, however long this
-/// side itself had to wait for a processor.
-fn fill(mut stream: &TcpStream) {
-    let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
-    let patience = Duration::from_millis(200);
-    stream.set_write_timeout(Some(patience)).unwrap();
-    let (mut sent, mut stuck) = (0, 0);
-    while stuck < 3 {
-        match stream.write(&lump[sent % lump.len()..]) {
-            Ok(n) => (sent, stuck) = (sent + n, 0),
-            Err(_) => stuck += 1,
-        }
+            .expect_summary("wire", "200 bytes")
+            .expect_summary("reads", "10")
+            .expect_summary("closed", "1 clean, 1 shutdown")
+            .expect_stat("accepted", 2)
+            .expect_stat("frames", 10)
+            .expect_stat("bytes", 200)
+            .expect_closed("1 clean, 1 shutdown");
     }
 }
 
@@ -58,26 +46,20 @@ fn a_stopped_server_takes_no_new_connection() {
     assert!(TcpStream::connect(addr).is_err());
 }
 
-/// Row G6.
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&["--drain", "1h"]);
     // A peer that sends and never reads keeps its connection busy.
     let stream = connect(server.addr());
-    fill(&stream);
-    let start = Instant::now();
+    fill(&stream, &frame(&[b'x'; 1000]));
     server.process().signal("TERM");
     wait_until_refused(server.addr());
     server.process().signal("TERM");
     let output = server.wait();
     assert_eq!(output.code, Some(130), "{output}");
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "waited for the drain"
-    );
 }
 
-/// Row S8: a closed stdout is no error.
+/// A closed stdout is no error.
 #[test]
 fn nobody_has_to_read_stdout() {
     let closed = || pipe().unwrap().1;
@@ -90,16 +72,14 @@ fn nobody_has_to_read_stdout() {
     ] {
         let mut command = Command::new(program(client));
         command.args(["-h", &host]).args(args);
-        let output = Process::start_with_stdout(&mut command, closed())
+        let _ = Process::start_with_stdout(&mut command, closed())
             .wait()
             .expect_code(0);
-        assert!(!output.stderr.contains("panicked"), "{output}");
     }
     let mut command = Command::new(program("repl-client"));
     let mut repl = Process::start_with_stdout(command.args(["-h", &host]), closed());
     repl.stdin().write_all(b"hello\n").unwrap();
-    let output = repl.wait().expect_code(0);
-    assert!(!output.stderr.contains("panicked"), "{output}");
+    let _ = repl.wait().expect_code(0);
 
     // The server serves on; port 0 would stay unknown, so it gets one that
     // was free a moment ago.
@@ -108,10 +88,7 @@ fn nobody_has_to_read_stdout() {
     let _ = free.stop();
     let mut command = Command::new(program("echo-server"));
     let process = Process::start_with_stdout(command.args(["--listen", &host]), closed());
-    let start = Instant::now();
-    while TcpStream::connect(&host).is_err() {
-        assert!(start.elapsed() < testkit::DEADLINE, "{process}");
-    }
+    wait_until("listening", || TcpStream::connect(&host).is_ok());
     let _ = run("echo-client", &["-h", &host]).expect_code(0);
     process.signal("TERM");
     let _ = process.wait().expect_code(0);

@@ -1,4 +1,4 @@
-//! Row F5: a frame that is cut at each of its bytes, by a close, a reset or
+//! A frame that is cut at each of its bytes, by a close, a reset or
 //! silence. In front of it is a whole one, which alone comes back.
 
 use std::{
@@ -42,10 +42,10 @@ fn assert_accounts(server: Server, closed: &str) {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_summary("connections", "18")
-        .expect_summary("frames", "18")
-        .expect_summary("wire", "162 bytes")
-        .expect_stderr(&format!("closed       {closed}\n"));
+        .expect_stat("accepted", 18)
+        .expect_stat("frames", 18)
+        .expect_stat("bytes", 162)
+        .expect_closed(closed);
 }
 
 #[test]
@@ -92,5 +92,5 @@ fn by_silence() {
         assert_eq!(back, whole());
         end.unwrap();
     }
-    assert_accounts(server, "2 idle, 16 frame timeout");
+    assert_accounts(server, "2 idle, 16 frame_timeout");
 }

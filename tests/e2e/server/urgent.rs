@@ -5,13 +5,13 @@ use std::{
     net::{Shutdown, TcpStream},
 };
 
-use rustls::{ClientConnection, Stream};
+use rustls::Stream;
 use socket2::SockRef;
 use testkit::{
     Server,
     certificates::Authority,
     run, run_with_input,
-    wire::{connect, fake_server, frame, read_to_end},
+    wire::{assert_echoes, connect, fake_server, frame, read_to_end},
 };
 
 /// Sends `bytes`, each one that is `urgent` as such.
@@ -78,15 +78,10 @@ fn a_client_takes_urgent_bytes_in_their_place() {
 fn records_of_tls_may_be_urgent() {
     let authority = Authority::new("authority");
     let server = Server::start(&authority.issue().server());
-    let name = "localhost".try_into().unwrap();
-    let mut session = ClientConnection::new(authority.client_config(), name).unwrap();
+    let mut session = authority.session();
     let mut socket = connect(server.addr());
     let mut hello = Vec::new();
     session.write_tls(&mut hello).unwrap();
     send(&socket, &hello, |at| at == 20 || at == hello.len() - 1);
-    let mut stream = Stream::new(&mut session, &mut socket);
-    stream.write_all(&frame(b"hello")).unwrap();
-    let mut back = [0; 9];
-    stream.read_exact(&mut back).unwrap();
-    assert_eq!(back[..], frame(b"hello"));
+    assert_echoes(Stream::new(&mut session, &mut socket), b"hello");
 }

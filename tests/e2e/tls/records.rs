@@ -4,7 +4,6 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,72 +12,17 @@ use std::{
 
 use rustls::{ServerConnection, Stream};
 use testkit::{
-    Output, Process, Server,
     certificates::Authority,
-    run,
+    measured::measure,
+    openssl, run,
     wire::{fake_server, frame},
 };
 
-/// A server on OpenSSL, as Python brings it: it echoes whole frames, and sends
-/// two tickets on each connection of TLS 1.3.
-const PYTHON_SERVER: &str = "
-import socket, ssl, sys, threading
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1], sys.argv[2])
-version = getattr(ssl.TLSVersion, sys.argv[3])
-context.minimum_version = context.maximum_version = version
-listener = socket.create_server(('127.0.0.1', 0), backlog=100)
-print('listening on 127.0.0.1:%d' % listener.getsockname()[1], flush=True)
-def serve(plain):
-    try:
-        with context.wrap_socket(plain, server_side=True) as stream:
-            frames = stream.makefile('rwb')
-            while header := frames.read(4):
-                frames.write(header + frames.read(int.from_bytes(header)))
-                frames.flush()
-    except OSError:
-        pass
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-";
-
-fn openssl(authority: &Authority, version: &str) -> Server {
-    let files = authority.issue();
-    let args = ["-c", PYTHON_SERVER, &files.cert, &files.key, version];
-    Server::announced_by(Process::start(Command::new("python3").args(args)))
-}
-
+/// Runs an open loop and says how many replies came.
 #[track_caller]
-fn open_loop(addr: SocketAddr, authority: &Authority, args: &[&str]) -> Output {
-    let (host, ca) = (addr.to_string(), authority.file());
-    let common = ["-h", &host, "--tls", "--tls-ca", &ca, "--no-noise-floor"];
-    run("bench-client", &[&common, args].concat()).expect_code(0)
-}
-
-/// Says how many replies came of an open loop.
-#[track_caller]
-fn replies(output: &Output) -> u64 {
-    let line = output
-        .stdout
-        .lines()
-        .find_map(|line| line.strip_prefix("round trips"));
-    let count = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    count.unwrap_or_else(|| panic!("no round trips in {output}"))
-}
-
-#[test]
-fn tickets_do_not_stall_an_open_loop() {
-    let authority = Authority::new("authority");
-    for version in ["TLSv1_2", "TLSv1_3"] {
-        let server = openssl(&authority, version);
-        let output = open_loop(
-            server.addr(),
-            &authority,
-            &["-c", "5", "-r", "50", "-d", "3s"],
-        );
-        let replies = replies(&output);
-        assert!((145..=150).contains(&replies), "{version}: {output}");
-    }
+fn open_loop(addr: SocketAddr, authority: &Authority, load: &str) -> u64 {
+    let args = format!("--tls --tls-ca {} {load}", authority.file());
+    measure(&addr.to_string(), &args, 0).count("/messages/replies")
 }
 
 #[test]
@@ -86,7 +30,9 @@ fn tickets_do_not_stall_a_message_that_is_sent_in_part() {
     let authority = Authority::new("authority");
     let (ca, message) = (authority.file(), "x".repeat(100_000));
     for version in ["TLSv1_2", "TLSv1_3"] {
-        let server = openssl(&authority, version);
+        let Some(server) = openssl::serve(&authority, version) else {
+            return;
+        };
         let host = server.host();
         let tls = ["-h", &host, "--tls", "--tls-ca", &ca];
         let message = ["-m", &message, "-n", "3", "--send-buffer", "4096"];
@@ -160,8 +106,7 @@ fn new_keys_do_not_stall_an_open_loop() {
         assert!(!update.is_empty());
         peer.socket.write_all(&update).unwrap();
     });
-    let output = open_loop(server, &authority, &["-c", "2", "-r", "50", "-n", "50"]);
-    assert_eq!(replies(&output), 50, "{output}");
+    assert_eq!(open_loop(server, &authority, "-c 2 -r 50 -n 50"), 50);
 }
 
 /// The second half of each reply comes once the next message has arrived.
@@ -183,10 +128,8 @@ fn half_a_record_does_not_stall_an_open_loop() {
             peer.socket.write_all(second).unwrap();
         }
     });
-    let count = MESSAGES.to_string();
-    let load = ["-c", "1", "-r", "100", "-n", &count, "--pipeline", "4"];
-    let output = open_loop(server, &authority, &load);
-    assert_eq!(replies(&output), MESSAGES, "{output}");
+    let load = format!("-c 1 -r 100 -n {MESSAGES} --pipeline 4");
+    assert_eq!(open_loop(server, &authority, &load), MESSAGES);
 }
 
 /// A peer's request for new keys is answered in front of the next data (RFC
@@ -208,8 +151,7 @@ fn a_request_for_new_keys_is_answered() {
             counted.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let output = open_loop(server, &authority, &["-c", "1", "-r", "50", "-n", "20"]);
-    assert_eq!(replies(&output), 20, "{output}");
+    assert_eq!(open_loop(server, &authority, "-c 1 -r 50 -n 20"), 20);
     // The last may be answered in front of the close.
     assert!((19..=20).contains(&answers.load(Ordering::Relaxed)));
 }

@@ -8,7 +8,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig,
     crypto::ring::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
@@ -56,6 +56,12 @@ impl Authority {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Arc::new(config)
+    }
+
+    /// A client's session of rustls that trusts it.
+    pub fn session(&self) -> ClientConnection {
+        let name = "localhost".try_into().unwrap();
+        ClientConnection::new(self.client_config(), name).unwrap()
     }
 
     /// A server of rustls with a certificate for this machine.

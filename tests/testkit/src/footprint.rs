@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Server;
+use crate::{Server, wait_until};
 
 /// Threads and descriptors of a process, from `/proc/PID` (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,8 @@ impl Footprint {
     pub fn at_rest(server: &mut Server) -> Self {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
-        let start = Instant::now();
         // The acceptor, the signals, the log, the watchdog and the reporter.
-        while Self::of(id).threads != 5 {
-            assert!(start.elapsed() < crate::DEADLINE, "{:?}", Self::of(id));
-        }
+        wait_until("five threads", || Self::of(id).threads == 5);
         Self::of(id)
     }
 
@@ -40,6 +37,12 @@ impl Footprint {
     }
 
     /// Waits until the server is back to this after something.
+    #[track_caller]
+    pub fn wait_until_back(self, server: &mut Server, after: &dyn fmt::Display) {
+        self.assert_back(server, crate::DEADLINE, after);
+    }
+
+    /// The same, and no later than `within`.
     #[track_caller]
     pub fn assert_back(self, server: &mut Server, within: Duration, after: &dyn fmt::Display) {
         let id = server.process().id();

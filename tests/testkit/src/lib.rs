@@ -20,6 +20,7 @@ mod chaos;
 pub mod descriptors;
 #[cfg(target_os = "linux")]
 pub mod footprint;
+mod installed;
 mod liar;
 mod lines;
 #[cfg(target_os = "linux")]
@@ -27,14 +28,24 @@ pub mod link;
 pub mod measured;
 #[cfg(target_os = "linux")]
 pub mod memory;
+pub mod openssl;
+mod output;
 mod process;
 #[cfg(unix)]
 pub mod pty;
+mod server;
 pub mod tokio_peer;
+mod wait;
 pub mod wire;
 
 pub use build::program;
 pub use chaos::{Chaos, ChaosProxy, Plan};
+pub use installed::{installed, skip};
 pub use liar::{Behaviour, Liar};
 pub use lines::Lines;
-pub use process::{DEADLINE, Output, Process, Server, assert_usage_error, run, run_with_input};
+pub use output::Output;
+#[cfg(unix)]
+pub use process::send_signal;
+pub use process::{Process, assert_usage_error, run, run_with_input};
+pub use server::Server;
+pub use wait::{DEADLINE, alone, wait_until};

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::DEADLINE;
@@ -60,7 +60,12 @@ impl Lines {
 
     /// Everything, once the child has ended.
     pub fn rest(&mut self) -> String {
-        let deadline = Instant::now() + DEADLINE;
+        self.rest_within(DEADLINE)
+    }
+
+    /// Everything until the end, or what there is after some time.
+    pub(crate) fn rest_within(&mut self, timeout: Duration) -> String {
+        let deadline = Instant::now() + timeout;
         let mut all = std::mem::take(&mut self.seen);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

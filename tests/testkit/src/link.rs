@@ -105,7 +105,8 @@ impl Link {
     /// Starts an `echo-server` on the server's host.
     pub fn start_server(&self, args: &[&str]) -> Server {
         let mut command = Command::new(program("echo-server"));
-        command.arg(format!("--listen={}:0", ADDRS[1])).args(args);
+        command.arg(format!("--listen={}:0", ADDRS[1]));
+        command.args(["--stats", "-"]).args(args);
         Server::announced_by(self.server.enter(|| Process::start(&mut command)))
     }
 }

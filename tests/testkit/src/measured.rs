@@ -20,11 +20,22 @@ pub fn measure(host: &str, args: &str, code: i32) -> Measured {
     Measured::of(start(host, args), code)
 }
 
+/// The same with arguments of any kind, the server among them.
+#[track_caller]
+pub fn measure_with(args: &[&str], code: i32) -> Measured {
+    Measured::of(start_with(args), code)
+}
+
 /// Starts such a run.
 pub fn start(host: &str, args: &str) -> Process {
+    let args: Vec<&str> = args.split_whitespace().collect();
+    start_with(&[&["-h", host], &args[..]].concat())
+}
+
+fn start_with(args: &[&str]) -> Process {
     let mut bench = Command::new(program("bench-client"));
-    bench.args(["-h", host, "--no-noise-floor", "--json", "-"]);
-    Process::start(bench.args(args.split_whitespace()))
+    bench.args(["--no-noise-floor", "--json", "-"]);
+    Process::start(bench.args(args))
 }
 
 impl Measured {

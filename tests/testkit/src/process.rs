@@ -3,102 +3,19 @@
 use std::{
     fmt, fs,
     io::{self, Write},
-    net::SocketAddr,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Once},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use signal_hook::{consts::SIGINT, flag};
 
-use crate::{Lines, program};
+use crate::{Lines, Output, program, wait::poll};
 
-/// How long anything may take before a test gives up. Far more than it takes
-/// on a slow and busy machine.
-pub const DEADLINE: Duration = Duration::from_mins(1);
-
-/// How often a child is asked whether it has ended.
-const POLL: Duration = Duration::from_millis(2);
-
-/// A child that ended.
-#[derive(Debug)]
-pub struct Output {
-    command: String,
-    /// Its exit code, as shells report it.
-    pub code: Option<i32>,
-    /// All of its stdout.
-    pub stdout: String,
-    /// All of its stderr.
-    pub stderr: String,
-}
-
-impl Output {
-    /// Checks the exit code.
-    #[must_use]
-    #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self}");
-        self
-    }
-
-    /// Checks that stderr has a line with `part` in it.
-    #[must_use]
-    #[track_caller]
-    pub fn expect_stderr(self, part: &str) -> Self {
-        assert!(self.stderr.contains(part), "no {part:?} in {self}");
-        self
-    }
-
-    /// Checks what stands behind a label in a server's summary; more may follow
-    /// it, but no digit.
-    #[must_use]
-    #[track_caller]
-    pub fn expect_summary(self, label: &str, value: &str) -> Self {
-        let is_whole = |line: &str| {
-            let (_, found) = line.split_once(&format!(" INFO {label:<12} "))?;
-            let rest = found.strip_prefix(value)?;
-            Some(!rest.starts_with(|next: char| next.is_ascii_digit()))
-        };
-        let found = self.stderr.lines().find_map(is_whole);
-        assert_eq!(found, Some(true), "no {label} {value} in {self}");
-        self
-    }
-
-    /// Checks that stdout has exactly this line.
-    #[must_use]
-    #[track_caller]
-    pub fn expect_stdout_line(self, line: &str) -> Self {
-        assert!(
-            self.stdout.lines().any(|each| each == line),
-            "no {line:?} in {self}"
-        );
-        self
-    }
-
-    /// Checks all of stdout.
-    #[must_use]
-    #[track_caller]
-    pub fn expect_stdout(self, stdout: &str) -> Self {
-        assert_eq!(self.stdout, stdout, "{self}");
-        self
-    }
-}
-
-impl fmt::Display for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            command,
-            code,
-            stdout,
-            stderr,
-        } = self;
-        write!(
-            f,
-            "{command}\ncode: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
-        )
-    }
-}
+/// How long the stderr of a child that was killed may take to end: what it has
+/// started may hold it open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a program to its end.
 #[must_use]
@@ -232,14 +149,11 @@ impl Process {
         line.unwrap_or_else(|| panic!("no {part:?} on stderr of {self}"))
     }
 
-    /// Sends a signal by its name: `TERM`, `INT`, `KILL`, `STOP`.
+    /// Sends a signal by its name: `TERM`, `INT`, `HUP`, `STOP`, `CONT`.
+    #[cfg(unix)]
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        let id = self.id().to_string();
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status();
-        assert!(status.expect("kill runs").success(), "kill -{name} {self}");
+        send_signal(self.id(), name);
     }
 
     /// Kills the child at once.
@@ -247,29 +161,32 @@ impl Process {
         self.child.kill().expect("a child that was not waited for");
     }
 
-    /// Closes stdin, waits for the child's end and takes all it said.
+    /// Closes stdin, waits for the child's end and takes all it said. It must not
+    /// have panicked.
     #[track_caller]
     #[must_use]
-    pub fn wait(mut self) -> Output {
-        drop(self.child.stdin.take());
-        let Some(status) = self.wait_until(Instant::now() + DEADLINE) else {
-            panic!("still running: {self}");
-        };
-        Output {
-            command: self.command.clone(),
-            code: exit_code(status),
-            stdout: self.stdout.rest(),
-            stderr: self.stderr.rest(),
-        }
+    pub fn wait(self) -> Output {
+        let output = self.wait_whatever_it_says();
+        assert_no_panic(&output.stderr, &output);
+        output
     }
 
-    fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
-        loop {
-            let status = self.child.try_wait().expect("a child can be waited for");
-            if status.is_some() || Instant::now() >= deadline {
-                return status;
-            }
-            thread::sleep(POLL);
+    /// The same for one that may have panicked.
+    #[track_caller]
+    #[must_use]
+    pub fn wait_whatever_it_says(mut self) -> Output {
+        drop(self.child.stdin.take());
+        let mut status = None;
+        let has_ended = poll(|| {
+            status = self.child.try_wait().expect("a child can be waited for");
+            status.is_some()
+        });
+        assert!(has_ended, "still running: {self}");
+        Output {
+            command: self.command.clone(),
+            code: status.and_then(exit_code),
+            stdout: self.stdout.rest(),
+            stderr: self.stderr.rest(),
         }
     }
 }
@@ -285,7 +202,34 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            assert_no_panic(&self.stderr.rest_within(LAST_WORDS), &self.command);
+        }
     }
+}
+
+/// Checks what a child said for a panic of one of its threads.
+#[track_caller]
+pub(crate) fn assert_no_panic(said: &str, child: &dyn fmt::Display) {
+    assert!(!said.contains("panicked at"), "{child}\n{said}");
+}
+
+/// Sends a signal to a process.
+#[cfg(unix)]
+#[track_caller]
+pub fn send_signal(id: u32, name: &str) {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let signal = match name {
+        "CONT" => Signal::CONT,
+        "HUP" => Signal::HUP,
+        "INT" => Signal::INT,
+        "STOP" => Signal::STOP,
+        "TERM" => Signal::TERM,
+        _ => panic!("no signal {name}"),
+    };
+    let id = Pid::from_raw(id.cast_signed()).expect("a process id");
+    kill_process(id, signal).unwrap_or_else(|error| panic!("SIG{name} to {id:?}: {error}"));
 }
 
 /// Lets children end on SIGINT even where these tests were started as a
@@ -305,63 +249,6 @@ fn heed_interrupts() {
     });
 }
 
-/// An echo server on a free port.
-pub struct Server {
-    process: Process,
-    addr: SocketAddr,
-}
-
-impl Server {
-    /// Starts `echo-server` with `args` and waits until it listens.
-    #[must_use]
-    pub fn start(args: &[&str]) -> Self {
-        let mut command = Command::new(program("echo-server"));
-        command.args(["--listen", "127.0.0.1:0"]).args(args);
-        Self::announced_by(Process::start(&mut command))
-    }
-
-    /// Waits for the `listening on` line of a server.
-    #[must_use]
-    pub fn announced_by(mut process: Process) -> Self {
-        let line = process.wait_for_stdout("listening on ");
-        let addr = line.trim_start_matches("listening on ").parse();
-        let addr = addr.unwrap_or_else(|_| panic!("no address in {line:?}"));
-        Self { process, addr }
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub const fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Where it listens, as an argument.
-    #[must_use]
-    pub fn host(&self) -> String {
-        self.addr.to_string()
-    }
-
-    /// Its process.
-    pub const fn process(&mut self) -> &mut Process {
-        &mut self.process
-    }
-
-    /// Asks it to stop (SIGTERM) and takes all it said.
-    #[must_use]
-    #[track_caller]
-    pub fn stop(self) -> Output {
-        self.process.signal("TERM");
-        self.wait()
-    }
-
-    /// Takes all it said once it has ended.
-    #[must_use]
-    #[track_caller]
-    pub fn wait(self) -> Output {
-        self.process.wait()
-    }
-}
-
 /// As shells report it: of a program that a signal has ended, 128 more than the
 /// signal.
 fn exit_code(status: ExitStatus) -> Option<i32> {
@@ -370,4 +257,27 @@ fn exit_code(status: ExitStatus) -> Option<i32> {
         return Some(128 + signal);
     }
     status.code()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A program whose thread panics while it goes on.
+    fn panicking() -> Process {
+        let script = "echo \"thread 'x' panicked at y\" >&2";
+        Process::start(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    #[should_panic(expected = "panicked at y")]
+    fn a_panic_is_seen_at_the_end() {
+        let _ = panicking().wait();
+    }
+
+    #[test]
+    #[should_panic(expected = "panicked at y")]
+    fn a_panic_is_seen_when_a_child_is_dropped() {
+        let _ = panicking().wait_for_stderr("panicked");
+    }
 }

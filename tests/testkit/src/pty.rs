@@ -7,10 +7,10 @@ use std::{
     process::{Child, Command},
     sync::mpsc::{self, Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use crate::{DEADLINE, program};
+use crate::{DEADLINE, process::assert_no_panic, program, send_signal, wait_until};
 use rustix::{
     io::{ioctl_fionbio, ioctl_fionread},
     process::{Pid, WaitId, WaitIdOptions, waitid},
@@ -98,11 +98,9 @@ impl Terminal {
     /// Waits until the program has read all that was typed.
     #[track_caller]
     pub fn wait_until_read(&self) {
-        let start = Instant::now();
-        while ioctl_fionread(&self.other_side).unwrap() > 0 {
-            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
-            thread::sleep(Duration::from_millis(2));
-        }
+        wait_until(format_args!("read: {:?}", self.screen), || {
+            ioctl_fionread(&self.other_side).unwrap() == 0
+        });
     }
 
     /// Waits until the program is stopped; the terminal must be as it was before.
@@ -110,11 +108,9 @@ impl Terminal {
     pub fn wait_until_stopped(&self) {
         let id = Pid::from_raw(self.child.id().cast_signed());
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
-        let start = Instant::now();
-        while waitid(WaitId::Pid(id.unwrap()), options).unwrap().is_none() {
-            assert!(start.elapsed() < DEADLINE, "{:?}", self.screen);
-            thread::sleep(Duration::from_millis(2));
-        }
+        wait_until(format_args!("stopped: {:?}", self.screen), || {
+            waitid(WaitId::Pid(id.unwrap()), options).unwrap().is_some()
+        });
         self.assert_as_before();
     }
 
@@ -152,29 +148,19 @@ impl Terminal {
     /// Sends it a signal by its name.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let kill = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status();
-        assert!(kill.unwrap().success());
+        send_signal(self.child.id(), name);
     }
 
     /// Waits for the program's end; the terminal must be as it was before.
     #[track_caller]
     pub fn wait(mut self) -> Option<i32> {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                self.assert_as_before();
-                return status.code();
-            }
-            assert!(
-                Instant::now() < deadline,
-                "still running: {:?}",
-                self.screen
-            );
-            thread::sleep(Duration::from_millis(2));
-        }
+        let mut status = None;
+        wait_until(format_args!("ended: {:?}", self.screen), || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        self.assert_as_before();
+        status.and_then(|status| status.code())
     }
 }
 
@@ -182,5 +168,10 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            let rest = self.output.try_iter().flatten().collect::<Vec<u8>>();
+            let said = format!("{}{}", self.screen, String::from_utf8_lossy(&rest));
+            assert_no_panic(&said, &"a program on a terminal");
+        }
     }
 }

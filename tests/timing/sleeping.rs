@@ -1,14 +1,20 @@
-//! A server without connections sleeps, and wakes up at once for whatever comes.
+//! What waits uses no processor: a server without connections sleeps, and wakes
+//! up at once for whatever comes.
 
 use std::{
-    fs, thread,
+    fs,
+    io::{Write, pipe},
+    process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
+use rustix::io::ioctl_fionbio;
 use testkit::{
-    Server,
+    Process, Server, alone,
     footprint::Footprint,
-    wire::{assert_serves, connect},
+    program,
+    wire::{assert_serves, connect, read_to_end},
 };
 
 /// How often the threads of a process have been put to sleep so far, which is
@@ -27,8 +33,12 @@ fn switches(id: u32) -> u64 {
 
 #[test]
 fn nothing_wakes_a_server_without_connections() {
+    let _alone = alone();
     for args in [&[][..], &["--metrics", "127.0.0.1:0"]] {
-        let mut server = Server::start(args);
+        // Without statistics, which come every second.
+        let mut command = Command::new(program("echo-server"));
+        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        let mut server = Server::announced_by(Process::start(&mut command));
         assert_serves(server.addr());
         let id = server.process().id();
         // The last report comes within two seconds of the last frame.
@@ -51,14 +61,40 @@ fn nothing_wakes_a_server_without_connections() {
 /// Deadlines hold for the first connection after a sleep.
 #[test]
 fn a_deadline_wakes_it_up() {
+    let _alone = alone();
     let mut server = Server::start(&["--idle-timeout", "500ms"]);
     let _ = Footprint::at_rest(&mut server);
     thread::sleep(Duration::from_secs(2));
     let start = Instant::now();
     let stream = connect(server.addr());
-    let (back, end) = testkit::wire::read_to_end(&stream);
+    let (back, end) = read_to_end(&stream);
     assert!(back.is_empty() && end.is_ok());
     let after = start.elapsed();
     assert!(after >= Duration::from_millis(500), "{after:?}");
     assert!(after < Duration::from_millis(1500), "{after:?}");
+}
+
+/// However long the next line takes: no error, and no busy waiting either.
+#[test]
+fn repl_client_waits_for_stdin() {
+    let _alone = alone();
+    let mut server = Server::start(&["-v"]);
+    let (reader, mut writer) = pipe().unwrap();
+    ioctl_fionbio(&reader, true).unwrap();
+    let mut command = Command::new(program("repl-client"));
+    command.args(["-h", &server.host(), "--heartbeat", "200ms"]);
+    let mut repl = Process::start_with_stdin(&mut command, reader);
+    drop(command);
+    for line in ["one", "two"] {
+        for part in [line, "\n"] {
+            // Heartbeats are what passes the time.
+            let _ = server.process().wait_for_stderr("read message:");
+            let _ = server.process().wait_for_stderr("read message:");
+            writer.write_all(part.as_bytes()).unwrap();
+        }
+        let _ = repl.wait_for_stdout(line);
+    }
+    assert!(repl.cpu_time() < Duration::from_millis(200), "{repl}");
+    drop(writer);
+    let _ = repl.wait().expect_code(0).expect_stdout("one\ntwo\n");
 }

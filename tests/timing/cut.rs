@@ -1,4 +1,4 @@
-//! Row N1, all of it lost: a path that is cut while both ends live on. Neither
+//! A path that is cut while both ends live on. Neither
 //! hears of it, so their own deadlines have to end what is left.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use testkit::{
-    Output, Process,
+    Output, Process, alone,
     footprint::Footprint,
     link::Link,
     program,
@@ -37,6 +37,7 @@ const DEADLINES: [&str; 6] = [
 #[test]
 #[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_path_that_is_cut_under_a_server() {
+    let _alone = alone();
     for cut in CUTS {
         let link = Link::new();
         // More than its own buffer and its peer's hold cannot be sent.
@@ -73,9 +74,8 @@ fn faults_of_a_path_that_is_cut_under_a_server() {
         let output = server.stop().expect_code(0);
         let output = output.expect_stderr("longer than --frame-timeout");
         let output = output.expect_stderr("longer than --idle-timeout");
-        let output = output.expect_summary("connections", "5");
-        let _ = output
-            .expect_stderr("closed       2 clean, 1 idle, 1 frame timeout, 1 write timeout\n");
+        let output = output.expect_stat("accepted", 5);
+        let _ = output.expect_closed("2 clean, 1 idle, 1 frame_timeout, 1 write_timeout");
     }
 }
 
@@ -90,6 +90,7 @@ fn assert_unaware(mut stream: &TcpStream) {
 #[test]
 #[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_path_that_is_cut_under_clients() {
+    let _alone = alone();
     for cut in CUTS {
         let link = Link::new();
         let mut server = link.start_server(&DEADLINES);
@@ -131,8 +132,8 @@ fn faults_of_a_path_that_is_cut_under_clients() {
         let output = server.stop().expect_code(0);
         let ended = output.stderr.matches(", longer than --").count();
         assert_eq!(ended, 6, "{output}");
-        let output = output.expect_summary("connections", "8");
-        let _ = output.expect_stderr("closed       2 clean, ");
+        let output = output.expect_stat("accepted", 8);
+        assert_eq!(output.closed("clean"), 2, "{output}");
     }
 }
 

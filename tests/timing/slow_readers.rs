@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustls::{ClientConnection, Connection};
+use rustls::Connection;
 use socket2::{Domain, SockRef, Socket, Type};
-use testkit::{DEADLINE, Server, certificates::Authority, wire::frame};
+use testkit::{DEADLINE, Server, alone, certificates::Authority, wire::frame};
 
 /// More than the sockets hold, in one write of the server.
 const FRAME: usize = 16 << 20;
@@ -41,7 +41,7 @@ fn read_slowly(mut stream: &TcpStream, mut take: impl FnMut(&[u8]) -> usize) -> 
             0 => return came,
             n => came += take(&buf[..n]),
         }
-        thread::park_timeout(PAUSE);
+        thread::sleep(PAUSE);
     }
 }
 
@@ -56,9 +56,7 @@ fn assert_served(args: &[&str], tls: bool) {
     let stream = connect(server.addr());
     let start = Instant::now();
     let came = if tls {
-        let name = "localhost".try_into().unwrap();
-        let session = ClientConnection::new(authority.client_config(), name).unwrap();
-        over_tls(session.into(), &stream, &bytes)
+        over_tls(authority.session().into(), &stream, &bytes)
     } else {
         (&stream).write_all(&bytes).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -68,7 +66,7 @@ fn assert_served(args: &[&str], tls: bool) {
     assert!(took > 2 * TIMEOUT, "{took:?}");
     let output = server.stop().expect_code(0);
     assert_eq!(came, bytes.len(), "{args:?}, {output}");
-    let _ = output.expect_stderr("closed       1 clean");
+    let _ = output.expect_closed("1 clean");
 }
 
 fn over_tls(mut session: Connection, mut stream: &TcpStream, bytes: &[u8]) -> usize {
@@ -104,16 +102,19 @@ fn over_tls(mut session: Connection, mut stream: &TcpStream, bytes: &[u8]) -> us
 
 #[test]
 fn a_slow_reader_is_served() {
+    let _alone = alone();
     assert_served(&[], false);
 }
 
 #[test]
 fn a_slow_reader_is_served_over_tls() {
+    let _alone = alone();
     assert_served(&[], true);
 }
 
 #[test]
 fn a_slow_reader_is_served_from_a_small_buffer() {
+    let _alone = alone();
     assert_served(&["--send-buffer", "64k"], false);
     assert_served(&["--send-buffer", "64k"], true);
 }
@@ -121,6 +122,7 @@ fn a_slow_reader_is_served_from_a_small_buffer() {
 /// Progress must not be taken for room: a peer that takes nothing is closed.
 #[test]
 fn a_peer_that_takes_nothing_is_closed() {
+    let _alone = alone();
     for args in [&[][..], &["--send-buffer", "64k"]] {
         let common = ["--write-timeout", "600ms", "--max-frame", "16MiB"];
         let mut server = Server::start(&[&common, args].concat());

@@ -1,15 +1,14 @@
-//! Row R4: more connections than the machine allows threads.
+//! More connections than the machine allows threads.
 
 use std::{
-    io::{Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
 use testkit::{
-    DEADLINE, Server, descriptors,
+    DEADLINE, Server, alone, descriptors,
     footprint::Footprint,
-    wire::{assert_echoes, connect, frame, read_to_end},
+    wire::{assert_echoes, connect, echo, read_to_end},
 };
 
 /// Connections above the limit.
@@ -26,6 +25,7 @@ const TOO_MANY: u64 = 25_000;
 #[ignore = "16,000 threads and more descriptors: cargo test -p e2e -- --ignored faults"]
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn faults_of_more_connections_than_threads() {
+    let _alone = alone();
     // Descriptors must not decide: here and, as it inherits, in the server.
     descriptors::allow_most();
     let mut server = Server::start(&[]);
@@ -57,9 +57,8 @@ fn faults_of_more_connections_than_threads() {
     let start = Instant::now();
     let mut refused = SURPLUS;
     let newcomer = loop {
-        let mut stream = connect(server.addr());
-        let _ = stream.write_all(&frame(b"hi"));
-        if stream.read_exact(&mut [0; 6]).is_ok() {
+        let stream = connect(server.addr());
+        if echo(&stream, b"hi").is_ok() {
             break stream;
         }
         refused += 1;
@@ -77,5 +76,5 @@ fn faults_of_more_connections_than_threads() {
     let _ = server
         .stop()
         .expect_code(0)
-        .expect_stderr(&format!("closed       {clean} clean, {refused} limit"));
+        .expect_closed(&format!("{clean} clean, {refused} limit"));
 }

@@ -1,8 +1,7 @@
-//! Row R5: a control group that allows no more threads.
+//! A control group that allows no more threads.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
+    fs, io,
     net::TcpStream,
     path::PathBuf,
     process::Command,
@@ -11,10 +10,10 @@ use std::{
 };
 
 use testkit::{
-    Process, Server,
+    Process, Server, alone,
     footprint::Footprint,
     program,
-    wire::{connect, frame, read_to_end},
+    wire::{connect, echo, read_to_end},
 };
 
 /// Where the controller of pids may be: its own hierarchy in version 1 of
@@ -76,19 +75,13 @@ impl Drop for Group {
     }
 }
 
-/// What became of a client's message.
-fn is_echoed(mut stream: &TcpStream) -> bool {
-    let mut back = [0; 6];
-    let echoed = stream
-        .write_all(&frame(b"hi"))
-        .and_then(|()| stream.read_exact(&mut back));
-    match echoed {
-        Ok(()) => back == *frame(b"hi"),
-        Err(error) => {
-            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "hangs");
-            false
-        }
+/// Whether a client's message is echoed; it may be refused, but not hang.
+fn is_echoed(stream: &TcpStream) -> bool {
+    let echoed = echo(stream, b"hi");
+    if let Err(error) = &echoed {
+        assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "hangs");
     }
+    echoed.is_ok()
 }
 
 /// Checks that a connection was closed without a word.
@@ -115,7 +108,7 @@ fn assert_rests(server: &mut Server, inside: &[TcpStream], when: &str) {
     let start = Instant::now();
     while start.elapsed() < WATCHED {
         assert!(inside.iter().all(is_echoed), "not served {when}");
-        thread::park_timeout(WATCHED / 30);
+        thread::sleep(WATCHED / 30);
     }
     let used = server.process().cpu_time().saturating_sub(before);
     println!("{used:?} of CPU in {WATCHED:?} {when}");
@@ -128,6 +121,7 @@ fn assert_rests(server: &mut Server, inside: &[TcpStream], when: &str) {
 #[test]
 #[ignore = "needs a pids controller that may be written: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_pids_limit() {
+    let _alone = alone();
     let group = Group::new("limit", "max");
     let mut server = Server::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
@@ -164,9 +158,9 @@ fn faults_of_a_pids_limit() {
     at_rest.assert_back(&mut server, BACK, &"two bursts");
 
     let output = server.stop().expect_code(0);
-    let output = output.expect_summary("connections", "82");
+    let output = output.expect_stat("accepted", 82);
     let (clean, refused) = (1 + 5 + waited, 15 + 61 - waited);
-    let _ = output.expect_stderr(&format!("closed       {clean} clean, {refused} spawn\n"));
+    let _ = output.expect_closed(&format!("{clean} clean, {refused} spawn"));
 }
 
 /// Starts a server inside a group.
@@ -175,7 +169,7 @@ fn server_in(group: &Group) -> Server {
     command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]);
     command.arg(group.0.join("cgroup.procs"));
     command.arg(program("echo-server"));
-    command.args(["--listen", "127.0.0.1:0"]);
+    command.args(["--listen", "127.0.0.1:0", "--stats", "-"]);
     Server::announced_by(Process::start(&mut command))
 }
 
@@ -183,6 +177,7 @@ fn server_in(group: &Group) -> Server {
 #[test]
 #[ignore = "needs a pids controller that may be written: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_pids_limit_known_at_start() {
+    let _alone = alone();
     let group = Group::new("start", "40");
     let mut server = server_in(&group);
     let limit = "at most 8 connections, limited by the cgroup's pids.max";
@@ -201,8 +196,8 @@ fn faults_of_a_pids_limit_known_at_start() {
     at_rest.assert_back(&mut server, BACK, &"a burst");
 
     let output = server.stop().expect_code(0);
-    let output = output.expect_summary("connections", "61");
-    let _ = output.expect_stderr("closed       9 clean, 52 limit\n");
+    let output = output.expect_stat("accepted", 61);
+    let _ = output.expect_closed("9 clean, 52 limit");
 }
 
 /// Those that still wait when the server stops get one complaint for all, and
@@ -210,6 +205,7 @@ fn faults_of_a_pids_limit_known_at_start() {
 #[test]
 #[ignore = "needs a pids controller that may be written: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_pids_limit_when_stopping() {
+    let _alone = alone();
     let group = Group::new("stop", "max");
     let mut server = Server::start(&[]);
     let _ = Footprint::at_rest(&mut server);
@@ -224,5 +220,5 @@ fn faults_of_a_pids_limit_when_stopping() {
     drop(waiting);
     let complaints = output.stderr.matches("ERROR no thread for ").count();
     assert!(complaints <= 3, "{complaints} complaints");
-    let _ = output.expect_stderr("closed       1 clean, 500 spawn\n");
+    let _ = output.expect_closed("1 clean, 500 spawn");
 }

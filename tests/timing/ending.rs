@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 use testkit::{
-    Behaviour, DEADLINE, Liar, Process, Server,
+    Behaviour, DEADLINE, Liar, Process, Server, alone,
     measured::{Measured, measure, start},
 };
 
@@ -52,6 +52,7 @@ fn assert_complete(measured: &Measured, wrong: u64) {
 
 #[test]
 fn a_server_that_hangs_before_the_end_is_a_failure() {
+    let _alone = alone();
     for mode in MODES {
         for pipeline in [1, 4] {
             let liar = stall(mode, 300, FOR_EVER);
@@ -74,6 +75,7 @@ fn a_server_that_hangs_before_the_end_is_a_failure() {
 /// What comes after the end is awaited, and counts for no rate.
 #[test]
 fn a_reply_held_past_the_end_halves_no_rate() {
+    let _alone = alone();
     for mode in MODES {
         let liar = stall(mode, 450, Duration::from_millis(500));
         let measured = measure(&liar.host(), &format!("{mode} -c 4 -d 500ms"), 0);
@@ -90,6 +92,7 @@ fn a_reply_held_past_the_end_halves_no_rate() {
 
 #[test]
 fn what_was_due_and_never_sent_is_late() {
+    let _alone = alone();
     for mode in MODES {
         let liar = stall(mode, 500, FOR_EVER);
         let args = format!("{mode} -r 1000 -c 1 -d 1s --timeout 1200ms --expect p99<50ms");
@@ -111,6 +114,7 @@ fn what_was_due_and_never_sent_is_late() {
 /// The schedule of a connection that is gone is not kept either.
 #[test]
 fn a_lost_connection_sends_nothing_more() {
+    let _alone = alone();
     let liar = liar("", Behaviour::CloseMidRun { nth: 20 });
     let measured = measure(&liar.host(), "-r 1000 -c 2 -d 500ms", 1);
     assert_eq!(measured.count("/failures/closed"), 2);
@@ -126,6 +130,7 @@ fn a_lost_connection_sends_nothing_more() {
 
 #[test]
 fn time_goes_on_when_every_connection_times_out() {
+    let _alone = alone();
     let liar = liar("", Behaviour::Silent { from: 6 });
     let measured = measure(&liar.host(), "-c 10 -d 50s --timeout 300ms", 1);
     assert_eq!(measured.count("/messages/replies"), 50);
@@ -138,6 +143,7 @@ fn time_goes_on_when_every_connection_times_out() {
 /// So many messages at a rate last until one more would be due.
 #[test]
 fn a_few_messages_at_a_rate_have_that_rate() {
+    let _alone = alone();
     let server = Server::start(&[]);
     for (messages, rate) in [(1, 2), (10, 20)] {
         let args = format!("-c 2 -n {messages} -r {rate}");
@@ -150,6 +156,7 @@ fn a_few_messages_at_a_rate_have_that_rate() {
 
 #[test]
 fn a_connection_with_nothing_to_send_is_not_starved() {
+    let _alone = alone();
     let server = Server::start(&[]);
     for args in ["-n 5 -c 10", "-r 5 -d 1s -c 20"] {
         let measured = measure(&server.host(), &format!("{args} --expect valid"), 0);
@@ -161,6 +168,7 @@ fn a_connection_with_nothing_to_send_is_not_starved() {
 
 #[test]
 fn a_ramp_ends_with_the_run() {
+    let _alone = alone();
     let server = Server::start(&[]);
     let began = Instant::now();
     let measured = measure(&server.host(), "-c 3 --ramp 1h -d 300ms", 0);
@@ -170,7 +178,7 @@ fn a_ramp_ends_with_the_run() {
     let reasons = measured.at("/verdict/reasons").to_string();
     assert!(reasons.contains("raise -d or lower --ramp"), "{reasons}");
     let output = server.stop().expect_code(0);
-    let _ = output.expect_summary("connections", "1");
+    let _ = output.expect_stat("accepted", 1);
 }
 
 /// Ends a run by a signal and takes its results.
@@ -184,6 +192,7 @@ fn interrupt(bench: Process, signal: &str) -> Measured {
 
 #[test]
 fn a_warm_up_or_a_ramp_ends_with_a_signal() {
+    let _alone = alone();
     let server = Server::start(&[]);
     for signal in ["INT", "TERM", "HUP"] {
         let mut bench = start(&server.host(), "-c 2 --warmup 1h");
@@ -227,6 +236,7 @@ fn full_listener() -> (TcpListener, Vec<TcpStream>) {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_connect_ends_with_the_run() {
+    let _alone = alone();
     let (listener, _queued) = full_listener();
     let host = listener.local_addr().unwrap().to_string();
     let began = Instant::now();
@@ -245,6 +255,7 @@ fn a_connect_ends_with_the_run() {
 
 #[test]
 fn a_signal_ends_the_wait_for_replies() {
+    let _alone = alone();
     // The end was asked for by an option, or by a first signal.
     for (args, signals) in [("-d 300ms", 1), ("", 2)] {
         let liar = stall("", 200, FOR_EVER);
@@ -266,6 +277,7 @@ fn a_signal_ends_the_wait_for_replies() {
 /// A run without an end is complete when it is ended.
 #[test]
 fn a_signal_is_the_end_of_an_endless_run() {
+    let _alone = alone();
     let server = Server::start(&[]);
     for (args, interrupted) in [("", false), ("-d 1h", true), ("-n 1000000000", true)] {
         let mut bench = start(&server.host(), &format!("-c 2 {args}"));
@@ -281,6 +293,7 @@ fn a_signal_is_the_end_of_an_endless_run() {
 /// The place is found again: one failure, whatever the pipeline.
 #[test]
 fn a_swallowed_reply_is_one_failure() {
+    let _alone = alone();
     for (mode, size) in [
         ("", 1),
         ("", 12),

@@ -1,14 +1,16 @@
 //! Heartbeats: a dead server is noticed, a slow one is not taken for dead.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    io::Write,
     process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use testkit::{Process, Server, program, run, run_with_input, wire::fake_server};
+use testkit::{
+    Process, Server, alone, certificates::Authority, measured::measure_with, program, run,
+    run_with_input, wire::answering_server,
+};
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
@@ -28,53 +30,52 @@ fn client(name: &str, host: &str, args: &[&str]) -> Process {
 /// A stopped process keeps its connections, and its kernel answers for it.
 #[test]
 fn a_stopped_server_is_dead() {
-    let mut server = Server::start(&[]);
-    let host = server.host();
+    let _alone = alone();
+    let authority = Authority::new("authority");
+    let (identity, ca) = (authority.issue(), authority.file());
+    for (server_tls, client_tls) in [
+        (&[][..], &[][..]),
+        (&identity.server(), &["--tls", "--tls-ca", &ca]),
+    ] {
+        let mut server = Server::start(server_tls);
+        let host = server.host();
 
-    let mut repl = client("repl-client", &host, &[]);
-    repl.stdin().write_all(b"hello\n").unwrap();
-    let _ = repl.wait_for_stdout("hello");
-    let mut bench = client("bench-client", &host, &["-c", "2"]);
-    let _ = bench.wait_for_stderr("Queries Per Second");
-    server.process().signal("STOP");
-    let stopped = Instant::now();
-    let mut echo = client("echo-client", &host, &[]);
+        let mut repl = client("repl-client", &host, client_tls);
+        repl.stdin().write_all(b"hello\n").unwrap();
+        let _ = repl.wait_for_stdout("hello");
+        let mut bench = client("bench-client", &host, &[client_tls, &["-c", "2"]].concat());
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        let mut echo = client(
+            "echo-client",
+            &host,
+            &[client_tls, &["-n", "1000000"]].concat(),
+        );
+        let _ = echo.wait_for_stdout("100 Hello World!");
+        server.process().signal("STOP");
+        let stopped = Instant::now();
 
-    // Nobody types, and stdin stays open.
-    let _ = repl.wait_for_stderr(&format!("{host} is dead: no frame for 1."));
-    let _ = echo.wait_for_stderr(&format!("{host} is dead: no frame for 1."));
-    let _ = bench.wait_for_stderr("2 heartbeat timeout");
-    let noticed = stopped.elapsed();
-    assert!(noticed >= INTERVAL && noticed < NOTICED, "{noticed:?}");
-    for process in [repl, echo, bench] {
-        let _ = process.wait().expect_code(1);
-    }
-}
-
-/// A server that answers late, and in order, to whatever it was asked.
-fn slow_server(
-    delay: Duration,
-    answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + 'static,
-) -> String {
-    let addr = fake_server(move |mut stream| {
-        let mut buf = [0; 4096];
-        while let Ok(n) = stream.read(&mut buf) {
-            if n == 0 {
-                return;
-            }
-            thread::sleep(delay);
-            answer(&mut stream, &buf[..n]);
+        // Stdin stays open.
+        let dead = format!("{host} is dead: no frame for 1.");
+        let _ = repl.wait_for_stderr(&dead);
+        let _ = echo.wait_for_stderr(&dead);
+        let _ = bench.wait_for_stderr("2 heartbeat timeout");
+        let noticed = stopped.elapsed();
+        assert!(noticed >= INTERVAL && noticed < NOTICED, "{noticed:?}");
+        for process in [repl, echo, bench] {
+            let _ = process.wait().expect_code(1);
         }
-    });
-    addr.to_string()
+    }
 }
 
 #[test]
 fn a_slow_server_is_not_dead() {
+    let _alone = alone();
     // Later than a heartbeat is sent, sooner than it is missed.
-    let host = slow_server(Duration::from_millis(700), |stream, bytes| {
-        let _ = stream.write_all(bytes);
-    });
+    let host = answering_server(|stream, bytes| {
+        thread::sleep(Duration::from_millis(700));
+        stream.write_all(bytes)
+    })
+    .to_string();
     let args = ["-h", &host, "--heartbeat", "500ms"];
     let _ = run("echo-client", &[&args[..], &["-n", "2"]].concat())
         .expect_code(0)
@@ -82,26 +83,23 @@ fn a_slow_server_is_not_dead() {
     let _ = run_with_input("repl-client", &args, b"a\nb\nq\n")
         .expect_code(0)
         .expect_stdout("a\nb\n");
-    let output = run(
-        "bench-client",
-        &[&args[..], &["-c", "2", "-n", "4"]].concat(),
-    )
-    .expect_code(0);
-    assert!(output.stdout.contains("round trips  4 in "), "{output}");
+    let measured = measure_with(&[&args[..], &["-c", "2", "-n", "4"]].concat(), 0);
+    assert_eq!(measured.count("/messages/replies"), 4);
 }
 
 /// Half a frame, over and over, is no sign of life.
 #[test]
 fn a_server_that_only_drips_is_dead() {
+    let _alone = alone();
     let drip = || {
-        slow_server(Duration::ZERO, |stream, _| {
-            if stream.write_all(b"\0\0\0\xc8").is_err() {
-                return;
-            }
-            while stream.write_all(b"x").is_ok() {
+        answering_server(|stream, _| {
+            stream.write_all(b"\0\0\0\xc8")?;
+            loop {
+                stream.write_all(b"x")?;
                 thread::sleep(Duration::from_millis(20));
             }
         })
+        .to_string()
     };
     let _ = client("echo-client", &drip(), &[])
         .wait()
@@ -123,15 +121,16 @@ fn a_server_that_only_drips_is_dead() {
 /// Nor does one byte after the other make a reply in time.
 #[test]
 fn a_reply_that_drips_is_late() {
+    let _alone = alone();
     for mode in [&[][..], &["--raw"]] {
-        let host = slow_server(Duration::ZERO, |stream, bytes| {
+        let host = answering_server(|stream, bytes| {
             for byte in bytes {
-                if stream.write_all(&[*byte]).is_err() {
-                    return;
-                }
+                stream.write_all(&[*byte])?;
                 thread::sleep(Duration::from_millis(20));
             }
-        });
+            Ok(())
+        })
+        .to_string();
         let args = [&["-h", &host, "--timeout", "500ms"], mode].concat();
         let text = "x".repeat(200);
         let _ = run("echo-client", &[&args[..], &["-m", &text]].concat())
@@ -146,6 +145,7 @@ fn a_reply_that_drips_is_late() {
 /// While the user thinks, the connection is kept and checked.
 #[test]
 fn an_idle_session_beats() {
+    let _alone = alone();
     let mut server = Server::start(&["-v"]);
     let mut repl = client("repl-client", &server.host(), &[]);
     repl.stdin().write_all(b"hello\n").unwrap();
@@ -159,13 +159,4 @@ fn an_idle_session_beats() {
     let _ = repl.wait_for_stdout("still there");
     let _ = repl.wait().expect_code(0);
     let _ = server.stop().expect_code(0);
-}
-
-#[test]
-fn bare_bytes_have_no_heartbeat() {
-    for client in ["echo-client", "repl-client", "bench-client"] {
-        let _ = run(client, &["--raw", "--heartbeat", "1s"])
-            .expect_code(2)
-            .expect_stderr("--heartbeat");
-    }
 }

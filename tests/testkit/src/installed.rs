@@ -1,0 +1,32 @@
+//! Programs that play peers and that a machine may not have.
+
+use std::{
+    env,
+    io::{self, Write},
+    process::Command,
+};
+
+/// A command for a program that may not be installed. Where it is not, that is
+/// said on stderr, and the test is to be skipped; where `CI` is `true`, that is
+/// a failure.
+#[track_caller]
+pub fn installed(name: &str) -> Option<Command> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+        return Some(Command::new(name));
+    }
+    assert!(
+        env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{name} is not installed"
+    );
+    skip(&format!("{name} is not installed"));
+    None
+}
+
+/// Says why a test is skipped. Not by `eprintln!`: that would be shown only of
+/// a test that fails.
+pub fn skip(why: &str) {
+    let current = std::thread::current();
+    let test = current.name().unwrap_or("a test");
+    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
+}

@@ -1,0 +1,75 @@
+//! `echo-server` as a child.
+
+use std::{net::SocketAddr, process::Command};
+
+use crate::{Output, Process, program};
+
+/// An echo server on a free port.
+pub struct Server {
+    process: Process,
+    addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts `echo-server` with `args` and waits until it listens. Unless they
+    /// say something else, its statistics go to stdout, where
+    /// [`Output::expect_stat`] finds them.
+    #[must_use]
+    pub fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(program("echo-server"));
+        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        if !args.contains(&"--stats") {
+            command.args(["--stats", "-"]);
+        }
+        Self::announced_by(Process::start(&mut command))
+    }
+
+    /// Waits for the `listening on` line of a server.
+    #[must_use]
+    pub fn announced_by(mut process: Process) -> Self {
+        let line = process.wait_for_stdout("listening on ");
+        let addr = line.trim_start_matches("listening on ").parse();
+        let addr = addr.unwrap_or_else(|_| panic!("no address in {line:?}"));
+        Self { process, addr }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where it listens, as an argument.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// Its process.
+    pub const fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Asks it to stop (SIGTERM) and takes all it said.
+    #[cfg(unix)]
+    #[must_use]
+    #[track_caller]
+    pub fn stop(self) -> Output {
+        self.process.signal("TERM");
+        self.wait()
+    }
+
+    /// Takes all it said once it has ended.
+    #[must_use]
+    #[track_caller]
+    pub fn wait(self) -> Output {
+        self.process.wait()
+    }
+
+    /// The same for one that may have panicked.
+    #[must_use]
+    #[track_caller]
+    pub fn wait_whatever_it_says(self) -> Output {
+        self.process.wait_whatever_it_says()
+    }
+}
