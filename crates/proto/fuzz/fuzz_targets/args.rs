@@ -4,8 +4,8 @@
 
 use std::net::SocketAddr;
 
+use cli::args::{parse_addr, parse_count, parse_size, parse_timeout};
 use libfuzzer_sys::fuzz_target;
-use transport::args::{parse_addr, parse_count, parse_size, parse_timeout};
 
 /// The value, unless the text is refused, for which there is one line.
 fn accepted<T>(outcome: Result<T, String>) -> Option<T> {
