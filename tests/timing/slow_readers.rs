@@ -10,7 +10,11 @@ use std::{
 
 use rustls::Connection;
 use socket2::{Domain, SockRef, Socket, Type};
-use testkit::{DEADLINE, Server, alone, certificates::Authority, wire::frame};
+use testkit::{
+    DEADLINE, Server, alone,
+    certificates::Authority,
+    wire::{fill, frame, read_to_end},
+};
 
 /// More than the sockets hold, in one write of the server.
 const FRAME: usize = 16 << 20;
@@ -140,5 +144,40 @@ fn a_peer_that_takes_nothing_is_closed() {
         SockRef::from(&stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
+    }
+}
+
+/// The server is blocked by a peer that does not read when the limit is
+/// reached; then the peer reads, slowly.
+#[test]
+fn what_has_arrived_is_echoed_to_a_slow_reader() {
+    let _alone = alone();
+    for (limit, reason) in [
+        (["--max-connection-age", "1s"], "1 age"),
+        (["--max-connection-bytes", "100k"], "1 bytes"),
+    ] {
+        let server = Server::start(&[&limit[..], &["--drain", "20s"]].concat());
+        let stream = testkit::wire::connect(server.addr());
+        let sent = fill(&stream, &frame(&[b'x'; 1000]).repeat(100));
+        // Until the limit is reached: the server waits for this side to read.
+        thread::sleep(Duration::from_millis(1700));
+        let (back, end) = read_to_end(&stream);
+        end.unwrap();
+        let expected = sent / 1004;
+        // Whole frames, and as many as had arrived: the last can be in pieces.
+        assert_eq!(back.len() % 1004, 0, "a frame is cut");
+        assert!(
+            back.len() / 1004 >= expected.min(4_000_000 / 1004),
+            "{} of {expected} frames",
+            back.len() / 1004
+        );
+        assert!(back.chunks(1004).all(|one| one == frame(&[b'x'; 1000])));
+        drop(stream);
+        let frames = back.len() as u64 / 1004;
+        let _ = server
+            .stop()
+            .expect_code(0)
+            .expect_closed(reason)
+            .expect_stat("frames", frames);
     }
 }

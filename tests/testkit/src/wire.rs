@@ -1,7 +1,7 @@
 //! A peer of our own making: bytes typed by hand, over a bare socket.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     thread,
@@ -76,7 +76,8 @@ pub fn fill(mut stream: &TcpStream, piece: &[u8]) -> usize {
     while stuck < 3 {
         match stream.write(&piece[sent % piece.len()..]) {
             Ok(n) => (sent, stuck) = (sent + n, 0),
-            Err(_) => stuck += 1,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => stuck += 1,
+            Err(_) => break,
         }
     }
     sent
