@@ -9,15 +9,40 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    ClientTls, Error, SocketOptions, Stream, buffer_sizes, poll,
+    ClientTls, Error, SocketOptions, Stream, poll,
     resolve::{resolve, zone_advice},
+    socket::buffer_sizes,
 };
+
+/// Longest wait for a connection, unless another is set.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time between two checks whether a dial is still wanted.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How to reach a server.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpListener, time::Duration};
+///
+/// use transport::Dialer;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let mut dialer = Dialer::new(listener.local_addr().unwrap().to_string());
+/// dialer.timeout = Duration::from_secs(1);
+/// let mut stream = &dialer.dial()?;
+/// stream.write_all(b"hi").unwrap();
+///
+/// let (mut accepted, _) = listener.accept().unwrap();
+/// let mut received = [0; 2];
+/// accepted.read_exact(&mut received).unwrap();
+/// assert_eq!(&received, b"hi");
+/// # Ok::<(), transport::Error>(())
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Dialer {
     /// `name:port`, `address:port` or `[address%zone]:port`.
     pub host: String,
@@ -31,6 +56,18 @@ pub struct Dialer {
 }
 
 impl Dialer {
+    /// Reaches `host`, given as [`name:port` or the like](Self::host), within 5
+    /// seconds and unencrypted, unless the other fields are set otherwise.
+    #[must_use]
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            timeout: TIMEOUT,
+            socket: SocketOptions::default(),
+            tls: None,
+        }
+    }
+
     /// Connects to the host, trying each resolved address in turn.
     ///
     /// Blocks for at most the timeout for each address; resolving a name takes
@@ -159,10 +196,8 @@ mod tests {
 
     fn dialer(host: &impl ToString, socket: SocketOptions) -> Dialer {
         Dialer {
-            host: host.to_string(),
-            timeout: Duration::from_secs(5),
             socket,
-            tls: None,
+            ..Dialer::new(host.to_string())
         }
     }
 

@@ -6,6 +6,19 @@ use thiserror::Error;
 
 /// Why a host cannot be reached, an address not be listened on, or a certificate
 /// not be used. Each is one line, and its source another.
+///
+/// # Examples
+///
+/// ```
+/// use std::{error::Error as _, path::Path};
+///
+/// use transport::{ClientTls, Error};
+///
+/// let error = ClientTls::trusting(Path::new("none.pem")).unwrap_err();
+/// assert!(matches!(error, Error::File { .. }));
+/// assert_eq!(error.to_string(), "cannot use none.pem");
+/// assert!(error.source().is_some());
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {

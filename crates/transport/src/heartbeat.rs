@@ -7,6 +7,22 @@ use std::time::{Duration, Instant};
 ///
 /// It reads no clock and sends nothing: the caller passes the time, notes what it
 /// receives, and sends the pings.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use transport::{Heartbeat, Liveness};
+///
+/// let start = Instant::now();
+/// let at = |seconds| start + Duration::from_secs(seconds);
+/// let mut heartbeat = Heartbeat::new(Some(Duration::from_secs(5)), start);
+/// assert_eq!(heartbeat.check(at(4)), Liveness::Alive);
+/// assert_eq!(heartbeat.check(at(5)), Liveness::Ping);
+/// heartbeat.heard(at(6));
+/// assert_eq!(heartbeat.check(at(10)), Liveness::Alive);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
     /// `None`: no silence is too long.
@@ -15,7 +31,22 @@ pub struct Heartbeat {
     pinged: Option<Instant>,
 }
 
-/// What to do about a peer.
+/// What to do about a peer; see [`Heartbeat`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use transport::{Heartbeat, HeartbeatTimeout, Liveness};
+///
+/// let (start, second) = (Instant::now(), Duration::from_secs(1));
+/// let mut heartbeat = Heartbeat::new(Some(second), start);
+/// assert_eq!(heartbeat.check(start + second), Liveness::Ping);
+/// let silence = 2 * second;
+/// let dead = Liveness::Dead(HeartbeatTimeout(silence));
+/// assert_eq!(heartbeat.check(start + silence), dead);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
     /// Nothing.
@@ -26,7 +57,19 @@ pub enum Liveness {
     Dead(HeartbeatTimeout),
 }
 
-/// A peer was silent for too long.
+/// A peer was silent for too long: for how long.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let error = transport::HeartbeatTimeout(Duration::from_millis(2500));
+/// assert_eq!(
+///     error.to_string(),
+///     "no frame for 2.5 s, not even the echo of a heartbeat"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no frame for {:.1} s, not even the echo of a heartbeat",

@@ -5,8 +5,9 @@ use std::{fs, io, net::TcpListener};
 use socket2::SockRef;
 
 use crate::{
-    Error, SocketOptions, buffer_sizes,
+    Error, SocketOptions,
     resolve::{resolve, zone_advice},
+    socket::buffer_sizes,
 };
 
 /// Connections that the kernel completes and queues before they are accepted.
@@ -21,8 +22,20 @@ pub const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 ///
-/// One line that says what is in the way and, when that is the address being
-/// in use, what can hold it and how to keep it free.
+/// [`Error::Resolve`], or [`Error::Listen`] with what is in the way and, when
+/// that is the address being in use, what can hold it and how to keep it free.
+///
+/// # Examples
+///
+/// ```
+/// use transport::SocketOptions;
+///
+/// let listener = transport::listen("127.0.0.1:0", SocketOptions::default())?;
+/// let taken = listener.local_addr().unwrap().to_string();
+/// let error = transport::listen(&taken, SocketOptions::default()).unwrap_err();
+/// assert!(error.to_string().starts_with(&format!("cannot listen on {taken}")));
+/// # Ok::<(), transport::Error>(())
+/// ```
 pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener, Error> {
     let addrs = resolve(addr)?;
     let failed = |advice, source| Error::Listen {
@@ -41,18 +54,39 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener, Error> 
         };
         failed(advice, error)
     })?;
-    // Accepted sockets inherit what is set here.
-    options
-        .prepare(&SockRef::from(&listener))
+    set_up_listener(&listener, options)
         .map_err(|error| failed("; its socket cannot be set up".to_owned(), error))?;
-    if let Ok(sizes) = buffer_sizes(&listener) {
+    Ok(listener)
+}
+
+/// Sets up a listener that was made elsewhere as [`listen`] does its own, with a
+/// backlog of [`BACKLOG`]. Connections that are queued by then have not inherited
+/// it, see [`SocketOptions::set_connected`].
+///
+/// # Errors
+///
+/// What the socket says.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::TcpListener;
+///
+/// use transport::SocketOptions;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// transport::set_up_listener(&listener, SocketOptions::default())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn set_up_listener(listener: &TcpListener, options: SocketOptions) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    // Accepted sockets inherit what is set here.
+    options.prepare(&socket)?;
+    if let Ok(sizes) = buffer_sizes(listener) {
         tracing::debug!("{sizes}");
     }
     // A second listen() on a live listener only changes its backlog.
-    SockRef::from(&listener)
-        .listen(BACKLOG)
-        .map_err(|error| failed("; its backlog cannot be set".to_owned(), error))?;
-    Ok(listener)
+    socket.listen(BACKLOG)
 }
 
 /// Who can hold a port, and how to get it back.

@@ -3,6 +3,21 @@
 use std::{io, net::TcpStream, time::Duration};
 
 /// What a [wait](crate::Stream::wait) found.
+///
+/// # Examples
+///
+/// ```
+/// use std::{net::{TcpListener, TcpStream}, time::Duration};
+///
+/// use transport::{Ready, Stream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = Stream::from(TcpStream::connect(listener.local_addr()?)?);
+/// let short = Duration::from_millis(1);
+/// assert_eq!(stream.wait(false, short)?, Ready::Neither);
+/// assert_eq!(stream.wait(true, short)?, Ready::Write);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// There is something to read: bytes, the end, or an error.

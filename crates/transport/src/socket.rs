@@ -9,8 +9,19 @@ use socket2::SockRef;
 #[cfg(unix)]
 use crate::poll;
 
-/// What a socket is told before it carries anything.
+/// How a socket is set up.
+///
+/// # Examples
+///
+/// ```
+/// use transport::SocketOptions;
+///
+/// let mut options = SocketOptions::default();
+/// options.send_buffer = Some(64 << 10);
+/// assert!(!options.nagle);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SocketOptions {
     /// Bytes that the kernel keeps for sending; Linux doubles the number and
     /// caps it (socket(7), `net.core.wmem_max`). `None`: the system chooses,
@@ -39,22 +50,20 @@ impl SocketOptions {
         Ok(())
     }
 
-    /// What is set on a connected socket.
+    /// Sets up a connected socket. One that was queued before its listener was
+    /// [set up](crate::set_up_listener) has not inherited what is set there.
     ///
     /// # Errors
     ///
     /// What the socket says.
     pub fn set_connected(self, stream: &TcpStream) -> io::Result<()> {
+        self.prepare(&SockRef::from(stream))?;
         stream.set_nodelay(!self.nagle)
     }
 }
 
 /// The sizes of a socket's buffers as the kernel has them, in words.
-///
-/// # Errors
-///
-/// What the socket says.
-pub fn buffer_sizes<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<String> {
+pub(crate) fn buffer_sizes<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<String> {
     let socket = socket.into();
     let (send, recv) = (socket.send_buffer_size()?, socket.recv_buffer_size()?);
     Ok(format!(
@@ -64,6 +73,15 @@ pub fn buffer_sizes<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<String> {
 
 /// Whether a read or write ended because the socket's timeout ran out: Unix
 /// says `WouldBlock`, Windows `TimedOut`.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// assert!(transport::is_timeout(&io::ErrorKind::WouldBlock.into()));
+/// assert!(!transport::is_timeout(&io::ErrorKind::ConnectionReset.into()));
+/// ```
 #[must_use]
 pub fn is_timeout(error: &io::Error) -> bool {
     matches!(

@@ -13,6 +13,18 @@ use std::io::{self, Read, Write};
 ///
 /// The stream itself stays as it is: clearing the flag would change it for all
 /// who share it.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{self, Write};
+///
+/// use transport::stdio::Patient;
+///
+/// let mut stdout = Patient(io::stdout().lock());
+/// writeln!(stdout, "written, however full the pipe is")?;
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Patient<S>(pub S);
 
@@ -76,6 +88,14 @@ fn wait(stream: &impl Descriptor, what: For) -> io::Result<()> {
 
 /// Whether a stream takes some bytes without waiting: a pipe at least a page
 /// (pipe(7), `PIPE_BUF`). So does one where the write will fail.
+///
+/// # Examples
+///
+/// ```
+/// let (_reader, writer) = std::io::pipe()?;
+/// assert!(transport::stdio::has_room(&writer));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[cfg(unix)]
 #[must_use]
 pub fn has_room(stream: &impl Descriptor) -> bool {

@@ -16,8 +16,25 @@ use std::{
 /// one thread can read while another writes, and a third can shut it down.
 ///
 /// Over TLS a peer that closes the connection without saying so within TLS
-/// looks like one that did: whoever reads knows whether the end came in the
+/// looks like one that did: the reader knows whether the end came in the
 /// middle of something.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io::{Read, Write}, net::{TcpListener, TcpStream}};
+///
+/// use transport::Stream;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Stream::from(TcpStream::connect(listener.local_addr()?)?);
+/// let server = Stream::from(listener.accept()?.0);
+/// (&client).write_all(b"hi")?;
+/// let mut received = [0; 2];
+/// (&server).read_exact(&mut received)?;
+/// assert_eq!(&received, b"hi");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum Stream {
     /// Bare TCP.

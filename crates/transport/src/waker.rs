@@ -7,6 +7,31 @@ use std::{
 };
 
 /// Wakes a thread that waits for a listener, once and for good.
+///
+/// # Examples
+///
+/// ```
+/// use std::{net::TcpListener, thread};
+///
+/// use transport::Waker;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// listener.set_nonblocking(true)?;
+/// let waker = Waker::new()?;
+/// thread::scope(|scope| {
+///     scope.spawn(|| {
+///         while !waker.is_woken() {
+///             waker.wait_for(&listener)?;
+///             if let Ok((stream, peer)) = listener.accept() {
+///                 println!("{peer} is connected");
+///             }
+///         }
+///         Ok::<(), std::io::Error>(())
+///     });
+///     waker.wake();
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Waker {
     is_woken: AtomicBool,

@@ -41,11 +41,11 @@ pub struct BufferArgs {
 impl BufferArgs {
     /// The options of the sockets.
     #[must_use]
-    pub const fn socket(self) -> SocketOptions {
-        SocketOptions {
-            send_buffer: self.send_buffer,
-            recv_buffer: self.recv_buffer,
-            nagle: self.no_nodelay,
-        }
+    pub fn socket(self) -> SocketOptions {
+        let mut options = SocketOptions::default();
+        options.send_buffer = self.send_buffer;
+        options.recv_buffer = self.recv_buffer;
+        options.nagle = self.no_nodelay;
+        options
     }
 }

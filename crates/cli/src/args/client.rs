@@ -101,13 +101,12 @@ impl ClientArgs {
             // The replies are its own frames.
             require_checksum: self.checksum,
         };
+        let mut dialer = Dialer::new(&self.host);
+        dialer.timeout = self.connect_timeout;
+        dialer.socket = self.buffers.socket();
+        dialer.tls = tls;
         ClientSettings {
-            dialer: Dialer {
-                host: self.host.clone(),
-                timeout: self.connect_timeout,
-                socket: self.buffers.socket(),
-                tls,
-            },
+            dialer,
             wire: if self.raw {
                 Wire::Raw
             } else {

@@ -12,6 +12,24 @@ use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider, t
 use crate::{Error, resolve::without_zone};
 
 /// How a client encrypts.
+///
+/// # Examples
+///
+/// A server with a certificate of a CA that the system trusts; this client has
+/// one, too:
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use transport::{ClientTls, Dialer};
+///
+/// let tls = ClientTls::trusting_system()?;
+/// let tls = tls.with_certificate(Path::new("client.pem"), Path::new("client.key"))?;
+/// let mut dialer = Dialer::new("echo.example:60000");
+/// dialer.tls = Some(tls);
+/// let stream = dialer.dial()?;
+/// # Ok::<(), transport::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,

@@ -35,7 +35,7 @@ pub use client::ClientTls;
 use rustls::crypto::{CryptoProvider, ring};
 pub use server::{Certificate, ServerTls};
 pub use stream::TlsStream;
-pub use trust::Fingerprint;
+pub use trust::{Fingerprint, ParseFingerprintError};
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

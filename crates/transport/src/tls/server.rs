@@ -13,10 +13,46 @@ use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider};
 use crate::{Error, resolve::without_zone};
 
 /// How a server encrypts.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpListener, thread};
+///
+/// use transport::{ClientTls, Dialer, ServerTls, Stream};
+///
+/// let (tls, certificate) = ServerTls::self_signed("localhost:0")?;
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut dialer = Dialer::new(listener.local_addr()?.to_string());
+/// dialer.tls = Some(ClientTls::pinned(certificate.fingerprint)?);
+/// let serving = thread::spawn(move || {
+///     let (socket, _) = listener.accept()?;
+///     let stream = Stream::from(tls.over(socket)?);
+///     stream.handshake(None)?;
+///     (&stream).write_all(b"hi")
+/// });
+///
+/// let mut received = [0; 2];
+/// (&dialer.dial()?).read_exact(&mut received)?;
+/// assert_eq!(&received, b"hi");
+/// serving.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerTls(Arc<ServerConfig>);
 
 /// A certificate that was made here. Its key stays in memory.
+///
+/// # Examples
+///
+/// ```
+/// use transport::ServerTls;
+///
+/// let (_, certificate) = ServerTls::self_signed("echo.example:60000")?;
+/// assert!(certificate.pem.starts_with("-----BEGIN CERTIFICATE-----"));
+/// println!("pin this: {}", certificate.fingerprint);
+/// # Ok::<(), transport::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Certificate {

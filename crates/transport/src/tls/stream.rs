@@ -30,9 +30,26 @@ const ALERT: u8 = 21;
 
 /// TLS over a socket, in both directions at once.
 ///
-/// A thread that waits for the socket holds no lock that the other direction
-/// needs: what was read is decrypted, and what is to be written encrypted, in
-/// memory. Locks are taken in the order of the fields.
+/// [`ServerTls::over`](super::ServerTls::over) makes it of an accepted socket; it
+/// is read and written as a [`Stream`](crate::Stream).
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+///
+/// use transport::{ServerTls, Stream, TlsStream};
+///
+/// let (tls, _) = ServerTls::self_signed("localhost:0")?;
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let _client = TcpStream::connect(listener.local_addr()?)?;
+/// let stream: TlsStream = tls.over(listener.accept()?.0)?;
+/// assert!(Stream::from(stream).has_handshake());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+// A thread that waits for the socket holds no lock that the other direction
+// needs: what was read is decrypted, and what is to be written encrypted, in
+// memory. Locks are taken in the order of the fields.
 pub struct TlsStream {
     socket: TcpStream,
     incoming: Mutex<Incoming>,

@@ -17,6 +17,15 @@ use super::provider;
 
 /// The SHA-256 of a certificate in DER form, as `openssl x509 -fingerprint
 /// -sha256` prints it.
+///
+/// # Examples
+///
+/// ```
+/// use transport::Fingerprint;
+///
+/// let fingerprint: Fingerprint = "0f".repeat(32).parse().unwrap();
+/// assert!(fingerprint.to_string().starts_with("0F:0F:0F:"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
@@ -39,11 +48,27 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// A text is not a [`Fingerprint`].
+///
+/// # Examples
+///
+/// ```
+/// let error = "0f".parse::<transport::Fingerprint>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a SHA-256 fingerprint: 64 hexadecimal digits"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a SHA-256 fingerprint: 64 hexadecimal digits")]
+#[non_exhaustive]
+pub struct ParseFingerprintError;
+
 impl FromStr for Fingerprint {
-    type Err = String;
+    type Err = ParseFingerprintError;
 
     /// Takes hexadecimal digits of either case, with or without colons.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
         let digits: Option<Vec<u8>> = text
             .chars()
             .filter(|&c| c != ':')
@@ -57,7 +82,7 @@ impl FromStr for Fingerprint {
         bytes
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
-            .ok_or_else(|| "expected a SHA-256 fingerprint: 64 hexadecimal digits".to_owned())
+            .ok_or(ParseFingerprintError)
     }
 }
 
