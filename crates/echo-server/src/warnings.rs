@@ -60,7 +60,7 @@ impl Warnings {
     pub(crate) fn flush(&self, now: Instant) -> bool {
         let mut due = Vec::new();
         let mut has_more = false;
-        for (throttle, reason) in self.lock().iter_mut().zip(CloseReason::ALL) {
+        for (throttle, &reason) in self.lock().iter_mut().zip(CloseReason::ALL) {
             if throttle.held_back == 0 {
                 continue;
             }
