@@ -4,11 +4,11 @@ use std::{net::SocketAddr, thread, thread::JoinHandle};
 
 use crate::plan::RunPlan;
 use anyhow::{Context, Result};
-use echo_server::{Config, Server, StopHandle, Summary};
+use echo_server::{Config, Server, ServerHandle, Summary};
 
 pub(crate) struct EmbeddedServer {
     addr: SocketAddr,
-    stop: StopHandle,
+    handle: ServerHandle,
     thread: JoinHandle<Result<Summary>>,
 }
 
@@ -16,22 +16,25 @@ impl EmbeddedServer {
     /// Starts a server on a free loopback port, for the clients of `plan`. It
     /// buffers as they do.
     pub(crate) fn start(plan: &RunPlan) -> Result<Self> {
-        let server = Server::bind(&Config {
-            listen: "127.0.0.1:0".to_owned(),
-            wire: plan.client.wire,
-            read_buffer: plan.client.read_buffer,
-            write_buffer: plan.client.write_buffer,
-            socket: plan.client.dialer.socket,
-            spin: plan.client.spin,
-            tls: plan.server_tls.clone(),
-            ..Config::default()
-        })?;
-        let (addr, stop) = (server.local_addr(), server.stop_handle());
+        let mut config = Config::default();
+        config.listen = "127.0.0.1:0".into();
+        config.wire = plan.client.wire;
+        config.read_buffer = plan.client.read_buffer;
+        config.write_buffer = plan.client.write_buffer;
+        config.socket = plan.client.dialer.socket;
+        config.spin = plan.client.spin;
+        config.tls.clone_from(&plan.server_tls);
+        let server = Server::bind(&config)?;
+        let (addr, handle) = (server.local_addr(), server.handle());
         let thread = thread::Builder::new()
             .name("server".to_owned())
-            .spawn(|| server.serve())
+            .spawn(|| Ok(server.serve()?))
             .context("cannot start a thread for the server")?;
-        Ok(Self { addr, stop, thread })
+        Ok(Self {
+            addr,
+            handle,
+            thread,
+        })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -40,7 +43,7 @@ impl EmbeddedServer {
 
     /// Stops the server and logs what it says it did.
     pub(crate) fn stop(self) {
-        self.stop.stop();
+        self.handle.stop();
         match self.thread.join() {
             Ok(Ok(summary)) => {
                 for line in summary.to_string().lines() {

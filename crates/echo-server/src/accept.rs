@@ -8,11 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-use transport::SocketOptions;
+use transport::{SocketOptions, Waker};
 
 use crate::{
-    Config, StopHandle,
+    Config, Error,
     accept_queue::{AcceptError, Queue},
     close::CloseReason,
     connection::{self, ServerSettings},
@@ -41,7 +40,7 @@ pub(crate) struct Acceptor {
     listener: TcpListener,
     settings: Arc<ServerSettings>,
     max: MaxConnections,
-    pub(crate) stop: StopHandle,
+    stop: Arc<Waker>,
     max_memory: u64,
 }
 
@@ -58,10 +57,15 @@ impl Acceptor {
         self.settings.is_encrypted()
     }
 
-    pub(crate) fn new(listener: TcpListener, config: &Config, stop: StopHandle) -> Result<Self> {
+    /// Of a listener, until `stop` is woken.
+    pub(crate) fn new(
+        listener: TcpListener,
+        config: &Config,
+        stop: Arc<Waker>,
+    ) -> Result<Self, Error> {
         listener
             .set_nonblocking(true)
-            .context("cannot set up the listener")?;
+            .map_err(Error::system("set up the listener"))?;
         Ok(Self {
             listener,
             max: MaxConnections::new(config.max_connections),
@@ -84,7 +88,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
     let mut queue = Queue::new(listener);
     let mut backoff = Backoff::default();
     let mut places = Places::new(max);
-    while !stop.is_stopped() {
+    while !stop.is_woken() {
         let arrival = match queue.next(&stop) {
             Ok(Some((stream, peer))) if places.has_one(registry) => {
                 spawn(stream, peer, &settings, registry)
@@ -236,8 +240,8 @@ mod tests {
         let config = Config::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let stop = StopHandle::new().unwrap();
-        let acceptor = Acceptor::new(listener, &config, stop.clone()).unwrap();
+        let stop = Arc::new(Waker::new().unwrap());
+        let acceptor = Acceptor::new(listener, &config, Arc::clone(&stop)).unwrap();
         let mut queue = Queue::new(acceptor.listener);
         let _client = TcpStream::connect(addr).unwrap();
         let Ok(Some((stream, _))) = queue.next(&stop) else {

@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
 };
 
-use crate::StopHandle;
+use transport::Waker;
 
 /// Most connections that wait for a thread. They hold a descriptor each.
 const LONGEST_QUEUE: usize = 16 * 1024;
@@ -35,7 +35,7 @@ impl Queue {
     /// the server stops.
     pub(crate) fn next(
         &mut self,
-        stop: &StopHandle,
+        stop: &Waker,
     ) -> Result<Option<(TcpStream, SocketAddr)>, AcceptError> {
         if self.accepted.is_empty() {
             stop.wait_for(&self.listener)

@@ -121,31 +121,32 @@ impl TryFrom<Args> for Config {
             require_checksum: args.require_checksum,
             ..Framing::default()
         };
-        Ok(Self {
-            tls: args.tls.load(&args.listen)?,
-            deadlines: Deadlines {
-                handshake: args.handshake_timeout,
-                idle: args.limits.idle_timeout,
-                frame: args.limits.frame_timeout,
-                write: args.limits.write_timeout,
-                max_age: args.limits.max_connection_age,
-                max_bytes: args.limits.max_connection_bytes,
-            },
-            max_connections: args.limits.max_connections,
-            max_memory: args.limits.max_memory,
-            drain: args.limits.drain,
-            stats: args.stats,
-            metrics: args.metrics,
-            listen: args.listen,
-            wire: if args.raw {
-                Wire::Raw
-            } else {
-                Wire::Framed(framing)
-            },
-            read_buffer: args.buffers.read_buffer,
-            write_buffer: args.buffers.write_buffer,
-            spin: args.buffers.spin,
-            socket: args.buffers.socket(),
-        })
+        let mut deadlines = Deadlines::default();
+        deadlines.handshake = args.handshake_timeout;
+        deadlines.idle = args.limits.idle_timeout;
+        deadlines.frame = args.limits.frame_timeout;
+        deadlines.write = args.limits.write_timeout;
+        deadlines.max_age = args.limits.max_connection_age;
+        deadlines.max_bytes = args.limits.max_connection_bytes;
+
+        let mut config = Self::default();
+        config.tls = args.tls.load(&args.listen)?;
+        config.deadlines = deadlines;
+        config.max_connections = args.limits.max_connections;
+        config.max_memory = args.limits.max_memory;
+        config.drain = args.limits.drain;
+        config.stats = args.stats;
+        config.metrics = args.metrics;
+        config.listen = args.listen;
+        config.wire = if args.raw {
+            Wire::Raw
+        } else {
+            Wire::Framed(framing)
+        };
+        config.read_buffer = args.buffers.read_buffer;
+        config.write_buffer = args.buffers.write_buffer;
+        config.spin = args.buffers.spin;
+        config.socket = args.buffers.socket();
+        Ok(config)
     }
 }

@@ -1,4 +1,4 @@
-//! What a server is told.
+//! A server's configuration.
 
 use std::time::Duration;
 
@@ -7,10 +7,34 @@ use transport::{ServerTls, SocketOptions};
 
 use crate::{Deadlines, StatsTo};
 
-/// What a server is told before it starts.
+/// A server's configuration.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::{
+///     Config,
+///     proto::{Framing, MaxFrame, Wire},
+///     transport::ServerTls,
+/// };
+///
+/// let mut config = Config::default();
+/// config.listen = "127.0.0.1:0".into();
+/// config.wire = Wire::Framed(Framing {
+///     max_frame: MaxFrame::new(64 << 10)?,
+///     ..Framing::default()
+/// });
+/// config.deadlines.max_bytes = Some(1 << 30);
+/// let (tls, certificate) = ServerTls::self_signed(&config.listen)?;
+/// config.tls = Some(tls);
+/// println!("pin this: {}", certificate.fingerprint);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
-    /// Address to listen on, as `host:port`; port 0 takes a free one.
+    /// Address to listen on, as `host:port`; port 0 takes a free one. Of no use
+    /// to a [server from a listener](crate::Server::from_listener).
     pub listen: String,
     /// What is echoed: frames once they are whole, or bytes as they come.
     pub wire: Wire,

@@ -20,7 +20,21 @@ const SHORTEST_TICK: Duration = Duration::from_millis(10);
 
 /// How long a connection may take for what. It is ended within a second of
 /// that, and never before.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut deadlines = echo_server::Deadlines::default();
+/// deadlines.idle = Duration::from_secs(90);
+/// assert_eq!(
+///     deadlines.to_string(),
+///     "idle 90 s, frame 30 s, write 30 s, handshake 10 s"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Deadlines {
     /// From being accepted to the end of the TLS handshake.
     pub handshake: Duration,

@@ -15,7 +15,16 @@ const OTHER_MAPS: u64 = 1000;
 const UNKNOWN_THREADS: u64 = 2000;
 
 /// What a connection takes of the machine.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::Cost;
+///
+/// assert_eq!(Cost::BOTH_ENDS.threads, 2 * Cost::ONE_END.threads);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
     /// Threads.
     pub threads: u64,
@@ -43,8 +52,19 @@ impl Cost {
     };
 }
 
-/// Maximum of connections at once, and what sets it.
+/// Maximum of connections at once, and what sets it; as text one line.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::{Cost, MaxConnections};
+///
+/// let max = MaxConnections::of_machine(Cost::ONE_END);
+/// assert!(max.connections > 0);
+/// println!("at most {max}"); // 12874 connections, limited by vm.max_map_count
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MaxConnections {
     /// How many.
     pub connections: u64,

@@ -28,7 +28,7 @@ fn run(args: Args) -> Result<()> {
 
 fn serve(config: &Config) -> Result<()> {
     let server = Server::bind(config)?;
-    let handle = server.stop_handle();
+    let handle = server.handle();
     signals::Stop::on_termination(move || handle.stop())?.be_patient(1);
     if let Some(flag) = server.reopen_stats() {
         signals::raise_on_hangup(flag)?;

@@ -21,7 +21,20 @@ use crate::{
 
 /// What became of all connections. Exact at any instant: as many were
 /// accepted as have ended, for whatever reason, or are alive.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::{Config, Server};
+///
+/// let mut config = Config::default();
+/// config.listen = "127.0.0.1:0".into();
+/// let stats = Server::bind(&config)?.handle().stats();
+/// assert_eq!(stats.accepted, stats.closed.total() + stats.live);
+/// # Ok::<(), echo_server::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Connections accepted so far, those that were closed at once included.
     pub accepted: u64,

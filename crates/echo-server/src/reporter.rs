@@ -10,10 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
 use proto::qps;
 
 use crate::{
+    Error,
     registry::{Registry, Stats},
     stats_writer::StatsWriter,
 };
@@ -31,7 +31,10 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Reports until [`Registry::end`].
-    pub(crate) fn spawn(registry: Arc<Registry>, stats: Option<StatsWriter>) -> Result<Self> {
+    pub(crate) fn spawn(
+        registry: Arc<Registry>,
+        stats: Option<StatsWriter>,
+    ) -> Result<Self, Error> {
         let (running, ended) = mpsc::channel();
         let _detached = thread::Builder::new()
             .name("reporter".to_owned())
@@ -39,7 +42,7 @@ impl Reporter {
                 let _running: Sender<()> = running;
                 report(&registry, stats);
             })
-            .context("cannot start the reporter thread")?;
+            .map_err(Error::system("start the reporter thread"))?;
         Ok(Self { ended })
     }
 

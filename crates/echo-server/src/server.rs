@@ -1,17 +1,16 @@
 //! One server's life: bind, serve, stop, summary.
 
 use std::{
-    fmt, io,
+    fmt,
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
 use transport::Waker;
 
 use crate::{
-    CloseCounts, Config, Deadlines, Traffic,
+    CloseCounts, Config, Deadlines, Error, Stats, Traffic,
     accept::{self, Acceptor},
     connection::AT_WORK,
     metrics::Metrics,
@@ -26,9 +25,29 @@ use crate::{
 const CUT: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not accept yet.
+///
+/// # Examples
+///
+/// From a listener that is made elsewhere, for example by socket activation:
+///
+/// ```
+/// use std::{net::TcpListener, thread};
+///
+/// use echo_server::{Config, Server};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let server = Server::from_listener(listener, &Config::default())?;
+/// let handle = server.handle();
+/// let serving = thread::spawn(|| server.serve());
+/// handle.stop();
+/// println!("{}", serving.join().unwrap()?);
+/// # Ok::<(), echo_server::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     acceptor: Acceptor,
+    waker: Arc<Waker>,
+    registry: Arc<Registry>,
     local_addr: SocketAddr,
     deadlines: Deadlines,
     drain: Duration,
@@ -36,29 +55,44 @@ pub struct Server {
     metrics: Option<Metrics>,
 }
 
-/// Stops a server from another thread.
+/// Watches and stops a server from another thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+///
+/// use echo_server::{Config, Server};
+///
+/// let mut config = Config::default();
+/// config.listen = "127.0.0.1:0".into();
+/// let server = Server::bind(&config)?;
+/// let handle = server.handle();
+/// let serving = thread::spawn(|| server.serve());
+/// assert_eq!(handle.stats().live, 0);
+/// handle.stop();
+/// serving.join().unwrap()?;
+/// # Ok::<(), echo_server::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct StopHandle(Arc<Waker>);
+pub struct ServerHandle {
+    waker: Arc<Waker>,
+    registry: Arc<Registry>,
+}
 
-impl StopHandle {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Arc::new(Waker::new()?)))
-    }
-
+impl ServerHandle {
     /// Asks the server to stop: [`Server::serve`] takes no new connection,
     /// echoes what has arrived, and returns.
     pub fn stop(&self) {
-        self.0.wake();
+        self.waker.wake();
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.0.is_woken()
-    }
-
-    /// Waits until there is a connection to accept, or a stop. It may return
-    /// for nothing.
-    pub(crate) fn wait_for(&self, listener: &TcpListener) -> io::Result<()> {
-        self.0.wait_for(listener)
+    /// The statistics as of this instant; once the server has stopped, its last.
+    ///
+    /// Takes a lock, and time for each connection: for a few calls per second.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.registry.stats()
     }
 }
 
@@ -68,19 +102,39 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// One line that says why the address cannot be listened on.
-    pub fn bind(config: &Config) -> Result<Self> {
+    /// One line that says why the address cannot be listened on, or what else of
+    /// `config` is not to be had.
+    pub fn bind(config: &Config) -> Result<Self, Error> {
         let listener = transport::listen(&config.listen, config.socket)?;
-        Self::take(listener, config)
+        Self::over(listener, config)
     }
 
-    fn take(listener: TcpListener, config: &Config) -> Result<Self> {
-        let local_addr = listener.local_addr().context("cannot tell the address")?;
+    /// Takes a listener that is made elsewhere, with the clients that wait to be
+    /// accepted. It is set to not block, also for others that share it, and to a
+    /// backlog of [`transport::BACKLOG`].
+    ///
+    /// # Errors
+    ///
+    /// What of `config` is not to be had.
+    pub fn from_listener(listener: TcpListener, config: &Config) -> Result<Self, Error> {
+        transport::set_up_listener(&listener, config.socket)
+            .map_err(Error::system("set up the listener"))?;
+        Self::over(listener, config)
+    }
+
+    fn over(listener: TcpListener, config: &Config) -> Result<Self, Error> {
+        let local_addr = listener
+            .local_addr()
+            .map_err(Error::system("tell the address of the listener"))?;
         if !local_addr.ip().is_loopback() {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can use it");
         }
+        let waker = Waker::new().map_err(Error::system("make a pipe"))?;
+        let waker = Arc::new(waker);
         Ok(Self {
-            acceptor: Acceptor::new(listener, config, StopHandle::new()?)?,
+            acceptor: Acceptor::new(listener, config, Arc::clone(&waker))?,
+            waker,
+            registry: Arc::default(),
             local_addr,
             deadlines: config.deadlines,
             drain: config.drain,
@@ -95,10 +149,13 @@ impl Server {
         self.local_addr
     }
 
-    /// A handle that stops the server.
+    /// A handle to watch and to stop the server.
     #[must_use]
-    pub fn stop_handle(&self) -> StopHandle {
-        self.acceptor.stop.clone()
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle {
+            waker: Arc::clone(&self.waker),
+            registry: Arc::clone(&self.registry),
+        }
     }
 
     /// A flag that, once set, lets the file of [`Config::stats`] be opened anew,
@@ -116,11 +173,11 @@ impl Server {
     /// # Errors
     ///
     /// When the threads that watch and report cannot be started.
-    pub fn serve(self) -> Result<Summary> {
+    pub fn serve(self) -> Result<Summary, Error> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
         tracing::info!("timeouts: {}; drain {}", self.deadlines, Time(self.drain));
-        let registry = Arc::new(Registry::default());
+        let registry = self.registry;
         let watchdog = watchdog::spawn(Arc::clone(&registry), self.deadlines, self.drain)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
@@ -161,8 +218,9 @@ impl Server {
     }
 }
 
-/// What a server did between start and stop.
+/// What a server did between start and stop; as text a few lines.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Summary {
     /// Connections accepted.
     pub connections: u64,

@@ -12,14 +12,23 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use transport::stdio;
 
-use crate::registry::Stats;
+use crate::{Error, registry::Stats};
 
-/// Where the lines go.
+/// Where the lines of statistics go.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::{Config, StatsTo};
+///
+/// let mut config = Config::default();
+/// config.stats = Some(StatsTo::File("stats.jsonl".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StatsTo {
     /// To standard output.
     Stdout,
@@ -63,13 +72,17 @@ pub(crate) struct StatsWriter {
 }
 
 impl StatsWriter {
-    pub(crate) fn open(to: &StatsTo) -> Result<Self> {
+    pub(crate) fn open(to: &StatsTo) -> Result<Self, Error> {
         let out = match open(to) {
             Err(error) if is_unread(&error) => {
                 tracing::warn!("{to} is a FIFO that is not read: statistics are lost until it is");
                 None
             }
-            other => Some(other.with_context(|| format!("cannot write {to}"))?),
+            Err(source) => {
+                let to = to.clone();
+                return Err(Error::Stats { to, source });
+            }
+            Ok(out) => Some(out),
         };
         Ok(Self {
             to: to.clone(),

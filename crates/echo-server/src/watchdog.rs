@@ -8,9 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-
 use crate::{
+    Error,
     deadlines::Deadlines,
     registry::{Registry, Work},
 };
@@ -20,11 +19,11 @@ pub(crate) fn spawn(
     registry: Arc<Registry>,
     deadlines: Deadlines,
     drain: Duration,
-) -> Result<JoinHandle<()>> {
+) -> Result<JoinHandle<()>, Error> {
     thread::Builder::new()
         .name("watchdog".to_owned())
         .spawn(move || watch(&registry, &deadlines, drain))
-        .context("cannot start the watchdog thread")
+        .map_err(Error::system("start the watchdog thread"))
 }
 
 fn watch(registry: &Registry, deadlines: &Deadlines, drain: Duration) {

@@ -5,7 +5,18 @@ use std::ops::AddAssign;
 use proto::{Batch, qps::Counter};
 
 /// What went through one connection or all of them.
+///
+/// # Examples
+///
+/// ```
+/// let mut total = echo_server::Traffic::default();
+/// let mut one = total;
+/// one.frames = 3;
+/// total += one;
+/// assert_eq!(total.frames, 3);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Traffic {
     /// Frames echoed, once they are written as a whole; of bare bytes, reads.
     pub frames: u64,

@@ -14,10 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
 use transport::{SocketOptions, Waker};
 
-use crate::registry::Registry;
+use crate::{Error, registry::Registry};
 use exposition::Exposition;
 use request::{MAX_HEAD, Refusal, Request};
 
@@ -52,29 +51,29 @@ pub(crate) struct Running {
 }
 
 impl Metrics {
-    pub(crate) fn bind(addr: &str) -> Result<Self> {
-        let listener =
-            transport::listen(addr, SocketOptions::default()).context("cannot serve metrics")?;
-        let local_addr = listener.local_addr().context("cannot tell the address")?;
-        listener
+    pub(crate) fn bind(addr: &str) -> Result<Self, Error> {
+        let listener = transport::listen(addr, SocketOptions::default()).map_err(Error::Metrics)?;
+        let local_addr = listener
             .set_nonblocking(true)
-            .context("cannot set up the listener for metrics")?;
+            .and_then(|()| listener.local_addr())
+            .map_err(Error::system("set up the listener for metrics"))?;
         tracing::info!("metrics on http://{local_addr}/metrics");
         if !local_addr.ip().is_loopback() {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can read it");
         }
+        let waker = Waker::new().map_err(Error::system("make a pipe for metrics"))?;
         Ok(Self {
             listener,
-            waker: Arc::new(Waker::new()?),
+            waker: Arc::new(waker),
         })
     }
 
-    pub(crate) fn spawn(self, registry: Arc<Registry>) -> Result<Running> {
+    pub(crate) fn spawn(self, registry: Arc<Registry>) -> Result<Running, Error> {
         let waker = Arc::clone(&self.waker);
         let thread = thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || self.serve(registry))
-            .context("cannot start the metrics thread")?;
+            .map_err(Error::system("start the metrics thread"))?;
         Ok(Running { waker, thread })
     }
 
