@@ -52,11 +52,14 @@
 //! | `connection/input` | what it reads, up to its end |
 //! | `connection/traffic` | what goes through it, counted |
 //! | `close` | why a connection ended |
-//! | `registry` | the connections alive now, and the statistics of all |
+//! | `registry` | the connections alive now |
+//! | `registry/guard` | a connection's place there |
+//! | `stats` | what became of all connections |
 //! | `deadlines` | how long a connection may take for what |
 //! | `limits` | how many connections the machine allows |
 //! | `memory` | a budget for what connections hold |
 //! | `watchdog` | the thread that ends what is past its deadline |
+//! | `watchdog/watched` | what it remembers of a connection, and what has expired |
 //! | `warnings` | warnings about peers, at most one per second for each reason |
 //! | `reporter` | the thread that reports every second |
 //! | `metrics` | the statistics for Prometheus, over HTTP |
@@ -110,6 +113,7 @@ mod metrics;
 mod registry;
 mod reporter;
 mod server;
+mod stats;
 mod stats_writer;
 mod units;
 mod warnings;
@@ -123,8 +127,8 @@ pub use error::Error;
 pub use limits::{Cost, MaxConnections};
 /// What the types here are made of: [`Wire`](proto::Wire), and so on.
 pub use proto;
-pub use registry::Stats;
 pub use server::{Server, ServerHandle, Summary};
+pub use stats::Stats;
 pub use stats_writer::StatsTo;
 /// The same: [`ServerTls`](transport::ServerTls), and so on.
 pub use transport;

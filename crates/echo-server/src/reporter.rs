@@ -12,11 +12,7 @@ use std::{
 
 use proto::qps;
 
-use crate::{
-    Error,
-    registry::{Registry, Stats},
-    stats_writer::StatsWriter,
-};
+use crate::{Error, registry::Registry, stats::Stats, stats_writer::StatsWriter};
 
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(1);

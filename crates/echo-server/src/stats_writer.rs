@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use transport::stdio;
 
-use crate::{Error, registry::Stats};
+use crate::{Error, stats::Stats};
 
 /// Where the lines of statistics go.
 ///

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry,
 };
 
-use crate::registry::{Registry, Stats};
+use crate::{registry::Registry, stats::Stats};
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

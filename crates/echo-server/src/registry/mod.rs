@@ -1,10 +1,13 @@
 //! The connections alive now, and the statistics of all that ever were.
 
+mod guard;
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used)]
+mod tests;
+
 use std::{
     collections::HashMap,
-    fmt,
     net::{Shutdown, SocketAddr},
-    ops::Deref,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -15,38 +18,12 @@ use transport::Stream;
 use crate::{
     close::{CloseCounts, CloseReason},
     connection::{Connection, Traffic},
-    deadlines::{Deadlines, Watched},
+    deadlines::Deadlines,
+    stats::Stats,
     warnings::Warnings,
+    watchdog::Watched,
 };
-
-/// What became of all connections. Exact at any instant: as many were
-/// accepted as have ended, for whatever reason, or are alive.
-///
-/// # Examples
-///
-/// ```
-/// use echo_server::{Config, Server};
-///
-/// let mut config = Config::default();
-/// config.listen = "127.0.0.1:0".into();
-/// let stats = Server::bind(&config)?.handle().stats();
-/// assert_eq!(stats.accepted, stats.closed.total() + stats.live);
-/// # Ok::<(), echo_server::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Connections accepted so far, those that were closed at once included.
-    pub accepted: u64,
-    /// Those that ended, by reason.
-    pub closed: CloseCounts,
-    /// Those that are alive. One whose thread the system still has is.
-    pub live: u64,
-    /// What all of them echoed.
-    pub traffic: Traffic,
-    /// Frames echoed in the last whole second; of bare bytes, reads.
-    pub qps: f64,
-}
+pub(crate) use guard::ConnectionGuard;
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -64,7 +41,7 @@ pub(crate) struct Registry {
 struct Inner {
     live: HashMap<u64, Entry>,
     /// Threads that are about to end, or have.
-    ending: Vec<Ending>,
+    ending: Vec<EndingThread>,
     /// How many of those, or being joined.
     leaving: u64,
     /// How many are gone.
@@ -86,8 +63,9 @@ struct Entry {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A thread that has done all that it does here.
 #[derive(Debug)]
-struct Ending {
+struct EndingThread {
     key: u64,
     reason: CloseReason,
     /// `None` until it is known.
@@ -109,9 +87,9 @@ impl Inner {
     }
 
     fn take_joinable(&mut self) -> Option<Work> {
-        let is_joinable = |ending: &Ending| ending.thread.is_some();
+        let is_joinable = |ending: &EndingThread| ending.thread.is_some();
         let ending = self.ending.iter().rposition(is_joinable)?;
-        let Ending { reason, thread, .. } = self.ending.swap_remove(ending);
+        let EndingThread { reason, thread, .. } = self.ending.swap_remove(ending);
         thread.map(|thread| Work::Join(thread, reason))
     }
 }
@@ -132,12 +110,7 @@ impl Registry {
             self.work.notify_one();
             self.first.notify_all();
         }
-        ConnectionGuard {
-            connection,
-            key,
-            has_thread: false,
-            registry: Arc::clone(self),
-        }
+        ConnectionGuard::new(connection, key, Arc::clone(self))
     }
 
     /// Notes the thread of a connection, which may have ended by now.
@@ -294,172 +267,5 @@ impl Registry {
     /// Nothing is left half done by a panic, so a poisoned lock is as good.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place in the registry, given up when dropped: at the end
-/// of its thread, by a panic, or when there was no thread for it.
-#[derive(Debug)]
-pub(crate) struct ConnectionGuard {
-    connection: Arc<Connection>,
-    key: u64,
-    has_thread: bool,
-    registry: Arc<Registry>,
-}
-
-impl ConnectionGuard {
-    /// Says that the connection has its thread.
-    pub(crate) fn on_thread(mut self) -> Self {
-        self.has_thread = true;
-        self
-    }
-
-    /// Says why the connection is closed.
-    pub(crate) fn warn(&self, reason: CloseReason, why: fmt::Arguments<'_>) {
-        self.registry.warnings.warn(reason, why);
-    }
-
-    /// By which the thread is [attached](Registry::attach).
-    pub(crate) const fn key(&self) -> u64 {
-        self.key
-    }
-}
-
-impl Deref for ConnectionGuard {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl Drop for ConnectionGuard {
-    /// A thread still takes its place until the system has it no more: its
-    /// connection is counted as closed once it is joined.
-    fn drop(&mut self) {
-        let reason = match self.connection.outcome() {
-            Some(outcome) => outcome.reason,
-            None if self.has_thread => CloseReason::Panic,
-            None => CloseReason::Spawn,
-        };
-        let mut inner = self.registry.lock();
-        let entry = inner.live.remove(&self.key);
-        inner.traffic += self.connection.traffic();
-        if self.has_thread {
-            inner.leaving += 1;
-            inner.ending.push(Ending {
-                key: self.key,
-                reason,
-                thread: entry.and_then(|entry| entry.thread),
-            });
-            self.registry.work.notify_one();
-        } else {
-            inner.closed.add(reason);
-            self.registry.gone.notify_all();
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::panic, clippy::unwrap_used)]
-mod tests {
-    use std::{
-        net::{TcpListener, TcpStream},
-        sync::mpsc,
-        thread,
-    };
-
-    use super::*;
-
-    fn stream() -> (Stream, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        (Stream::Plain(TcpStream::connect(addr).unwrap()), addr)
-    }
-
-    #[track_caller]
-    fn assert_stats(registry: &Registry, live: u64, closed: &str) {
-        let stats = registry.stats();
-        assert_eq!(stats.live, live);
-        assert_eq!(stats.closed.to_string(), closed);
-        assert_eq!(stats.accepted, stats.closed.total() + live);
-    }
-
-    /// Does what the watchdog does.
-    #[track_caller]
-    fn join_one(registry: &Registry) {
-        match registry.next_work(Instant::now() + Duration::from_mins(1)) {
-            Work::Join(thread, reason) => {
-                let _ = thread.join();
-                registry.joined(reason);
-            }
-            Work::Sweep | Work::End => panic!("nothing to join"),
-        }
-    }
-
-    #[test]
-    fn every_end_is_accounted_for() {
-        let registry = Arc::new(Registry::default());
-        let register = || {
-            let (stream, addr) = stream();
-            registry.register(stream, addr)
-        };
-        assert_stats(&registry, 0, "none");
-
-        let without_thread = register();
-        assert_stats(&registry, 1, "none");
-        drop(without_thread);
-        assert_stats(&registry, 0, "1 spawn");
-
-        let panics = register();
-        let key = panics.key();
-        registry.attach(
-            key,
-            thread::spawn(move || {
-                let _guard = panics.on_thread();
-                panic!("on purpose");
-            }),
-        );
-        join_one(&registry);
-        assert_stats(&registry, 0, "1 spawn, 1 panic");
-
-        let ends = register().on_thread();
-        assert!(ends.decide(CloseReason::Clean.into()));
-        assert!(!ends.decide(CloseReason::Reset.into()), "decided twice");
-        registry.stop();
-        registry.wake_readers();
-        registry.attach(ends.key(), thread::spawn(|| {}));
-        drop(ends);
-        join_one(&registry);
-        registry.refuse(CloseReason::Limit);
-        assert_stats(&registry, 0, "1 clean, 1 limit, 1 spawn, 1 panic");
-    }
-
-    #[test]
-    fn a_connection_is_alive_until_its_thread_is_gone() {
-        let registry = Arc::new(Registry::default());
-        let (stream, addr) = stream();
-        let guard = registry.register(stream, addr).on_thread();
-        let key = guard.key();
-        guard.decide(CloseReason::Clean.into());
-        // It ends before its thread is known, and the thread lasts longer.
-        drop(guard);
-        assert_stats(&registry, 1, "none");
-        let (lasts, wait) = mpsc::channel::<()>();
-        registry.attach(
-            key,
-            thread::spawn(move || {
-                let _ = wait.recv();
-            }),
-        );
-        thread::scope(|scope| {
-            let joining = scope.spawn(|| join_one(&registry));
-            assert!(!registry.wait_for_place(1, Duration::from_millis(20)));
-            assert_stats(&registry, 1, "none");
-            drop(lasts);
-            assert!(registry.wait_for_place(1, Duration::from_mins(1)));
-            joining.join().unwrap();
-        });
-        assert_stats(&registry, 0, "1 clean");
     }
 }

@@ -2,6 +2,8 @@
 //! their deadlines, and that sees ended ones off. It never logs: a stderr that
 //! is not drained must not hold deadlines up.
 
+mod watched;
+
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
@@ -13,6 +15,7 @@ use crate::{
     deadlines::Deadlines,
     registry::{Registry, Work},
 };
+pub(crate) use watched::Watched;
 
 /// Runs until [`Registry::end`] and until all ended threads are joined.
 pub(crate) fn spawn(
