@@ -55,6 +55,7 @@
 //! | `registry` | the connections alive now |
 //! | `registry/guard` | a connection's place there |
 //! | `stats` | what became of all connections |
+//! | `summary` | the same at the end, in a few lines |
 //! | `deadlines` | how long a connection may take for what |
 //! | `limits` | how many connections the machine allows |
 //! | `memory` | a budget for what connections hold |
@@ -115,6 +116,7 @@ mod reporter;
 mod server;
 mod stats;
 mod stats_writer;
+mod summary;
 mod units;
 mod warnings;
 mod watchdog;
@@ -127,8 +129,9 @@ pub use error::Error;
 pub use limits::{Cost, MaxConnections};
 /// What the types here are made of: [`Wire`](proto::Wire), and so on.
 pub use proto;
-pub use server::{Server, ServerHandle, Summary};
+pub use server::{Server, ServerHandle};
 pub use stats::Stats;
 pub use stats_writer::StatsTo;
+pub use summary::Summary;
 /// The same: [`ServerTls`](transport::ServerTls), and so on.
 pub use transport;

@@ -96,53 +96,33 @@ impl MaxConnections {
 
     /// The least of the limits found below `root`, and of the process's own.
     fn within(root: &Path, rlimits: Rlimits, cost: Cost) -> Self {
-        let number = |path: &str| -> Option<u64> {
-            fs::read_to_string(root.join(path))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-        };
-        let pid_max = number("proc/sys/kernel/pid_max");
-        let threads_max = number("proc/sys/kernel/threads-max");
-        let maps = number("proc/sys/vm/max_map_count");
+        let kernel = |name: &str| number(&root.join("proc/sys").join(name));
+        let maps = kernel("vm/max_map_count");
         let unknown = maps.is_none().then_some(UNKNOWN_THREADS);
         let maps = maps.map(|maps| maps.saturating_sub(OTHER_MAPS));
-        let processes = rlimits.processes.map(|limit| {
-            // The user's others count, too; how many is careful where unknown.
-            let running = threads_of_user(root, rlimits.user).unwrap_or(limit / 2);
-            limit.saturating_sub(running)
-        });
-        let least = |limit: Option<u64>, each: u64, limited_by| {
-            let spare = limit?.saturating_sub(RESERVE);
-            Some((spare / each, limited_by))
-        };
-        let candidates = [
-            least(
-                rlimits.open_files,
-                cost.descriptors,
-                "open files (ulimit -n)",
-            ),
-            least(
-                processes,
-                cost.threads,
-                "processes of this user (ulimit -u)",
-            ),
-            least(maps, cost.maps, "vm.max_map_count"),
-            least(pid_max, cost.threads, "kernel.pid_max"),
-            least(threads_max, cost.threads, "kernel.threads-max"),
-            least(cgroup_pids(root), cost.threads, "the cgroup's pids.max"),
-            least(
+        let processes = rlimits.processes_left(root);
+        let (pid_max, threads_max) = (kernel("kernel/pid_max"), kernel("kernel/threads-max"));
+        let (files, threads) = (cost.descriptors, cost.threads);
+        let least = [
+            (rlimits.open_files, files, "open files (ulimit -n)"),
+            (processes, threads, "processes of this user (ulimit -u)"),
+            (maps, cost.maps, "vm.max_map_count"),
+            (pid_max, threads, "kernel.pid_max"),
+            (threads_max, threads, "kernel.threads-max"),
+            (cgroup_pids(root), threads, "the cgroup's pids.max"),
+            (
                 unknown,
-                cost.threads,
+                threads,
                 "caution, as the system does not say what it allows",
             ),
-        ];
-        let (most, limited_by) = candidates
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or((u64::MAX, "no known limit"));
+        ]
+        .into_iter()
+        .filter_map(|(limit, each, limited_by)| {
+            let spare = limit?.saturating_sub(RESERVE);
+            Some((spare / each, limited_by))
+        })
+        .min();
+        let (most, limited_by) = least.unwrap_or((u64::MAX, "no known limit"));
         Self {
             // A server for none would be no use.
             connections: most.max(1),
@@ -189,6 +169,14 @@ impl Rlimits {
     fn of_process() -> Self {
         Self::default()
     }
+
+    /// How many processes the user may still start.
+    fn processes_left(self, root: &Path) -> Option<u64> {
+        let limit = self.processes?;
+        // The user's others count, too; how many is careful where unknown.
+        let running = threads_of_user(root, self.user).unwrap_or(limit / 2);
+        Some(limit.saturating_sub(running))
+    }
 }
 
 /// Whether this process may exceed the limit of its user's processes
@@ -200,6 +188,11 @@ fn has_capability() -> bool {
         let effective = effective.and_then(|mask| u64::from_str_radix(mask, 16).ok());
         effective.is_some_and(|mask| mask & (1 << 21 | 1 << 24) != 0)
     })
+}
+
+/// The number that a file holds.
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 /// Threads that run as `user`, by `proc_pid_status(5)`.
@@ -240,10 +233,7 @@ fn cgroup_pids(root: &Path) -> Option<u64> {
                 .ancestors()
                 .take_while(|folder| folder.starts_with(&mount))
                 // `max` is no number, and no limit.
-                .filter_map(|folder| {
-                    let most = fs::read_to_string(folder.join("pids.max")).ok()?;
-                    most.trim().parse().ok()
-                })
+                .filter_map(|folder| number(&folder.join("pids.max")))
                 .min()
         })
         .min()

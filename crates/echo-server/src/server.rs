@@ -1,7 +1,6 @@
 //! One server's life: bind, serve, stop, summary.
 
 use std::{
-    fmt,
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -10,7 +9,7 @@ use std::{
 use transport::Waker;
 
 use crate::{
-    CloseCounts, Config, Deadlines, Error, Stats, Traffic,
+    Config, Deadlines, Error, Stats, Summary,
     accept::{self, Acceptor},
     connection::AT_WORK,
     metrics::Metrics,
@@ -188,17 +187,7 @@ impl Server {
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
-        // Peers that have just left are no part of the stop.
-        let at_work = self.drain.min(AT_WORK);
-        registry.wait_until_empty(at_work);
-        registry.stop();
-        if !registry.wait_until_empty(at_work) {
-            registry.wake_readers();
-            if !registry.wait_until_empty(self.drain.saturating_sub(at_work)) {
-                registry.cut();
-                registry.wait_until_empty(CUT);
-            }
-        }
+        end_connections(&registry, self.drain);
         registry.end();
         // A panic of the watchdog has been printed; there is no more to do.
         let _ = watchdog.join();
@@ -218,57 +207,19 @@ impl Server {
     }
 }
 
-/// What a server did between start and stop; as text a few lines.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Connections accepted.
-    pub connections: u64,
-    /// Why they ended. One that is missing there did not notice its end.
-    pub closed: CloseCounts,
-    /// What all of them echoed.
-    pub traffic: Traffic,
-    /// From start to stop.
-    pub elapsed: Duration,
-    /// Whether the connections were encrypted.
-    pub is_encrypted: bool,
-}
-
-/// A few lines.
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Traffic {
-            frames,
-            bytes,
-            payload_bytes,
-            reads,
-            split_reads,
-            writes,
-        } = self.traffic;
-        let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-        writeln!(f, "stopped after {:.1} s", self.elapsed.as_secs_f64())?;
-        writeln!(f, "connections  {}", self.connections)?;
-        writeln!(f, "frames       {frames}, {payload_bytes} bytes of payload")?;
-        writeln!(
-            f,
-            "wire         {bytes} bytes, {:.2}x the payload",
-            ratio(bytes, payload_bytes)
-        )?;
-        writeln!(
-            f,
-            "reads        {reads}, {:.2} frames each, {split_reads} ended inside a frame",
-            ratio(frames, reads)
-        )?;
-        writeln!(
-            f,
-            "writes       {writes}, {:.2} frames each",
-            ratio(frames, writes)
-        )?;
-        // TLS makes its own, of which nothing is known here.
-        if !self.is_encrypted {
-            let calls = ratio(reads + writes, frames);
-            writeln!(f, "system calls {calls:.2} per frame")?;
-        }
-        write!(f, "closed       {}", self.closed)
+/// Lets connections finish what has arrived, for `drain` at most, and cuts those
+/// that are left.
+fn end_connections(registry: &Registry, drain: Duration) {
+    // Peers that have just left are no part of the stop.
+    let at_work = drain.min(AT_WORK);
+    registry.wait_until_empty(at_work);
+    registry.stop();
+    if registry.wait_until_empty(at_work) {
+        return;
+    }
+    registry.wake_readers();
+    if !registry.wait_until_empty(drain.saturating_sub(at_work)) {
+        registry.cut();
+        registry.wait_until_empty(CUT);
     }
 }

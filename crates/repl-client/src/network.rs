@@ -4,7 +4,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use proto::{Reader, Received, Writer};
+use proto::{Batch, Reader, Received, Writer};
 use transport::Stream;
 
 use crate::{
@@ -39,24 +39,14 @@ pub(crate) fn start(
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {
-            let mut scratch = Vec::new();
             let lost = loop {
                 if !spin.is_zero() {
                     // What fails here fails in the read, too.
                     let _ = stream.spin(spin);
                 }
                 match reader.read(&mut &*stream) {
-                    Ok(Received::Batch(batch)) => {
-                        for frame in batch.frames() {
-                            let event = match frame.payload(&mut scratch) {
-                                Ok(payload) => Event::Payload(payload.to_vec()),
-                                Err(error) => Event::Lost(error.into()),
-                            };
-                            if !queue.push(event) {
-                                return;
-                            }
-                        }
-                    }
+                    Ok(Received::Batch(batch)) if hand_over(&batch, &queue) => {}
+                    Ok(Received::Batch(_)) => return,
                     Ok(Received::Closed) => break anyhow!("{host} closed the connection"),
                     Err(error) => {
                         break anyhow::Error::new(error).context(format!("lost {host}"));
@@ -67,6 +57,17 @@ pub(crate) fn start(
         })
         .context("cannot start a thread")?;
     Ok(network)
+}
+
+/// Puts what came into the queue; `false` when nothing more is wanted.
+fn hand_over(batch: &Batch<'_>, queue: &EventQueue) -> bool {
+    let mut scratch = Vec::new();
+    batch.frames().all(|frame| {
+        queue.push(match frame.payload(&mut scratch) {
+            Ok(payload) => Event::Payload(payload.to_vec()),
+            Err(error) => Event::Lost(error.into()),
+        })
+    })
 }
 
 impl Network {

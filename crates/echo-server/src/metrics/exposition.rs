@@ -9,7 +9,7 @@ use prometheus_client::{
     registry,
 };
 
-use crate::{registry::Registry, stats::Stats};
+use crate::{Traffic, registry::Registry, stats::Stats};
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,43 +83,16 @@ struct Source(Arc<Registry>);
 
 impl Collector for Source {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Stats {
-            accepted,
-            closed,
-            live,
-            traffic,
-            qps,
-        } = self.0.stats();
+        let stats = self.0.stats();
         let mut metric = |name, help, value: &dyn EncodeMetric| {
             value.encode(encoder.encode_descriptor(name, help, None, value.metric_type())?)
         };
-        // The format appends _total to counters.
-        for (name, help, count) in [
-            ("connections_accepted", "Connections accepted", accepted),
-            (
-                "frames",
-                "Frames echoed; of bare bytes, reads",
-                traffic.frames,
-            ),
-            ("bytes", "Bytes echoed, headers included", traffic.bytes),
-            (
-                "payload_bytes",
-                "Bytes of payload, decompressed",
-                traffic.payload_bytes,
-            ),
-            ("reads", "Reads that brought something", traffic.reads),
-            (
-                "split_reads",
-                "Reads that ended inside a frame",
-                traffic.split_reads,
-            ),
-            ("writes", "Writes that took something", traffic.writes),
-        ] {
+        for (name, help, count) in counters(&stats) {
             metric(name, help, &ConstCounter::new(count))?;
         }
-        let live = ConstGauge::new(live);
+        let live = ConstGauge::new(stats.live);
         metric("connections_live", "Connections that are alive", &live)?;
-        let qps = ConstGauge::new(qps.round());
+        let qps = ConstGauge::new(stats.qps.round());
         metric("queries_per_second", "Frames in the last second", &qps)?;
 
         let mut family = encoder.encode_descriptor(
@@ -128,12 +101,44 @@ impl Collector for Source {
             None,
             MetricType::Counter,
         )?;
-        for (close, count) in closed.iter() {
+        for (close, count) in stats.closed.iter() {
             let reason = [("reason", close.name())];
             ConstCounter::new(count).encode(family.encode_family(&reason)?)?;
         }
         Ok(())
     }
+}
+
+/// All counters but those by reason: name, meaning, count. The format appends
+/// `_total` to the names.
+const fn counters(stats: &Stats) -> [(&'static str, &'static str, u64); 7] {
+    let frames = "Frames echoed; of bare bytes, reads";
+    let payload = "Bytes of payload, decompressed";
+    let Traffic {
+        frames: count,
+        bytes,
+        payload_bytes,
+        reads,
+        split_reads,
+        writes,
+    } = stats.traffic;
+    [
+        (
+            "connections_accepted",
+            "Connections accepted",
+            stats.accepted,
+        ),
+        ("frames", frames, count),
+        ("bytes", "Bytes echoed, headers included", bytes),
+        ("payload_bytes", payload, payload_bytes),
+        ("reads", "Reads that brought something", reads),
+        (
+            "split_reads",
+            "Reads that ended inside a frame",
+            split_reads,
+        ),
+        ("writes", "Writes that took something", writes),
+    ]
 }
 
 #[cfg(test)]

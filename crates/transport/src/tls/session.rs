@@ -6,7 +6,9 @@ use rustls::{
     Error,
     client::UnbufferedClientConnection,
     server::UnbufferedServerConnection,
-    unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic},
+    unbuffered::{
+        ConnectionState, EncodeError, EncryptError, ReadTraffic, UnbufferedStatus, WriteTraffic,
+    },
 };
 
 use super::outgoing::Outgoing;
@@ -247,16 +249,9 @@ fn act<Data>(
     let mut used = status.discard;
     let step = match (status.state, work) {
         (Err(error), _) => Err(error),
-        (Ok(ConnectionState::ReadTraffic(mut traffic)), SessionWork::Decrypt(sink)) => loop {
-            match traffic.next_record() {
-                Some(Ok(record)) => {
-                    used += record.discard;
-                    sink(record.payload);
-                }
-                Some(Err(error)) => break Err(error),
-                None => break Ok(Step::Taken),
-            }
-        },
+        (Ok(ConnectionState::ReadTraffic(traffic)), SessionWork::Decrypt(sink)) => {
+            decrypt(traffic, sink, &mut used)
+        }
         (Ok(ConnectionState::EncodeTlsData(mut data)), _) => {
             append(pending, |room| data.encode(room)).map(|()| Step::Taken)
         }
@@ -285,6 +280,21 @@ fn act<Data>(
         (Ok(state), _) => Err(Error::General(format!("unexpected state: {state:?}"))),
     };
     (used, step)
+}
+
+/// Hands the plaintext of the records that are there to `sink`, and adds their
+/// bytes to `used`.
+fn decrypt<Data>(
+    mut traffic: ReadTraffic<'_, '_, Data>,
+    sink: &mut dyn FnMut(&[u8]),
+    used: &mut usize,
+) -> Result<Step, Error> {
+    while let Some(record) = traffic.next_record() {
+        let record = record?;
+        *used += record.discard;
+        sink(record.payload);
+    }
+    Ok(Step::Taken)
 }
 
 /// Appends what `put` puts into the room that it asks for.
