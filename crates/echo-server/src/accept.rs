@@ -18,7 +18,7 @@ use crate::{
     limits::MaxConnections,
     memory::check_headroom,
     registry::Registry,
-    units::{Bytes, Time},
+    units::{ByteSize, Time},
     warnings::Throttle,
 };
 
@@ -50,7 +50,10 @@ impl Acceptor {
         let Self {
             max, max_memory, ..
         } = self;
-        format!("at most {max}; memory for at most {}", Bytes(*max_memory))
+        format!(
+            "at most {max}; memory for at most {}",
+            ByteSize(*max_memory)
+        )
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {

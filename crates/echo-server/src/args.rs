@@ -17,7 +17,7 @@ use proto::{Framing, MaxFrame, Wire};
 /// they come
 #[derive(Debug, Parser)]
 #[command(version, disable_help_flag = true)]
-pub(crate) struct Args {
+pub(crate) struct ServerArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     listen: String,
@@ -112,10 +112,10 @@ fn parse_stats(text: &str) -> Result<StatsTo, String> {
     })
 }
 
-impl TryFrom<Args> for Config {
+impl TryFrom<ServerArgs> for Config {
     type Error = anyhow::Error;
 
-    fn try_from(args: Args) -> anyhow::Result<Self> {
+    fn try_from(args: ServerArgs) -> anyhow::Result<Self> {
         let framing = Framing {
             max_frame: args.max_frame,
             require_checksum: args.require_checksum,

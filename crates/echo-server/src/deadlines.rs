@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     close::CloseReason,
     connection::Phase,
-    units::{Bytes, Time},
+    units::{ByteSize, Time},
 };
 
 /// Longest and shortest time between two sweeps of the connections. What a
@@ -83,7 +83,7 @@ impl fmt::Display for Deadlines {
             write!(f, ", age {}", Time(*age))?;
         }
         if let Some(bytes) = max_bytes {
-            write!(f, ", {}", Bytes(*bytes))?;
+            write!(f, ", {}", ByteSize(*bytes))?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use transport::stdio;
 
 mod args;
 
-use args::Args;
+use args::ServerArgs;
 
 fn main() -> ExitCode {
     match cli::parse() {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> Result<()> {
+fn run(args: ServerArgs) -> Result<()> {
     let _log = log::to_stderr_by_thread(args.common.verbose, &[])?;
     if let Some(cpus) = &args.cpus {
         cpus.pin()?;

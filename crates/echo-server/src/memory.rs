@@ -11,7 +11,7 @@ use std::{
 use proto::Reader;
 use transport::Stream;
 
-use crate::units::Bytes;
+use crate::units::ByteSize;
 
 /// Bytes of address space (`ulimit -v`) that stay free when a thread starts or a
 /// buffer grows. Where a small allocation fails, std and the C library abort the
@@ -201,12 +201,12 @@ impl fmt::Display for NoMemory {
             Self::Budget { bytes, max } => write!(
                 f,
                 "it would hold {bytes} bytes, too much for --max-memory: all together may hold {}",
-                Bytes(*max as u64)
+                ByteSize(*max as u64)
             ),
             Self::Headroom => write!(
                 f,
                 "less than {} are left of the process's address space (ulimit -v)",
-                Bytes(HEADROOM)
+                ByteSize(HEADROOM)
             ),
             Self::System => f.write_str("the system has no memory for its read buffer"),
         }

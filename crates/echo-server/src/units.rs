@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 
 /// A size: `1 GiB`, `1000 bytes`.
 #[derive(Clone, Copy)]
-pub(crate) struct Bytes(pub(crate) u64);
+pub(crate) struct ByteSize(pub(crate) u64);
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(bytes) = *self;
         let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -53,7 +53,7 @@ mod tests {
             (1 << 30, "1 GiB"),
             (u64::MAX, "18446744073709551615 bytes"),
         ] {
-            assert_eq!(Bytes(bytes).to_string(), text);
+            assert_eq!(ByteSize(bytes).to_string(), text);
         }
     }
 

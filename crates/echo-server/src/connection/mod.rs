@@ -1,6 +1,6 @@
 //! A connection that is alive, as its own thread and the watchdog share it.
 
-mod incoming;
+mod input;
 mod serve;
 mod traffic;
 

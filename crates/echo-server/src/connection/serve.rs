@@ -11,7 +11,7 @@ use proto::{Batch, Error, Escaped, Reader, Received, Wire};
 use tracing::Level;
 use transport::{ServerTls, SocketOptions, Stream};
 
-use super::{Connection, LINGER, LINGER_BYTES, Phase, incoming::Incoming};
+use super::{Connection, LINGER, LINGER_BYTES, Phase, input::ConnectionInput};
 use crate::{
     Config,
     close::CloseReason,
@@ -82,14 +82,14 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
     let peer = guard.peer;
     let result = guard
         .handshake()
-        .map_err(Failure::Handshake)
+        .map_err(ServeError::Handshake)
         .and_then(|()| {
             tracing::debug!("connection established from {peer}");
             echo(guard, settings, memory)
         });
     let reason = result
         .as_ref()
-        .map_or_else(Failure::reason, |()| CloseReason::Clean);
+        .map_or_else(ServeError::reason, |()| CloseReason::Clean);
     let is_forced = !guard.decide(reason.into());
     guard.enter(Phase::Closing);
     let (most, timeout) = match (guard.outcome(), result) {
@@ -123,13 +123,13 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
 }
 
 /// Why a connection ended otherwise than by a close between two frames.
-enum Failure {
+enum ServeError {
     Handshake(io::Error),
     Stream(Error),
     Memory(NoMemory),
 }
 
-impl Failure {
+impl ServeError {
     fn reason(&self) -> CloseReason {
         match self {
             Self::Handshake(_) => CloseReason::Handshake,
@@ -139,7 +139,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Handshake(error) => error.fmt(f),
@@ -149,13 +149,13 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<NoMemory> for Failure {
+impl From<NoMemory> for ServeError {
     fn from(error: NoMemory) -> Self {
         Self::Memory(error)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ServeError {
     fn from(error: Error) -> Self {
         Self::Stream(error)
     }
@@ -170,9 +170,9 @@ fn echo(
     connection: &Connection,
     settings: &ServerSettings,
     memory: &mut Share,
-) -> Result<(), Failure> {
+) -> Result<(), ServeError> {
     let stream = &connection.stream;
-    let mut incoming = Incoming::new(connection);
+    let mut incoming = ConnectionInput::new(connection);
     let mut reader = Reader::new(settings.wire).max_read(settings.read_buffer);
     let mut has_grown = false;
     loop {
@@ -214,7 +214,7 @@ fn send_back(
     connection: &Connection,
     batch: &Batch<'_>,
     settings: &ServerSettings,
-) -> Result<(), Failure> {
+) -> Result<(), ServeError> {
     let counters = connection.counters();
     counters.count_read(batch);
     tracing::trace!(

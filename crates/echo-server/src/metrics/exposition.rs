@@ -13,14 +13,14 @@ use crate::{Traffic, registry::Registry, stats::Stats};
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum TextFormat {
     /// `OpenMetrics` 1.0.
     OpenMetrics,
     /// Prometheus's own, which most tools read.
     Text,
 }
 
-impl Format {
+impl TextFormat {
     /// By the formats' specifications.
     pub(super) const fn media_type(self) -> &'static str {
         match self {
@@ -41,13 +41,13 @@ impl Exposition {
         Self(metrics)
     }
 
-    pub(super) fn text(&self, format: Format) -> String {
+    pub(super) fn text(&self, format: TextFormat) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = text::encode(&mut text, &self.0);
         match format {
-            Format::OpenMetrics => text,
-            Format::Text => plain(&text),
+            TextFormat::OpenMetrics => text,
+            TextFormat::Text => plain(&text),
         }
     }
 }
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn both_formats_have_the_same_samples() {
         let exposition = Exposition::new(Arc::default());
-        let open = exposition.text(Format::OpenMetrics);
-        let plain = exposition.text(Format::Text);
+        let open = exposition.text(TextFormat::OpenMetrics);
+        let plain = exposition.text(TextFormat::Text);
         let samples = |text: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| !line.starts_with('#'));
             lines.map(str::to_owned).collect()

@@ -79,14 +79,14 @@ impl Metrics {
 
     fn serve(&self, registry: Arc<Registry>) {
         let exposition = Arc::new(Exposition::new(registry));
-        let mut connections = Connections::default();
+        let mut scrapers = Scrapers::default();
         while !self.waker.is_woken() {
             let accepted = self
                 .waker
                 .wait_for(&self.listener)
                 .and_then(|()| self.listener.accept());
             match accepted {
-                Ok((stream, peer)) => connections.add(stream, peer, &exposition),
+                Ok((stream, peer)) => scrapers.add(stream, peer, &exposition),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     tracing::debug!("metrics: {error}");
@@ -108,16 +108,16 @@ impl Running {
 
 /// Scrapers being answered, the oldest first. Dropped, they are ended.
 #[derive(Default)]
-struct Connections(Vec<Connection>);
+struct Scrapers(Vec<Scraper>);
 
-struct Connection {
+struct Scraper {
     /// Its thread has it, and closes it.
     stream: Weak<TcpStream>,
     /// `None` once it is joined.
     thread: Option<JoinHandle<()>>,
 }
 
-impl Connections {
+impl Scrapers {
     fn add(&mut self, stream: TcpStream, peer: SocketAddr, exposition: &Arc<Exposition>) {
         self.0
             .retain(|one| one.thread.as_ref().is_some_and(|one| !one.is_finished()));
@@ -135,7 +135,7 @@ impl Connections {
                 }
             });
         match thread {
-            Ok(thread) => self.0.push(Connection {
+            Ok(thread) => self.0.push(Scraper {
                 stream: shared,
                 thread: Some(thread),
             }),
@@ -144,7 +144,7 @@ impl Connections {
     }
 }
 
-impl Drop for Connection {
+impl Drop for Scraper {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.upgrade() {
             let _ = stream.shutdown(Shutdown::Both);

@@ -1,6 +1,6 @@
 //! The head of an HTTP request, and what it asks for.
 
-use super::exposition::Format;
+use super::exposition::TextFormat;
 
 /// Maximum size of a head, in bytes. A scraper's has a few hundred.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
@@ -13,7 +13,7 @@ const MAX_HEADERS: usize = 64;
 pub(super) struct Request {
     /// Whether only the head of the answer is wanted.
     pub(super) is_head: bool,
-    pub(super) format: Format,
+    pub(super) format: TextFormat,
 }
 
 /// Why there are no metrics in the answer.
@@ -69,9 +69,9 @@ impl Request {
             .filter(|header| header.name.eq_ignore_ascii_case("accept"))
             .filter_map(|header| str::from_utf8(header.value).ok());
         let format = if accept.flat_map(|value| value.split(',')).any(is_open) {
-            Format::OpenMetrics
+            TextFormat::OpenMetrics
         } else {
-            Format::Text
+            TextFormat::Text
         };
         Ok(Some(Self { is_head, format }))
     }
@@ -112,7 +112,7 @@ mod tests {
 
     const TEXT: Request = Request {
         is_head: false,
-        format: Format::Text,
+        format: TextFormat::Text,
     };
 
     #[test]
@@ -168,18 +168,18 @@ mod tests {
     #[test]
     fn open_metrics_for_those_that_accept_it() {
         for (accept, format) in [
-            ("*/*", Format::Text),
-            ("text/plain;version=0.0.4", Format::Text),
+            ("*/*", TextFormat::Text),
+            ("text/plain;version=0.0.4", TextFormat::Text),
             (
                 "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3",
-                Format::OpenMetrics,
+                TextFormat::OpenMetrics,
             ),
             (
                 "text/plain, Application/OpenMetrics-Text",
-                Format::OpenMetrics,
+                TextFormat::OpenMetrics,
             ),
-            ("application/openmetrics-text; Q = 0.000", Format::Text),
-            ("application/openmetrics-text; q=x", Format::Text),
+            ("application/openmetrics-text; Q = 0.000", TextFormat::Text),
+            ("application/openmetrics-text; q=x", TextFormat::Text),
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
             let request = Request {

@@ -17,13 +17,13 @@ const AT_HAND: Duration = Duration::from_millis(1);
 /// The socket's own way to end reading (`shutdown`) would do, were it not that
 /// bytes which come after it and our own end reset the connection (RFC 1122,
 /// 4.2.2.13), with all echoes that are still on their way.
-pub(crate) struct Incoming<'a> {
+pub(crate) struct ConnectionInput<'a> {
     connection: &'a Connection,
     /// Bytes left to read, once the end is decided.
     left: Option<u64>,
 }
 
-impl<'a> Incoming<'a> {
+impl<'a> ConnectionInput<'a> {
     pub(crate) const fn new(connection: &'a Connection) -> Self {
         Self {
             connection,
@@ -49,7 +49,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
-impl Read for Incoming<'_> {
+impl Read for ConnectionInput<'_> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let stream = &self.connection.stream;
