@@ -103,6 +103,15 @@ impl fmt::Display for FrameError {
 impl error::Error for FrameError {}
 
 /// Why there is no such [`MaxFrame`](crate::MaxFrame).
+///
+/// # Examples
+///
+/// ```
+/// use proto::{LimitError, MaxFrame};
+///
+/// assert_eq!(MaxFrame::new(0), Err(LimitError::OutOfRange { bytes: 0 }));
+/// assert_eq!("8MiB".parse::<MaxFrame>(), Err(LimitError::NotANumber));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitError {
