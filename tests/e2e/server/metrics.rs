@@ -93,6 +93,7 @@ fn requests_of_many_kinds() {
         ("HEAD /metrics HTTP/1.1\r\n\r\n", "200"),
         ("GET /metricsx HTTP/1.1\r\n\r\n", "404"),
         ("HEAD / HTTP/1.1\r\n\r\n", "404"),
+        ("HEAD /metrics HTTP/9.9\r\n\r\n", "400"),
         (
             "POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
             "405",
@@ -107,8 +108,11 @@ fn requests_of_many_kinds() {
         assert!(head.contains("Connection: close"));
     }
     let fields = "x-field: y\r\n".repeat(1000);
-    let answer = ask(addr, &format!("GET /metrics HTTP/1.1\r\n{fields}\r\n"));
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    for (method, ends_with) in [("GET", "lines\n"), ("HEAD", "\r\n\r\n")] {
+        let answer = ask(addr, &format!("{method} /metrics HTTP/1.1\r\n{fields}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert!(answer.ends_with(ends_with), "{answer}");
+    }
     let _ = server.stop().expect_code(0);
 }
 

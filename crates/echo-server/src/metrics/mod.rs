@@ -17,8 +17,8 @@ use std::{
 use transport::{SocketOptions, Waker};
 
 use crate::{Error, registry::Registry};
-use exposition::Exposition;
-use request::{MAX_HEAD, Refusal, Request};
+use exposition::{Exposition, TextFormat};
+use request::{MAX_HEAD, Refusal};
 
 /// Longest time for a request to arrive, and for its answer to be taken.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -161,8 +161,8 @@ fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let deadline = Instant::now() + TIMEOUT;
-    let request = read_request(stream, deadline)?;
-    stream.write_all(&response(&request, exposition))?;
+    let (head, wanted) = read_request(stream, deadline)?;
+    stream.write_all(&response(&head, wanted, exposition))?;
     stream.shutdown(Shutdown::Write)?;
     let mut surplus = 0;
     let mut buf = [0; 1024];
@@ -175,12 +175,9 @@ fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
     Ok(())
 }
 
-fn response(request: &Result<Request, Refusal>, exposition: &Exposition) -> Vec<u8> {
-    let (status, kind, more, content) = match request {
-        Ok(request) => {
-            let format = request.format;
-            ("200 OK", format.media_type(), "", exposition.text(format))
-        }
+fn response(head: &[u8], wanted: Result<TextFormat, Refusal>, exposition: &Exposition) -> Vec<u8> {
+    let (status, kind, more, content) = match wanted {
+        Ok(format) => ("200 OK", format.media_type(), "", exposition.text(format)),
         Err(refusal) => {
             let (status, more, text) = refusal.response();
             (status, "text/plain; charset=utf-8", more, text.to_owned())
@@ -191,18 +188,18 @@ fn response(request: &Result<Request, Refusal>, exposition: &Exposition) -> Vec<
          {more}Connection: close\r\n\r\n",
         content.len(),
     );
-    let is_head = matches!(
-        request,
-        Ok(Request { is_head: true, .. }) | Err(Refusal::NotFound { is_head: true })
-    );
-    if !is_head {
+    if !request::is_head(head) {
         response.push_str(&content);
     }
     response.into_bytes()
 }
 
-/// Reads the head of a request; what it asks for, or why that is refused.
-fn read_request(stream: &TcpStream, deadline: Instant) -> io::Result<Result<Request, Refusal>> {
+/// Reads the head of a request; returns it with what it asks for, or why that is
+/// refused.
+fn read_request(
+    stream: &TcpStream,
+    deadline: Instant,
+) -> io::Result<(Vec<u8>, Result<TextFormat, Refusal>)> {
     let mut head = Vec::new();
     let mut buf = [0; 1024];
     loop {
@@ -211,11 +208,11 @@ fn read_request(stream: &TcpStream, deadline: Instant) -> io::Result<Result<Requ
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         head.extend_from_slice(buf.get(..n).unwrap_or_default());
-        match Request::parse(&head) {
-            Ok(Some(request)) => return Ok(Ok(request)),
-            Ok(None) if head.len() > MAX_HEAD => return Ok(Err(Refusal::TooLarge)),
+        match request::parse(&head) {
+            Ok(None) if head.len() > MAX_HEAD => return Ok((head, Err(Refusal::TooLarge))),
             Ok(None) => {}
-            Err(refusal) => return Ok(Err(refusal)),
+            Ok(Some(format)) => return Ok((head, Ok(format))),
+            Err(refusal) => return Ok((head, Err(refusal))),
         }
     }
 }

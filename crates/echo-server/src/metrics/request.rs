@@ -8,19 +8,11 @@ pub(super) const MAX_HEAD: usize = 8 * 1024;
 /// Maximum lines of it. A scraper's has about ten.
 const MAX_HEADERS: usize = 64;
 
-/// A request for the metrics.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Request {
-    /// Whether only the head of the answer is wanted.
-    pub(super) is_head: bool,
-    pub(super) format: TextFormat,
-}
-
 /// Why there are no metrics in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     BadRequest,
-    NotFound { is_head: bool },
+    NotFound,
     MethodNotAllowed,
     TooLarge,
 }
@@ -30,7 +22,7 @@ impl Refusal {
     pub(super) const fn response(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::BadRequest => ("400 Bad Request", "", "not an HTTP request\n"),
-            Self::NotFound { .. } => ("404 Not Found", "", "see /metrics\n"),
+            Self::NotFound => ("404 Not Found", "", "see /metrics\n"),
             Self::MethodNotAllowed => (
                 "405 Method Not Allowed",
                 "Allow: GET, HEAD\r\n",
@@ -45,36 +37,46 @@ impl Refusal {
     }
 }
 
-impl Request {
-    /// `None` while the head is incomplete.
-    pub(super) fn parse(head: &[u8]) -> Result<Option<Self>, Refusal> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(head) {
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Ok(httparse::Status::Complete(_)) => {}
-            Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLarge),
-            Err(_) => return Err(Refusal::BadRequest),
-        }
-        let is_head = request.method == Some("HEAD");
-        if path(request.path.unwrap_or_default()) != "/metrics" {
-            return Err(Refusal::NotFound { is_head });
-        }
-        if !is_head && request.method != Some("GET") {
-            return Err(Refusal::MethodNotAllowed);
-        }
-        let accept = request
-            .headers
-            .iter()
-            .filter(|header| header.name.eq_ignore_ascii_case("accept"))
-            .filter_map(|header| str::from_utf8(header.value).ok());
-        let format = if accept.flat_map(|value| value.split(',')).any(is_open) {
+/// The format in which a request asks for the metrics; `None` while its head is
+/// incomplete.
+pub(super) fn parse(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLarge),
+        Err(_) => return Err(Refusal::BadRequest),
+    }
+    if path(request.path.unwrap_or_default()) != "/metrics" {
+        return Err(Refusal::NotFound);
+    }
+    if !matches!(request.method, Some("GET" | "HEAD")) {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let accept = request
+        .headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("accept"))
+        .filter_map(|header| str::from_utf8(header.value).ok());
+    Ok(Some(
+        if accept.flat_map(|value| value.split(',')).any(is_open) {
             TextFormat::OpenMetrics
         } else {
             TextFormat::Text
-        };
-        Ok(Some(Self { is_head, format }))
+        },
+    ))
+}
+
+/// Whether only the head of the answer is wanted: also of a request that is
+/// refused, whatever for (RFC 9110, section 9.3.2).
+pub(super) fn is_head(head: &[u8]) -> bool {
+    let mut rest = head;
+    // Line ends in front of a request are no part of it (RFC 9112, section 2.2).
+    while let [b'\r' | b'\n', behind @ ..] = rest {
+        rest = behind;
     }
+    rest.starts_with(b"HEAD ")
 }
 
 /// The path of a target (RFC 9112, section 3.2), which may be a whole address,
@@ -110,11 +112,6 @@ fn is_open(range: &str) -> bool {
 mod tests {
     use super::*;
 
-    const TEXT: Request = Request {
-        is_head: false,
-        format: TextFormat::Text,
-    };
-
     #[test]
     fn heads_as_people_and_programs_write_them() {
         for head in [
@@ -125,18 +122,28 @@ mod tests {
             "GET http://localhost:9000/metrics HTTP/1.1\r\n\r\n",
             "GET HTTP://[::1]/metrics?x HTTP/1.1\r\nAccept: */*\r\n\r\n",
         ] {
-            assert_eq!(Request::parse(head.as_bytes()), Ok(Some(TEXT)), "{head}");
+            assert_eq!(parse(head.as_bytes()), Ok(Some(TextFormat::Text)), "{head}");
             for cut in 0..head.len() {
                 let part = head.get(..cut).unwrap_or_default();
-                assert_eq!(Request::parse(part.as_bytes()), Ok(None), "{part}");
+                assert_eq!(parse(part.as_bytes()), Ok(None), "{part}");
             }
         }
-        let head = "HEAD /metrics HTTP/1.1\r\n\r\n";
-        let request = Request {
-            is_head: true,
-            ..TEXT
-        };
-        assert_eq!(Request::parse(head.as_bytes()), Ok(Some(request)));
+    }
+
+    #[test]
+    fn only_a_head_is_told_from_its_first_word() {
+        let long = format!("HEAD /metrics HTTP/1.1\r\nX: {}", "y".repeat(MAX_HEAD));
+        for head in [
+            "HEAD /metrics HTTP/1.1\r\n\r\n",
+            "\r\n\nHEAD / HTTP/1.1\r\n\r\n",
+            "HEAD /metrics HTTP/9.9\r\n\r\n",
+            &long,
+        ] {
+            assert!(is_head(head.as_bytes()), "{head}");
+        }
+        for head in ["GET /HEAD HTTP/1.1\r\n\r\n", "HEADS / HTTP/1.1\r\n\r\n", ""] {
+            assert!(!is_head(head.as_bytes()), "{head}");
+        }
     }
 
     #[test]
@@ -146,22 +153,13 @@ mod tests {
             ("\0\0\0\x02hi", Refusal::BadRequest),
             ("GET /metrics HTTP/2.0\r\n\r\n", Refusal::BadRequest),
             ("GET  /metrics HTTP/1.1\r\n\r\n", Refusal::BadRequest),
-            (
-                "GET / HTTP/1.1\r\n\r\n",
-                Refusal::NotFound { is_head: false },
-            ),
-            (
-                "HEAD /metricsx HTTP/1.1\r\n\r\n",
-                Refusal::NotFound { is_head: true },
-            ),
-            (
-                "GET http://localhost HTTP/1.1\r\n\r\n",
-                Refusal::NotFound { is_head: false },
-            ),
+            ("GET / HTTP/1.1\r\n\r\n", Refusal::NotFound),
+            ("HEAD /metricsx HTTP/1.1\r\n\r\n", Refusal::NotFound),
+            ("GET http://localhost HTTP/1.1\r\n\r\n", Refusal::NotFound),
             ("POST /metrics HTTP/1.1\r\n\r\n", Refusal::MethodNotAllowed),
             (&many, Refusal::TooLarge),
         ] {
-            assert_eq!(Request::parse(head.as_bytes()), Err(refusal), "{head}");
+            assert_eq!(parse(head.as_bytes()), Err(refusal), "{head}");
         }
     }
 
@@ -182,15 +180,7 @@ mod tests {
             ("application/openmetrics-text; q=x", TextFormat::Text),
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
-            let request = Request {
-                is_head: false,
-                format,
-            };
-            assert_eq!(
-                Request::parse(head.as_bytes()),
-                Ok(Some(request)),
-                "{accept}"
-            );
+            assert_eq!(parse(head.as_bytes()), Ok(Some(format)), "{accept}");
         }
     }
 }
