@@ -56,7 +56,7 @@ impl LineEditor {
             return match self.editor.readline(PROMPT) {
                 Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),
                 // The window changed its size while a line was edited.
-                Err(ReadlineError::Signal(Signal::Resize)) => continue,
+                Err(ReadlineError::Signal(signal)) if matches!(signal, Signal::Resize) => continue,
                 Err(ReadlineError::Interrupted)
                     if self.ignores_interrupts && !queue.is_closed() =>
                 {
