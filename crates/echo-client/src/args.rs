@@ -11,7 +11,7 @@ use proto::Writer;
 /// Sends numbered messages to an echo server and prints the replies
 #[derive(Debug, Parser)]
 #[command(version, disable_help_flag = true)]
-pub(crate) struct Args {
+pub(crate) struct EchoArgs {
     /// Messages to send
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
     count: u64,
@@ -53,10 +53,10 @@ impl SendPlan {
     }
 }
 
-impl TryFrom<Args> for SendPlan {
+impl TryFrom<EchoArgs> for SendPlan {
     type Error = anyhow::Error;
 
-    fn try_from(args: Args) -> Result<Self> {
+    fn try_from(args: EchoArgs) -> Result<Self> {
         let plan = Self {
             client: args.client.resolve()?,
             count: args.count,

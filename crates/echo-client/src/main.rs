@@ -8,10 +8,10 @@ use cli::{log, signals::Stop};
 mod args;
 mod conversation;
 
-use args::{Args, SendPlan};
+use args::{EchoArgs, SendPlan};
 
 fn main() -> ExitCode {
-    let args: Args = match cli::parse() {
+    let args: EchoArgs = match cli::parse() {
         Ok(args) => args,
         Err(code) => return code,
     };

@@ -9,7 +9,7 @@ use cli::args::{ClientArgs, ClientSettings};
 #[derive(Debug, Parser)]
 #[command(version, disable_help_flag = true)]
 #[command(mut_arg("heartbeat", |arg| arg.default_value("15s")))]
-pub(crate) struct Args {
+pub(crate) struct ReplArgs {
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }
@@ -22,10 +22,10 @@ pub(crate) struct SessionPlan {
     pub(crate) max_line: usize,
 }
 
-impl TryFrom<Args> for SessionPlan {
+impl TryFrom<ReplArgs> for SessionPlan {
     type Error = anyhow::Error;
 
-    fn try_from(Args { client }: Args) -> Result<Self> {
+    fn try_from(ReplArgs { client }: ReplArgs) -> Result<Self> {
         Ok(Self {
             max_line: client.max_frame.get() as usize,
             client: client.resolve()?,

@@ -20,12 +20,12 @@ mod tally;
 #[cfg_attr(not(unix), path = "terminal/elsewhere.rs")]
 mod terminal;
 
-use args::{Args, SessionPlan};
+use args::{ReplArgs, SessionPlan};
 use ended::Ended;
 use queue::EventQueue;
 
 fn main() -> ExitCode {
-    let args: Args = match cli::parse() {
+    let args: ReplArgs = match cli::parse() {
         Ok(args) => args,
         Err(code) => return code,
     };
