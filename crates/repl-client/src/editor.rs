@@ -56,15 +56,16 @@ impl LineEditor {
             return match self.editor.readline(PROMPT) {
                 Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),
                 // The window changed its size while a line was edited.
-                Err(ReadlineError::Signal(signal)) if matches!(signal, Signal::Resize) => continue,
+                Err(ReadlineError::Signal(Signal::Resize)) => continue,
+                // There is no such signal elsewhere.
+                #[cfg(unix)]
+                Err(ReadlineError::Signal(Signal::Interrupt)) => Ok(None),
                 Err(ReadlineError::Interrupted)
                     if self.ignores_interrupts && !queue.is_closed() =>
                 {
                     continue;
                 }
-                Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
-                    Ok(None)
-                }
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     Ok(Some(Line::NotUtf8))
                 }
