@@ -72,6 +72,10 @@ impl CpuList {
     }
 
     /// Elsewhere threads cannot be pinned.
+    ///
+    /// # Errors
+    ///
+    /// Always.
     #[cfg(not(target_os = "linux"))]
     pub fn pin(&self) -> Result<()> {
         anyhow::bail!("--cpus {self}: this system cannot pin threads")

@@ -108,6 +108,7 @@ pub fn has_room(stream: &impl Descriptor) -> bool {
 
 /// Elsewhere that is not known.
 #[cfg(not(unix))]
+#[must_use]
 pub const fn has_room(_: &impl Descriptor) -> bool {
     true
 }
