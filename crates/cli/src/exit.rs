@@ -25,7 +25,8 @@ impl fmt::Display for UsageError {
 
 impl error::Error for UsageError {}
 
-/// Prints one result and flushes it.
+/// Prints one result and flushes it. Both are one write, since what goes to the
+/// same place from stderr must not come between a line and its end.
 ///
 /// # Errors
 ///
@@ -33,7 +34,11 @@ impl error::Error for UsageError {}
 /// count as a failure; else what stdout says.
 pub fn print(line: impl fmt::Display) -> Result<()> {
     let mut stdout = Patient(io::stdout().lock());
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+    let line = format!("{line}\n");
+    match stdout
+        .write_all(line.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
         other => other.context("cannot write to stdout"),
     }

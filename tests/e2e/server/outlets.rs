@@ -3,6 +3,7 @@
 use std::{
     io::{PipeReader, Write, pipe},
     net::{TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -103,4 +104,21 @@ fn closed_streams() {
     assert_serves(addr);
     process.signal("TERM");
     let _ = process.wait().expect_code(0);
+}
+
+/// What stderr says to the same terminal or file must not come into a line of
+/// stdout: that is one write, here one datagram.
+#[test]
+fn a_line_of_stdout_is_one_write() {
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    ours.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut command = Command::new(program("echo-server"));
+    command.args(["--listen", "127.0.0.1:0"]);
+    let stdout = OwnedFd::from(theirs);
+    let _server = Process::start_with_stdout(&mut command, stdout);
+    let mut buf = [0; 100];
+    let n = ours.recv(&mut buf).unwrap();
+    let line = str::from_utf8(&buf[..n]).unwrap();
+    assert!(line.starts_with("listening on 127.0.0.1:"), "{line}");
+    assert!(line.ends_with('\n'), "{line:?}");
 }
