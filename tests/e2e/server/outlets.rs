@@ -11,7 +11,7 @@ use std::{
 
 use rustix::io::ioctl_fionbio;
 use testkit::{
-    Lines, Process, Server, program, wait_until,
+    DEADLINE, Lines, Process, Server, program, wait_until,
     wire::{assert_serves, connect, exchange, frame, read_to_end},
 };
 
