@@ -11,6 +11,8 @@ mod bench;
 mod clients;
 // Bad networks, failing system calls, exhausted machines.
 mod faults;
+// The documents say what the programs do.
+mod readme;
 // What `echo-server` does with its connections, and what it says of them.
 mod server;
 // The same over TLS.

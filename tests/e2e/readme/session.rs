@@ -1,0 +1,250 @@
+//! A transcript of a shell, run again.
+
+use std::{env, process::Command};
+
+use e2e::{Output, Process, program};
+use tempfile::TempDir;
+
+use super::{
+    document::{Block, root},
+    transcript::{ANY_LINES, Figures, difference},
+};
+
+/// How long a run measures here: a rate of 5000 gives 1,000 samples.
+const SHORT: &str = "300ms";
+
+/// Where the programs listen and connect to by default.
+const ADDR: &str = "127.0.0.1:60000";
+
+/// Runs the commands of a transcript, in a folder of their own, and compares
+/// what they print.
+///
+/// A command that ends with `&` is a server, on a free port; `kill` with `%1` is
+/// for it. The clients behind it go there. A run of `bench-client` is cut short,
+/// so its figures are not compared. Returns what is different.
+pub(super) fn repeat(block: &Block) -> Vec<String> {
+    let mut session = Session::new(&block.place);
+    for Step { command, expected } in steps(block) {
+        session.run(&command, &expected);
+    }
+    session.end();
+    session.differences
+}
+
+/// Runs those commands that are programs of the workspace, and expects each to
+/// succeed. Clients have a server, also where none is started.
+pub(super) fn succeed(place: &str, commands: &[&str]) {
+    let mut session = Session::new(place);
+    let commands = commands
+        .iter()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for command in commands {
+        let command = command.strip_suffix(" &").unwrap_or(command);
+        match command.split(' ').next() {
+            Some("echo-server") => {
+                session.end();
+                session.serve(command, &[ANY_LINES]);
+            }
+            Some("echo-client" | "repl-client" | "bench-client") => {
+                if session.server.is_none() {
+                    session.serve("echo-server", &[ANY_LINES]);
+                }
+                session.expect_success(command);
+            }
+            _ if command.starts_with("cargo run ") && !command.contains("--bin") => {
+                session.expect_success(command);
+            }
+            // Installs, or is too long.
+            _ => assert!(command.starts_with("cargo "), "{place}: {command}"),
+        }
+    }
+    session.end();
+}
+
+struct Step<'a> {
+    command: String,
+    /// What it prints.
+    expected: Vec<&'a str>,
+}
+
+/// The lines of a block by the command that they belong to.
+fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in &block.lines {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => steps.push(Step {
+                command: command.to_owned(),
+                expected: Vec::new(),
+            }),
+            (None, Some(step)) if step.command.ends_with('\\') => {
+                step.command.pop();
+                step.command.push_str(line.trim_start());
+            }
+            (None, Some(step)) => step.expected.push(line),
+            (None, None) => panic!("{}: it begins without a command", block.place),
+        }
+    }
+    steps
+}
+
+struct Session<'a> {
+    /// Where the transcript is.
+    place: &'a str,
+    folder: TempDir,
+    server: Option<Server<'a>>,
+    differences: Vec<String>,
+}
+
+struct Server<'a> {
+    process: Process,
+    addr: String,
+    expected: Vec<&'a str>,
+}
+
+impl<'a> Session<'a> {
+    fn new(place: &'a str) -> Self {
+        Self {
+            place,
+            folder: tempfile::tempdir().expect("a folder"),
+            server: None,
+            differences: Vec::new(),
+        }
+    }
+
+    /// Runs a command to its end, or until it listens.
+    fn run(&mut self, command: &str, expected: &[&'a str]) {
+        if let Some(command) = command.strip_suffix(" &") {
+            assert!(self.server.is_none(), "{}: one server, please", self.place);
+            self.serve(command, expected);
+        } else if command == "kill %1" {
+            if let Some(server) = &mut self.server {
+                server.expected.extend(expected);
+            }
+            self.end();
+        } else {
+            let figures = if command.contains("bench-client") {
+                Figures::Any
+            } else {
+                Figures::Same
+            };
+            let output = self.output(command).stdout;
+            let output = self
+                .server
+                .iter()
+                .fold(output, |output, server| output.replace(&server.addr, ADDR));
+            self.compare(command, &output, expected, figures);
+        }
+    }
+
+    /// Starts a server, and waits until it listens.
+    fn serve(&mut self, command: &str, expected: &[&'a str]) {
+        let command = command.replace("0.0.0.0:60000", ADDR);
+        let command = command.replace("127.0.0.1:9100", "127.0.0.1:0");
+        let command = if command.contains(" --listen ") {
+            command.replace(ADDR, "127.0.0.1:0")
+        } else {
+            command.replacen("echo-server", "echo-server --listen 127.0.0.1:0", 1)
+        };
+        let mut process = self.start(&format!("exec {command}"));
+        let line = process.wait_for_stdout("listening on ");
+        self.server = Some(Server {
+            process,
+            addr: line.replace("listening on ", ""),
+            expected: expected.to_vec(),
+        });
+    }
+
+    /// Runs a command to its end; a measurement for a moment only.
+    fn output(&self, command: &str) -> Output {
+        // They are built already.
+        let command = command.replace("cargo run --release --bin bench-client --", "bench-client");
+        let mut command = short(&self.addressed(&command));
+        if let Some(server) = &self.server {
+            command = command.replace("%1", &server.process.id().to_string());
+        }
+        self.start(&command).wait()
+    }
+
+    fn expect_success(&self, command: &str) {
+        let is_endless = command.starts_with("bench-client -") && !command.contains(" -d ");
+        let end = if is_endless { " -d 1s" } else { "" };
+        let output = self.output(&format!("{command}{end}"));
+        // On a busy machine an expectation may be missed.
+        let is_missed = output.code == Some(3) && command.contains("--expect");
+        assert!(
+            output.code == Some(0) || is_missed,
+            "{}: {output}",
+            self.place
+        );
+    }
+
+    /// Stops the server, if there is one, and compares what it printed.
+    fn end(&mut self) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        server.process.signal("TERM");
+        let output = server.process.wait().expect_code(0);
+        let output = output.stdout.replace(&server.addr, ADDR);
+        self.compare("echo-server", &output, &server.expected, Figures::Any);
+    }
+
+    fn compare(&mut self, command: &str, output: &str, expected: &[&str], figures: Figures) {
+        if let Some(difference) = difference(output, expected, figures) {
+            let place = self.place;
+            self.differences
+                .push(format!("{place}, {command}: {difference}"));
+        }
+    }
+
+    /// The command with the address of the server in it.
+    fn addressed(&self, command: &str) -> String {
+        let Some(server) = &self.server else {
+            return command.to_owned();
+        };
+        if command.contains(ADDR) {
+            return command.replace(ADDR, &server.addr);
+        }
+        ["echo-client", "repl-client", "bench-client"]
+            .iter()
+            .fold(command.to_owned(), |command, client| {
+                command.replace(client, &format!("{client} -h {}", server.addr))
+            })
+    }
+
+    /// Starts a shell whose stderr is its stdout.
+    fn start(&self, command: &str) -> Process {
+        let programs = program("echo-server").parent().expect("a folder");
+        let mut path = programs.as_os_str().to_owned();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap_or_default());
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("exec 2>&1; {command}")])
+            .env("PATH", path)
+            .current_dir(&self.folder);
+        if command.starts_with("cargo ") {
+            shell.current_dir(root());
+        }
+        for (name, _) in env::vars_os() {
+            // What cargo sets for a test would have it build again.
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                shell.env_remove(name);
+            }
+        }
+        Process::start(&mut shell)
+    }
+}
+
+/// The same with less time to measure.
+fn short(command: &str) -> String {
+    let words = command.split(' ');
+    let mut is_time = false;
+    let words = words.map(|word| {
+        let short = if is_time { SHORT } else { word };
+        is_time = ["-d", "--warmup"].contains(&word);
+        short
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
