@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -272,6 +272,16 @@ impl Stream {
                 Ok(n) => left = left.saturating_sub(n as u64),
             }
         }
+    }
+
+    /// The addresses of this end and of the peer's.
+    ///
+    /// # Errors
+    ///
+    /// What the socket says, such as that the peer has closed it already.
+    pub fn addrs(&self) -> io::Result<[SocketAddr; 2]> {
+        let socket = self.socket();
+        Ok([socket.local_addr()?, socket.peer_addr()?])
     }
 
     /// Whether the peer is on this host, as both ends' addresses tell: they are

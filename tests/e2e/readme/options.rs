@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::run;
+use testkit::run;
 
 /// The programs, with their subcommands.
 const PROGRAMS: [&str; 6] = [

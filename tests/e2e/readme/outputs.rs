@@ -7,7 +7,7 @@ use std::{
     net::TcpStream,
 };
 
-use e2e::{Server, run};
+use testkit::{Server, run};
 use serde_json::Value;
 
 use super::document::{Document, spans};

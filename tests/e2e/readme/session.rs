@@ -2,7 +2,7 @@
 
 use std::{env, process::Command};
 
-use e2e::{Output, Process, program};
+use testkit::{Output, Process, program};
 use tempfile::TempDir;
 
 use super::{
