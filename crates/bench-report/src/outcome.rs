@@ -12,7 +12,7 @@ use crate::{
     format::rfc3339,
     results::{
         Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Results, SCHEMA,
-        Second, Target, Verdict,
+        Second, SlowMessage, Target, Tcp, Verdict, attribute,
     },
     statistics::distribution,
     verdict,
@@ -56,6 +56,10 @@ pub struct LoadOutcome {
     pub in_flight_samples: u64,
     /// CPU time within the window.
     pub cpu: CpuTime,
+    /// See [`Results::tcp`].
+    pub tcp: Option<Tcp>,
+    /// The slowest messages in any order, without their causes.
+    pub slowest: Vec<SlowMessage>,
     /// Whether the server is on this host, by the addresses of both ends; `None`
     /// without a connection.
     pub is_same_host: Option<bool>,
@@ -99,7 +103,7 @@ impl LoadOutcome {
     /// Puts the results together: figures, then expectations, then the verdict.
     #[must_use]
     pub fn into_results(
-        self,
+        mut self,
         address: String,
         arguments: Arguments,
         machine: Machine,
@@ -107,6 +111,7 @@ impl LoadOutcome {
         expect: &[Expect],
     ) -> Results {
         let messages = self.messages();
+        attribute(&mut self.slowest);
         let mut results = Results {
             schema: SCHEMA,
             started: rfc3339(self.started),
@@ -125,6 +130,8 @@ impl LoadOutcome {
             latency_uncorrected: self.latency_uncorrected.as_ref().map(distribution),
             schedule_lag: self.schedule_lag.as_ref().map(distribution),
             in_flight: self.in_flight(),
+            tcp: self.tcp,
+            slowest: self.slowest,
             series: self.series,
             failures: self.failures,
             expectations: Vec::new(),
@@ -282,6 +289,8 @@ mod tests {
             in_flight: 2.5,
             in_flight_samples: 400,
             cpu: CpuTime::default(),
+            tcp: sample().tcp,
+            slowest: Vec::new(),
             is_same_host: Some(true),
         }
     }

@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::statistics::Distribution;
 
+mod slow;
+mod tcp;
+
+pub(crate) use slow::attribute;
+pub use slow::{Cause, SlowMessage};
+pub use tcp::{Tcp, TcpEnd, TcpInfo, TcpSpan, TcpState};
+
 /// The number of this schema.
 pub const SCHEMA: u32 = 2;
 
@@ -56,6 +63,12 @@ pub struct Results {
     pub in_flight: InFlight,
     /// CPU time.
     pub cpu: Cpu,
+    /// The connections as the kernel saw them; `null` where it does not say.
+    #[serde(default)]
+    pub tcp: Option<Tcp>,
+    /// The slowest messages, the slowest first.
+    #[serde(default)]
+    pub slowest: Vec<SlowMessage>,
     /// Second by second.
     pub series: Vec<Second>,
     /// By kind; kinds that did not happen are left out.
@@ -510,6 +523,11 @@ pub(crate) fn sample() -> Results {
             busiest_thread_utilization: 0.25,
             machine_utilization: Some(0.3),
         },
+        tcp: Some(Tcp {
+            client: TcpEnd::of(&[Some((Some(TcpInfo::default()), sample_tcp()))]),
+            server: None,
+        }),
+        slowest: Vec::new(),
         series: (1..=10)
             .map(|second| Second {
                 elapsed_s: f64::from(second),
@@ -529,5 +547,24 @@ pub(crate) fn sample() -> Results {
             reasons: Vec::new(),
             notes: Vec::new(),
         },
+    }
+}
+
+/// The end of a connection that had all messages of [`sample`].
+#[cfg(test)]
+pub(crate) fn sample_tcp() -> TcpInfo {
+    TcpInfo {
+        segments_out: 1_000_000,
+        segments_in: 1_000_000,
+        data_segments_out: 1_000_000,
+        data_segments_in: 1_000_000,
+        rtt_us: 21,
+        rtt_variance_us: 9,
+        min_rtt_us: 14,
+        congestion_window: 10,
+        delivery_rate: 1_000_000,
+        mss: 1448,
+        ack_timeout_us: 40_000,
+        ..TcpInfo::default()
     }
 }

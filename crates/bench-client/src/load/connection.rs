@@ -19,6 +19,7 @@ use super::{
     recorder::Recorder,
     replies::{Flight, Replies, Rules},
     schedule::{Schedule, Slots},
+    slowest::Examiner,
 };
 use crate::{
     machine::{cpu, timer::wake_up_on_time},
@@ -57,6 +58,8 @@ pub(crate) struct LoadConnection<'a> {
     poll: Duration,
     /// Whether the last read ended inside a frame.
     is_split: bool,
+    /// When there was last no room for a message, in flight or to send.
+    full_until_ns: u64,
 }
 
 impl<'a> LoadConnection<'a> {
@@ -95,6 +98,7 @@ impl<'a> LoadConnection<'a> {
                 Payloads::new(number, arguments.seed, &shared.body),
                 &shared.window,
                 Recorder::new(shared.shard(index), clock.now_ns()),
+                Some(Examiner::new(&shared.slowest, link)),
             ),
             cpu_before: None,
             reader: Reader::new(plan.reply_wire()).max_read(plan.client.read_buffer),
@@ -104,6 +108,7 @@ impl<'a> LoadConnection<'a> {
             spin: plan.spin(),
             poll: plan.client.spin,
             is_split: false,
+            full_until_ns: 0,
         })
     }
 
@@ -137,7 +142,8 @@ impl<'a> LoadConnection<'a> {
         self.flush()?;
         self.publish();
         if !self.outbox.is_empty() {
-            return self.wait_for_room(now_ns).map(Some);
+            self.full_until_ns = self.wait_for_room(now_ns)?;
+            return Ok(Some(self.full_until_ns));
         }
         if !self.is_sending && self.replies.in_flight() == 0 {
             return Ok(None);
@@ -147,7 +153,10 @@ impl<'a> LoadConnection<'a> {
                 let until_ns = due_ns.min(self.shared.window.end_ns());
                 self.wait_until(until_ns, now_ns).map(Some)
             }
-            _ => self.receive(now_ns).map(Some),
+            _ => {
+                self.full_until_ns = self.receive(now_ns)?;
+                Ok(Some(self.full_until_ns))
+            }
         }
     }
 
@@ -207,6 +216,7 @@ impl<'a> LoadConnection<'a> {
             wire_len,
             intended_ns,
             sent_ns: now_ns,
+            is_held: intended_ns < self.full_until_ns,
         });
         Ok(())
     }

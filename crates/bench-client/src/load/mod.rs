@@ -12,6 +12,8 @@
 //! | `recorder` | from the threads to the figures |
 //! | `outbox` | what is composed and not yet sent |
 //! | `gate` | holds connections back until the load begins |
+//! | `kernel` | the connections as the kernel sees them |
+//! | `slowest` | the slowest messages, and what was seen around each |
 //! | `conductor` | the thread that starts, samples and ends them |
 //! | `usage` | CPU time as that thread sees it |
 //! | `watch` | what is shown of it meanwhile |
@@ -36,11 +38,13 @@ mod conductor;
 mod connection;
 mod failure;
 mod gate;
+mod kernel;
 mod outbox;
 mod payload;
 mod recorder;
 mod replies;
 mod schedule;
+mod slowest;
 mod usage;
 mod watch;
 mod window;
@@ -53,10 +57,14 @@ use gate::Gate;
 use recorder::Shard;
 use replies::FlightEnd;
 use schedule::{Schedule, Slots};
+use slowest::Slowest;
 pub(crate) use watch::{Unwatched, Watch};
 use window::Window;
 
-use crate::plan::{Pace, RunPlan};
+use crate::{
+    machine::sock_diag::{self, Ends},
+    plan::{Pace, RunPlan},
+};
 
 /// Stack of a connection's thread; buffers are on the heap.
 const STACK_BYTES: usize = 256 * 1024;
@@ -108,6 +116,7 @@ struct Shared {
     /// Replies are not waited for any more.
     is_abandoned: AtomicBool,
     shards: [Shard; SHARDS],
+    slowest: Slowest,
     body: Vec<u8>,
 }
 
@@ -124,6 +133,7 @@ impl Shared {
             window: Window::new(from_ns, end_ns),
             is_abandoned: AtomicBool::new(false),
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
+            slowest: Slowest::default(),
             body: payload::body(largest, plan.arguments.seed, plan.arguments.entropy),
         }
     }
@@ -139,6 +149,11 @@ impl Shared {
 #[repr(align(64))]
 struct Link {
     stream: Stream,
+    index: u64,
+    /// `None` when the peer was gone before it could be asked for them.
+    ends: Option<Ends>,
+    /// Segments that both ends have sent again, as far as that is known.
+    retransmitted: Gauge,
     /// When the next message in order was sent, in nanoseconds since the load
     /// began, plus one; zero when none is in flight.
     waiting_since: Gauge,
@@ -146,6 +161,28 @@ struct Link {
     overdue: AtomicBool,
     in_flight: Gauge,
     failures: Gauge,
+}
+
+impl Link {
+    fn new(index: u64, stream: Stream) -> Self {
+        let ends = stream.addrs().ok();
+        Self {
+            stream,
+            index,
+            ends: ends.map(sock_diag::key),
+            retransmitted: Gauge::default(),
+            waiting_since: Gauge::default(),
+            overdue: AtomicBool::new(false),
+            in_flight: Gauge::default(),
+            failures: Gauge::default(),
+        }
+    }
+
+    /// The server's end first, if that is on this host.
+    fn peer_on_this_host(&self) -> Option<Ends> {
+        let [own, peer] = self.ends?;
+        self.stream.is_same_host().then_some([peer, own])
+    }
 }
 
 /// A number that one thread sets and another samples. Relaxed: it orders
@@ -212,13 +249,7 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
         Ok(stream) => stream,
         Err(error) => return reports.opened(Err(error.into())),
     };
-    let link = Arc::new(Link {
-        stream,
-        waiting_since: Gauge::default(),
-        overdue: AtomicBool::new(false),
-        in_flight: Gauge::default(),
-        failures: Gauge::default(),
-    });
+    let link = Arc::new(Link::new(index, stream));
     reports.opened(Ok(Arc::clone(&link)));
     if let Some(clock) = shared.gate.wait() {
         reports.done(converse(index, clock, &link, shared));

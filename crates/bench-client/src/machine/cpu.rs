@@ -31,6 +31,21 @@ pub(crate) fn process_time() -> Option<Duration> {
     None
 }
 
+/// How long the calling thread has been ready to run and waited for a processor;
+/// `None` where the system does not say.
+pub(crate) fn run_queue_wait() -> Option<Duration> {
+    parse_schedstat(&fs::read_to_string("/proc/thread-self/schedstat").ok()?)
+}
+
+/// The second of three numbers: time on a processor, time waited for one, both in
+/// nanoseconds, and turns. A kernel that does not count them has zeros.
+fn parse_schedstat(schedstat: &str) -> Option<Duration> {
+    let mut fields = schedstat.split_ascii_whitespace();
+    let ran: u64 = fields.next()?.parse().ok()?;
+    let waited = fields.next()?.parse().ok()?;
+    (ran > 0).then(|| Duration::from_nanos(waited))
+}
+
 /// What all processors together have done since the machine was started, in
 /// ticks: usually 100 a second for each processor, so a share is coarse over
 /// less than a second.
@@ -115,6 +130,15 @@ mod tests {
         };
         thread::sleep(TIME);
         assert!(thread_time().unwrap() < before + TIME);
+    }
+
+    #[test]
+    fn a_thread_knows_what_it_waited() {
+        let waited = Some(Duration::from_nanos(209_450));
+        assert_eq!(parse_schedstat("196973 209450 6\n"), waited);
+        for schedstat in ["", "7", "x 7 1", "0 0 0\n"] {
+            assert_eq!(parse_schedstat(schedstat), None, "{schedstat:?}");
+        }
     }
 
     #[test]

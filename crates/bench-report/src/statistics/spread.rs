@@ -1,9 +1,9 @@
 //! How far a figure spreads over several runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The median of some values, the least and the greatest of them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one, or the mean of the middle two.
     pub median: f64,

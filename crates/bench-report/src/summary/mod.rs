@@ -1,6 +1,6 @@
 //! The summary that a run ends with: one screen of a terminal.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::{
     format::{Bytes, Count, Latency, plural, wrap},
@@ -23,6 +23,7 @@ impl Display for RunSummary<'_> {
             write_noise_floor(f, floor)?;
         }
         write_cpu(f, results)?;
+        row(f, "tcp", tcp(results))?;
         latencies::write(f, results)?;
         write_failures(f, results)?;
         for expectation in &results.expectations {
@@ -160,6 +161,30 @@ fn write_cpu(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     row(f, "", others.join(", "))
 }
 
+/// What the kernel saw of the connections: the median of the client's ends.
+fn tcp(results: &Results) -> String {
+    let Some(tcp) = &results.tcp else {
+        return "unknown: this system does not say what its kernel saw".to_owned();
+    };
+    let mut text = plural(tcp.retransmitted(), "retransmission");
+    if let Some(state) = &tcp.client.end {
+        let _ = write!(
+            text,
+            ", rtt {:#} ± {:#}, min {:#}, cwnd {:#}",
+            Latency(state.rtt_us.median),
+            Latency(state.rtt_variance_us.median),
+            Latency(state.min_rtt_us.median),
+            Count(state.congestion_window.median)
+        );
+    }
+    let sent = results.messages.sent;
+    if sent > 0 {
+        let each = tcp.client.data_segments_out as f64 / sent as f64;
+        let _ = write!(text, ", {each:.2} segments per message");
+    }
+    text
+}
+
 fn write_failures(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let messages = &results.messages;
     if messages.unanswered > 0 {
@@ -247,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_fits_one_screen() {
-        let text = show(&sample(), 23);
+        let text = show(&sample(), 24);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
@@ -263,6 +288,8 @@ mod tests {
                 "             thread wake-up p50 5.00 µs, p99 12.0 µs",
                 "cpu          client 12 % of 8 CPUs, 10.0 µs per message",
                 "             machine 30 %",
+                "tcp          0 retransmissions, rtt 21 µs ± 9 µs, min 14 µs, cwnd 10, 1.00",
+                "             segments per message",
                 "latency                samples by latency",
                 "  min        20.0 µs   ≤ 40.0 µs #############################    500000  50.0 %",
                 "  mean       40.0 µs   ≤ 60.0 µs ########################         400000  40.0 %",
@@ -280,7 +307,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_shows_both_latencies() {
-        let text = show(&open(), 22 + 3);
+        let text = show(&open(), 24 + 3);
         for line in [
             "open loop, target rate 100k/s over 4 connections, up to 1 in flight on each",
             "cpu          client 12 % of 8 CPUs, 10.0 µs per message",
@@ -318,7 +345,7 @@ mod tests {
         let few = Histogram::<u64>::new(3).unwrap();
         results.expectations = vec![Expect::check(&"p99<5us".parse().unwrap(), &results, &few)];
         results.verdict = verdict::verdict(&results);
-        let text = show(&results, 36);
+        let text = show(&results, 38);
         for line in [
             "connections  3 of 4",
             "unanswered   2 of 1000000 messages sent",

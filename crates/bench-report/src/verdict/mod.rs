@@ -10,6 +10,7 @@ use crate::{
     statistics::percentile::samples_needed,
 };
 
+mod kernel;
 mod load;
 mod pace;
 
@@ -41,6 +42,8 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         load::shared_cpus,
         load::spinning,
         load::uneven,
+        kernel::retransmitted,
+        kernel::delayed_acks,
     ]
     .into_iter()
     .filter_map(|rule: fn(&Results) -> Option<String>| rule(results))

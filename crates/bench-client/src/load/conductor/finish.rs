@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bench_report::LoadOutcome;
 
-use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
+use super::{Conductor, Failures, KernelView, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
     load::{nanos, schedule::Slots},
     plan::Pace,
@@ -27,6 +27,8 @@ impl Conductor<'_> {
 
     fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> LoadOutcome {
         self.done.sort_unstable_by_key(|done| done.index);
+        self.links.sort_unstable_by_key(|link| link.index);
+        let view = KernelView::now(&self.links);
         let measured = self.measured;
         let (latency, latency_uncorrected, schedule_lag) = match measured.scheduled {
             None => (measured.uncorrected, None, None),
@@ -55,6 +57,8 @@ impl Conductor<'_> {
             in_flight: self.in_flight as f64 / self.in_flight_samples.max(1) as f64,
             in_flight_samples: self.in_flight_samples,
             cpu: self.cpu,
+            tcp: view.map(|view| view.since(self.view_before.as_ref(), &self.links)),
+            slowest: self.shared.slowest.take(),
             is_same_host: self.links.first().map(|link| link.stream.is_same_host()),
         }
     }

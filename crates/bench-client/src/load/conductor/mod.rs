@@ -15,7 +15,9 @@ use bench_report::{CpuTime, LoadOutcome, results::Second};
 use cli::signals::Stop;
 
 use super::{
-    Clock, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, dial_failure, nanos,
+    Clock, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, dial_failure,
+    kernel::KernelView,
+    nanos,
     recorder::{Interval, Measured},
     usage::Usage,
 };
@@ -64,6 +66,8 @@ pub(super) struct Conductor<'a> {
     in_flight: u64,
     in_flight_samples: u64,
     cpu: CpuTime,
+    /// The connections when the measurement began.
+    view_before: Option<KernelView>,
     progress: Option<Progress>,
 }
 
@@ -119,6 +123,7 @@ impl<'a> Conductor<'a> {
             in_flight: 0,
             in_flight_samples: 0,
             cpu: CpuTime::default(),
+            view_before: None,
             progress: None,
         }
     }
@@ -131,6 +136,7 @@ impl<'a> Conductor<'a> {
 
     /// Lets the load begin.
     pub(super) fn start(&mut self) {
+        self.view_connections();
         let clock = Clock::start();
         let started = SystemTime::now();
         self.watch.started(started);
@@ -148,6 +154,15 @@ impl<'a> Conductor<'a> {
         };
         progress.advance(0, self.shared.window.start_ns());
         self.progress = Some(progress);
+    }
+
+    /// Notes how the connections are when the measurement begins.
+    fn view_connections(&mut self) {
+        self.links.sort_unstable_by_key(|link| link.index);
+        self.view_before = KernelView::now(&self.links);
+        if let Some(view) = &self.view_before {
+            view.mark(&self.links);
+        }
     }
 
     /// Runs the load to its end.
@@ -255,6 +270,7 @@ impl<'a> Conductor<'a> {
         if progress.phase == LoadPhase::Warmup && now_ns >= window.start_ns() {
             if now_ns > progress.second_ns && window.start_ns() > 0 {
                 self.close_second(&mut progress, now_ns);
+                self.view_connections();
             }
             progress.phase = LoadPhase::Measuring;
             progress.usage_before = Some(Usage::now());

@@ -18,6 +18,7 @@ use super::{
     failure::{Failure, Failures},
     payload::{MARK_LEN, Payloads},
     recorder::{Recorder, Sample},
+    slowest::Examiner,
     window::Window,
 };
 
@@ -34,6 +35,8 @@ pub(crate) struct Flight {
     pub(crate) wire_len: usize,
     pub(crate) intended_ns: u64,
     pub(crate) sent_ns: u64,
+    /// Whether there was no room for it when it was meant to be sent.
+    pub(crate) is_held: bool,
 }
 
 /// What a run asks of every reply.
@@ -69,6 +72,7 @@ pub(crate) struct Replies<'a> {
     pub(crate) failures: Failures,
     pub(crate) tally: ConnectionOutcome,
     recorder: Recorder<'a>,
+    examiner: Option<Examiner<'a>>,
     /// What compressed payloads decompress to.
     scratch: Vec<u8>,
 }
@@ -90,6 +94,7 @@ impl<'a> Replies<'a> {
         payloads: Payloads<'a>,
         window: &'a Window,
         recorder: Recorder<'a>,
+        examiner: Option<Examiner<'a>>,
     ) -> Self {
         Self {
             payloads,
@@ -105,6 +110,7 @@ impl<'a> Replies<'a> {
             failures: Failures::default(),
             tally: ConnectionOutcome::default(),
             recorder,
+            examiner,
             scratch: Vec::new(),
         }
     }
@@ -222,6 +228,7 @@ impl<'a> Replies<'a> {
             is_warmup,
             is_inside,
         });
+        self.examine(&flight, now_ns);
         self.tally.replies_in_window += u64::from(is_inside);
         if is_late {
             self.failures.add(Failure::Reordered);
@@ -245,6 +252,16 @@ impl<'a> Replies<'a> {
             is_warmup,
             is_inside: false,
         });
+        self.examine(&flight, now_ns);
+    }
+
+    /// Looks around a message, if it is one of the slowest.
+    fn examine(&mut self, flight: &Flight, now_ns: u64) {
+        if let Some(examiner) = &mut self.examiner
+            && self.window.counts(flight.intended_ns)
+        {
+            examiner.consider(flight, now_ns);
+        }
     }
 
     /// Gives up messages that were passed over for longer than the timeout.

@@ -82,7 +82,7 @@ impl Run<'_> {
             timeout_ns: TIMEOUT_NS,
         };
         let payloads = Payloads::new(3, SEED, &body);
-        let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
+        let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
         let (failure, now_ns) = self.converse(&mut replies, &body);
         let ending = match failure {
             None => FlightEnd::TimedOut,
@@ -115,6 +115,7 @@ impl Run<'_> {
                     wire_len: self.sizes[sent] + 4,
                     intended_ns: now_ns,
                     sent_ns: now_ns,
+                    is_held: false,
                 });
                 asked.push_back(sent);
                 sent += 1;
@@ -360,7 +361,8 @@ fn what_is_missing_at_the_end_has_timed_out_each_for_itself() {
         };
         let new = || {
             let payloads = Payloads::new(3, SEED, &body);
-            let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
+            let mut replies =
+                Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
             for sequence in 0..run.sizes.len() as u64 {
                 replies.sent(Flight {
                     sequence,
@@ -368,6 +370,7 @@ fn what_is_missing_at_the_end_has_timed_out_each_for_itself() {
                     wire_len: 16,
                     intended_ns: 5,
                     sent_ns: 10 * sequence,
+                    is_held: false,
                 });
             }
             assert_eq!(replies.waiting_since_ns(), Some(0));
@@ -409,7 +412,7 @@ fn messages_in_flight_are_counted_inside_the_window() {
         timeout_ns: TIMEOUT_NS,
     };
     let payloads = Payloads::new(3, SEED, &body);
-    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
+    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
     let mut reader = Reader::new(FRAMED());
     // Intended, sent and answered; the last has no reply.
     let messages = [
@@ -426,6 +429,7 @@ fn messages_in_flight_are_counted_inside_the_window() {
             wire_len: 16,
             intended_ns,
             sent_ns,
+            is_held: false,
         });
     }
     for (sequence, (_, _, now_ns)) in messages.into_iter().enumerate().take(4) {
@@ -467,7 +471,7 @@ fn what_is_not_verified_is_counted() {
             timeout_ns: TIMEOUT_NS,
         };
         let payloads = Payloads::new(3, SEED, &body);
-        let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
+        let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
         let mut reader = Reader::new(wire);
         for sequence in 0..2 {
             replies.sent(Flight {
@@ -476,6 +480,7 @@ fn what_is_not_verified_is_counted() {
                 wire_len: 16,
                 intended_ns: 0,
                 sent_ns: 0,
+                is_held: false,
             });
         }
         let wrong = vec![0; 12];
@@ -505,7 +510,7 @@ fn echoes_of_heartbeats_are_no_replies() {
         timeout_ns: TIMEOUT_NS,
     };
     let payloads = Payloads::new(3, SEED, &body);
-    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0));
+    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
     let mut reader = Reader::new(FRAMED());
     replies.echoes_due = 1;
     feed(&mut replies, &mut reader, &[Vec::new()], 1).unwrap();

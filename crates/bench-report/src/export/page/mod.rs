@@ -3,6 +3,7 @@
 
 mod axis;
 mod plot;
+mod slowest;
 mod svg;
 
 use std::{fmt::Write as _, io::Write as _, path::Path};
@@ -70,6 +71,7 @@ fn page(results: &Results) -> serde_json::Result<String> {
         summary: RunSummary(results).to_string(),
         is_sound: results.verdict.valid,
         figures: &plot::figures(results),
+        table: slowest::table(&results.slowest),
     };
     document.to_html(results)
 }
@@ -81,6 +83,7 @@ fn capacity_page(report: &CapacityReport) -> serde_json::Result<String> {
         summary: CapacityTable(report).to_string(),
         is_sound: report.answer.is_some_and(|answer| answer.is_found()),
         figures: &plot::capacity_figures(&report.probes),
+        table: String::new(),
     };
     document.to_html(report)
 }
@@ -92,6 +95,8 @@ struct Document<'a> {
     summary: String,
     is_sound: bool,
     figures: &'a [Figure],
+    /// As HTML; empty without one.
+    table: String,
 }
 
 impl Document<'_> {
@@ -112,10 +117,11 @@ impl Document<'_> {
         for figure in self.figures {
             write_figure(&mut page, figure);
         }
+        let table = &self.table;
         let json = escape(&serde_json::to_string_pretty(results)?);
         let _ = write!(
             page,
-            "</div>\n<details>\n<summary>All results</summary>\n<pre>{json}</pre>\n</details>\n\
+            "</div>\n{table}<details>\n<summary>All results</summary>\n<pre>{json}</pre>\n</details>\n\
              </main>\n</body>\n</html>\n"
         );
         Ok(page)

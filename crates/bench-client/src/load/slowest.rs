@@ -1,0 +1,151 @@
+//! The slowest messages, and what was seen around each.
+
+use std::{
+    mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bench_report::results::{Cause, SlowMessage, TcpInfo};
+
+use super::{Link, replies::Flight};
+use crate::machine::{cpu, sock_diag};
+
+/// How many are kept.
+const KEPT: usize = 20;
+
+/// A message is one of them if it is slower than the least by this share of it.
+/// However long a run gets slower and slower, that many then look around them:
+/// 20 × log(10^9) / log(17/16), 7,000 from 1 ns to 1 s.
+const MARGIN: u32 = 16;
+
+/// The slowest messages of a run.
+#[derive(Debug, Default)]
+pub(super) struct Slowest {
+    /// Others took more, in nanoseconds. Relaxed: it orders nothing.
+    floor_ns: AtomicU64,
+    messages: Mutex<Vec<SlowMessage>>,
+}
+
+impl Slowest {
+    fn admits(&self, latency_ns: u64) -> bool {
+        latency_ns > self.floor_ns.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, message: SlowMessage) {
+        let mut messages = self.lock();
+        messages.push(message);
+        messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
+        messages.truncate(KEPT);
+        if let Some(least) = messages.get(KEPT - 1) {
+            let least = Duration::from_secs_f64(least.latency_us / 1e6);
+            let floor_ns = super::nanos(least + least / MARGIN);
+            self.floor_ns.store(floor_ns, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn take(&self) -> Vec<SlowMessage> {
+        mem::take(&mut self.lock())
+    }
+
+    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Vec<SlowMessage>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks around the slow messages of one connection, in its thread.
+pub(super) struct Examiner<'a> {
+    slowest: &'a Slowest,
+    link: &'a Link,
+    /// What the thread had waited for a CPU when it was last looked at, and when
+    /// that was, in nanoseconds since the load began; the thread is older.
+    waited: Duration,
+    looked_ns: Option<u64>,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(slowest: &'a Slowest, link: &'a Link) -> Self {
+        Self {
+            slowest,
+            link,
+            waited: Duration::ZERO,
+            looked_ns: None,
+        }
+    }
+
+    /// Takes a message whose reply was read, or given up, at `now_ns`. Costs a
+    /// load and a comparison unless it is slow.
+    pub(super) fn consider(&mut self, flight: &Flight, now_ns: u64) {
+        let latency_ns = now_ns.saturating_sub(flight.intended_ns);
+        if self.slowest.admits(latency_ns) {
+            self.examine(flight, now_ns);
+        }
+    }
+
+    #[cold]
+    fn examine(&mut self, flight: &Flight, now_ns: u64) {
+        let us = |ns: u64| ns as f64 / 1e3;
+        let waited = cpu::run_queue_wait();
+        let tcp = self.link.ends.and_then(sock_diag::find);
+        let ms = |since: fn(&TcpInfo) -> u32| tcp.as_ref().map(|tcp| 1e3 * f64::from(since(tcp)));
+        self.slowest.add(SlowMessage {
+            connection: self.link.index,
+            due_s: us(flight.intended_ns) / 1e6,
+            latency_us: us(now_ns.saturating_sub(flight.intended_ns)),
+            lag_us: us(flight.sent_ns.saturating_sub(flight.intended_ns)),
+            held: flight.is_held,
+            run_queue_wait_us: waited
+                .map(|waited| 1e6 * waited.saturating_sub(self.waited).as_secs_f64()),
+            run_queue_window_us: self.looked_ns.map(|looked_ns| us(now_ns - looked_ns)),
+            retransmitted: tcp.map(|tcp| self.retransmitted(&tcp)),
+            since_sent_us: ms(|tcp| tcp.since_sent_ms),
+            since_received_us: ms(|tcp| tcp.since_received_ms),
+            rtt_above_min_us: tcp.map(|tcp| tcp.rtt_us.saturating_sub(tcp.min_rtt_us).into()),
+            cause: Cause::default(),
+        });
+        self.waited = waited.unwrap_or_default();
+        self.looked_ns = Some(now_ns);
+    }
+
+    /// Segments that either end has sent again since that was last looked at; the
+    /// server's is here if it is on this host.
+    fn retransmitted(&self, own: &TcpInfo) -> u64 {
+        let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
+        let peer = peer.map_or(0, |peer| peer.retransmitted);
+        let count = u64::from(own.retransmitted) + u64::from(peer);
+        let before = self.link.retransmitted.load();
+        self.link.retransmitted.store(count);
+        count.saturating_sub(before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_are_kept_with_a_margin() {
+        let slowest = Slowest::default();
+        let mut admitted = 0;
+        for us in (1..=1000).chain((1..=1000).rev()) {
+            if slowest.admits(1000 * us) {
+                admitted += 1;
+                slowest.add(SlowMessage {
+                    latency_us: us as f64,
+                    ..SlowMessage::default()
+                });
+            }
+        }
+        // Each has to be slower by a sixteenth: 20 × ln(1000) / ln(17/16).
+        assert!((100..2300).contains(&admitted), "{admitted}");
+        let latencies: Vec<f64> = slowest.take().iter().map(|each| each.latency_us).collect();
+        assert_eq!(latencies.len(), KEPT);
+        assert!(latencies.is_sorted_by(|a, b| a >= b), "{latencies:?}");
+        assert!(latencies[KEPT - 1] > 1000.0 * 15.0 / 16.0, "{latencies:?}");
+        assert!(slowest.take().is_empty());
+    }
+}

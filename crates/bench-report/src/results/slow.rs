@@ -1,0 +1,285 @@
+//! The slowest messages, and what each was slow by.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the slowest messages, with what was seen around it. What the system
+/// does not say is `null`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SlowMessage {
+    /// Index of its connection.
+    pub connection: u64,
+    /// When it was meant to be sent, since the load began.
+    pub due_s: f64,
+    /// As in the results' `latency`.
+    pub latency_us: f64,
+    /// How late it was sent.
+    pub lag_us: f64,
+    /// Whether that is because there was no room for it in flight.
+    pub held: bool,
+    /// What its thread had waited for a CPU since that was last read: it may have
+    /// been before the message.
+    pub run_queue_wait_us: Option<f64>,
+    /// How long before the reply that was; `null` if it was never read before.
+    pub run_queue_window_us: Option<f64>,
+    /// Segments of its connection that were sent again since that was last
+    /// looked at.
+    pub retransmitted: Option<u64>,
+    /// From the last segment that was sent to the reply being read, in ticks of
+    /// the kernel's clock.
+    pub since_sent_us: Option<f64>,
+    /// The same from the last segment that came.
+    pub since_received_us: Option<f64>,
+    /// By how much the kernel's smoothed round-trip time was above its lowest.
+    pub rtt_above_min_us: Option<f64>,
+    /// What the most of its latency is by all that.
+    pub cause: Cause,
+}
+
+/// What made a message slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A segment of its connection was lost, and sent again.
+    Retransmission,
+    /// Its thread was ready and waited for a CPU.
+    RunQueue,
+    /// It was sent late, though there was room for it.
+    LateSend,
+    /// None of these.
+    #[default]
+    ServerOrPath,
+}
+
+impl Cause {
+    /// In words.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmission => "retransmission",
+            Self::RunQueue => "run queue",
+            Self::LateSend => "late send",
+            Self::ServerOrPath => "server or path",
+        }
+    }
+}
+
+/// Latency from which on the kernel's ticks, of up to 10 ms, tell where it was
+/// spent: both of their errors are then a half of it at most.
+const TELLING_US: f64 = 40_000.0;
+
+/// A round-trip time is smoothed by an eighth of each new one.
+const SMOOTHING: f64 = 8.0;
+
+/// Finds the cause of each message, and puts the slowest first.
+pub(crate) fn attribute(messages: &mut [SlowMessage]) {
+    messages.sort_by(|a, b| a.due_s.total_cmp(&b.due_s));
+    for index in 0..messages.len() {
+        let (earlier, rest) = messages.split_at_mut(index);
+        let Some((message, _)) = rest.split_first_mut() else {
+            return;
+        };
+        message.cause = match blocker(message, earlier) {
+            Some(blocker) => blocker.cause,
+            None => message.own_cause(),
+        };
+    }
+    messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
+}
+
+/// The message whose reply a held one waited for: it is slow by the same.
+fn blocker<'a>(message: &SlowMessage, earlier: &'a [SlowMessage]) -> Option<&'a SlowMessage> {
+    if !message.is_held() {
+        return None;
+    }
+    earlier.iter().rev().find(|other| {
+        let end_s = other.due_s + other.latency_us / 1e6;
+        other.connection == message.connection && end_s >= message.due_s
+    })
+}
+
+impl SlowMessage {
+    /// Whether most of the latency is a wait for room in flight.
+    fn is_held(&self) -> bool {
+        self.held && self.lag_us > self.latency_us / 2.0
+    }
+
+    fn own_cause(&self) -> Cause {
+        if self.was_resent() {
+            Cause::Retransmission
+        } else if self.waited_for_cpu() {
+            Cause::RunQueue
+        } else if !self.held && self.lag_us > self.latency_us / 2.0 {
+            Cause::LateSend
+        } else {
+            Cause::ServerOrPath
+        }
+    }
+
+    /// Whether a segment was sent again after the message. One that was sent
+    /// again before it leaves the message as the last that was sent.
+    fn was_resent(&self) -> bool {
+        let is_later = |since_us| self.latency_us < TELLING_US || since_us < self.latency_us / 2.0;
+        self.retransmitted.unwrap_or(0) > 0 && self.since_sent_us.is_none_or(is_later)
+    }
+
+    /// Whether the thread waited for a CPU for most of the latency. A wait that
+    /// may have been before the message counts if the kernel had the reply long
+    /// before the thread, or the message long after it.
+    fn waited_for_cpu(&self) -> bool {
+        let half_us = self.latency_us / 2.0;
+        let waited_us = self.run_queue_wait_us.unwrap_or(0.0);
+        if waited_us < half_us {
+            return false;
+        }
+        // As much of the wait as there was time for may have been before.
+        let least_us = |window_us: f64| waited_us - (window_us - self.latency_us).max(0.0);
+        let is_inside = |window_us| least_us(window_us) >= half_us;
+        if self.run_queue_window_us.is_some_and(is_inside) {
+            return true;
+        }
+        if self.latency_us >= TELLING_US {
+            let (Some(sent_us), Some(received_us)) = (self.since_sent_us, self.since_received_us)
+            else {
+                return false;
+            };
+            return received_us + (self.latency_us - sent_us).max(0.0) > half_us;
+        }
+        // The reply acknowledges the message: a late one raises the round-trip
+        // time that the kernel sees.
+        let seen_us = self.rtt_above_min_us.map(|above_us| SMOOTHING * above_us);
+        self.lag_us < half_us && seen_us.is_some_and(|seen_us| seen_us < half_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of 100 ms that the server answered late.
+    fn slow() -> SlowMessage {
+        SlowMessage {
+            latency_us: 100_000.0,
+            run_queue_wait_us: Some(0.0),
+            run_queue_window_us: Some(9e6),
+            retransmitted: Some(0),
+            since_sent_us: Some(100_000.0),
+            since_received_us: Some(0.0),
+            rtt_above_min_us: Some(5_000.0),
+            ..SlowMessage::default()
+        }
+    }
+
+    #[track_caller]
+    fn assert_cause(cause: Cause, change: impl FnOnce(&mut SlowMessage)) {
+        let mut message = slow();
+        change(&mut message);
+        attribute(std::slice::from_mut(&mut message));
+        assert_eq!(message.cause, cause, "{message:?}");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_the_servers_or_the_paths() {
+        assert_cause(Cause::ServerOrPath, |_| ());
+        // Where the system says nothing, too.
+        assert_cause(Cause::ServerOrPath, |message| {
+            *message = SlowMessage {
+                latency_us: 100_000.0,
+                ..SlowMessage::default()
+            };
+        });
+    }
+
+    #[test]
+    fn a_segment_sent_again_after_the_message_is_a_loss() {
+        let resent = |since_sent_us: f64| {
+            move |message: &mut SlowMessage| {
+                message.retransmitted = Some(1);
+                message.since_sent_us = Some(since_sent_us);
+            }
+        };
+        assert_cause(Cause::Retransmission, resent(4_000.0));
+        // It was before: the message is the last that was sent.
+        assert_cause(Cause::ServerOrPath, resent(100_000.0));
+        // The clock is too coarse for that.
+        assert_cause(Cause::Retransmission, |message| {
+            resent(12_000.0)(message);
+            message.latency_us = 12_000.0;
+        });
+    }
+
+    #[test]
+    fn a_wait_for_a_cpu_has_to_be_in_the_message() {
+        let waited = |window_us: f64| {
+            move |message: &mut SlowMessage| {
+                message.run_queue_wait_us = Some(60_000.0);
+                message.run_queue_window_us = Some(window_us);
+            }
+        };
+        assert_cause(Cause::RunQueue, waited(110_000.0));
+        assert_cause(Cause::ServerOrPath, waited(111_000.0));
+        // A stopped server, after much waiting: the reply came just now, to a
+        // message that left at once.
+        assert_cause(Cause::ServerOrPath, waited(9e6));
+        assert_cause(Cause::RunQueue, |message| {
+            waited(9e6)(message);
+            message.since_received_us = Some(92_000.0);
+        });
+        assert_cause(Cause::RunQueue, |message| {
+            waited(9e6)(message);
+            message.since_sent_us = Some(8_000.0);
+        });
+        assert_cause(Cause::ServerOrPath, |message| {
+            message.run_queue_wait_us = Some(40_000.0);
+            message.run_queue_window_us = Some(100_000.0);
+        });
+    }
+
+    #[test]
+    fn a_short_wait_is_told_by_the_round_trip_time() {
+        let short = |above_us: Option<f64>| {
+            move |message: &mut SlowMessage| {
+                message.latency_us = 4_000.0;
+                message.run_queue_wait_us = Some(3_900.0);
+                message.rtt_above_min_us = above_us;
+            }
+        };
+        assert_cause(Cause::RunQueue, short(Some(20.0)));
+        // An eighth of 4 ms.
+        assert_cause(Cause::ServerOrPath, short(Some(500.0)));
+        assert_cause(Cause::ServerOrPath, short(None));
+    }
+
+    #[test]
+    fn a_late_send_is_ours_unless_there_was_no_room() {
+        let late = |held| {
+            move |message: &mut SlowMessage| {
+                message.lag_us = 60_000.0;
+                message.held = held;
+            }
+        };
+        assert_cause(Cause::LateSend, late(false));
+        assert_cause(Cause::ServerOrPath, late(true));
+    }
+
+    #[test]
+    fn a_held_message_is_slow_by_what_held_it() {
+        let message = |connection, due_s: f64, held| SlowMessage {
+            connection,
+            due_s,
+            latency_us: 1e6 * (1.1 - due_s),
+            lag_us: if held { 1e6 * (1.1 - due_s) } else { 0.0 },
+            held,
+            retransmitted: Some(u64::from(!held && connection == 1)),
+            ..SlowMessage::default()
+        };
+        let mut messages = [
+            message(1, 0.3, true),
+            message(1, 0.2, true),
+            message(2, 0.25, true),
+            message(1, 0.1, false),
+        ];
+        attribute(&mut messages);
+        let causes = messages.map(|message| (message.connection, message.cause));
+        let (lost, other) = (Cause::Retransmission, Cause::ServerOrPath);
+        assert_eq!(causes, [(1, lost), (1, lost), (2, other), (1, lost)]);
+    }
+}

@@ -1,0 +1,219 @@
+//! What the kernel saw of the connections: loss, and acknowledgements that one
+//! side waits for.
+
+use crate::{
+    format::{Latency, plural},
+    results::{Results, TcpEnd},
+};
+
+/// The shortest wait before an unacknowledged segment is sent again
+/// (`TCP_RTO_MIN`): a message that lost one takes that long, unless others
+/// follow it.
+const MIN_RETRANSMISSION_US: f64 = 200_000.0;
+
+pub(super) fn retransmitted(results: &Results) -> Option<String> {
+    let tcp = results.tcp.as_ref()?;
+    let retransmitted = tcp.retransmitted();
+    let sent: u64 = tcp.ends().map(|end| end.segments_out).sum();
+    let percent = 100.0 * retransmitted as f64 / sent.max(1) as f64;
+    let timeout = Latency(MIN_RETRANSMISSION_US);
+    let weight = if results.latency.max_us < MIN_RETRANSMISSION_US {
+        format!("no latency has a retransmission timeout in it ({timeout:#})")
+    } else {
+        format!("latencies above {timeout:#} are loss on the path, not the server")
+    };
+    (retransmitted > 0).then(|| {
+        format!(
+            "{retransmitted} of {} retransmitted ({percent:.2} %): {weight}; find where packets \
+             are dropped (`ip -s link`, `nstat`)",
+            plural(sent, "segment")
+        )
+    })
+}
+
+/// How long Linux delays an acknowledgement at least (`TCP_DELACK_MIN`), and how
+/// late its timer and a thread's wake-up may be.
+const DELAYED_ACK_US: std::ops::RangeInclusive<f64> = 39_000.0..=52_000.0;
+
+/// The share of the latencies that makes a plateau.
+const MIN_PLATEAU: f64 = 0.05;
+
+/// Nagle's algorithm (RFC 896) against delayed acknowledgements (RFC 1122,
+/// 4.2.3.2): a sender holds the rest of a message back until its beginning is
+/// acknowledged, and the receiver waits for the rest before it does that.
+///
+/// The proof is in the segments. A receiver that lets the timer run out sends an
+/// acknowledgement without data for each message, which a prompt reply or the
+/// next message would have carried. If the sender is the server, each reply also
+/// comes in two segments; a server that only thinks for 40 ms sends one.
+pub(super) fn delayed_acks(results: &Results) -> Option<String> {
+    let client = &results.tcp.as_ref()?.client;
+    let share = plateau(results);
+    let framed = results.messages.each(results.messages.wire_bytes as f64)?;
+    if share < MIN_PLATEAU || framed > client.end?.mss.median {
+        return None;
+    }
+    let each = |count: u64| count as f64 / results.messages.replies as f64;
+    let is_plateau = |bare: f64| bare > share / 2.0;
+    let (acks, parts) = (bare_acks_sent(client), each(client.data_segments_in));
+    let (acks, acks_of_server) = (each(acks), each(bare_acks_received(client)));
+    let arguments = &results.arguments;
+    let cause = if is_plateau(acks) && is_plateau(parts - 1.0) {
+        format!(
+            "the server sends {parts:.2} segments a reply, and Nagle's algorithm holds the second \
+             back until this host acknowledges the first ({acks:.2} bare ACKs per message): let \
+             the server write each reply at once, or set TCP_NODELAY; `ip route change … quickack \
+             1` on this host shows that it is this"
+        )
+    } else if !arguments.nodelay && arguments.pipeline > 1 && is_plateau(acks_of_server) {
+        format!(
+            "this client holds messages back (--no-nodelay) until the server's host acknowledges \
+             those before ({acks_of_server:.2} bare ACKs per message): leave out --no-nodelay"
+        )
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{:.0} % of the latencies are about 40 ms, the timeout of delayed acknowledgements: {cause}",
+        100.0 * share
+    ))
+}
+
+fn bare_acks_sent(end: &TcpEnd) -> u64 {
+    end.segments_out.saturating_sub(end.data_segments_out)
+}
+
+fn bare_acks_received(end: &TcpEnd) -> u64 {
+    end.segments_in.saturating_sub(end.data_segments_in)
+}
+
+/// The share of the latencies that are about as long as a delayed
+/// acknowledgement.
+fn plateau(results: &Results) -> f64 {
+    let latency = results.latency_uncorrected.as_ref();
+    let curve = &latency.unwrap_or(&results.latency).curve;
+    let below = |us: f64| {
+        let below = curve.iter().take_while(|point| point.latency_us <= us);
+        below.last().map_or(0.0, |point| point.quantile)
+    };
+    below(*DELAYED_ACK_US.end()) - below(*DELAYED_ACK_US.start())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        statistics::Point,
+        verdict::tests::{noted, valid},
+    };
+
+    fn client(results: &mut Results) -> &mut TcpEnd {
+        &mut results.tcp.as_mut().unwrap().client
+    }
+
+    #[test]
+    fn loss_is_noted_with_its_weight() {
+        let lose = |results: &mut Results| {
+            client(results).segments_out = 12_000;
+            client(results).retransmitted = 34;
+        };
+        noted(
+            lose,
+            "34 of 12000 segments retransmitted (0.28 %): no latency has a retransmission timeout \
+             in it (200 ms)",
+        );
+        noted(
+            |results| {
+                lose(results);
+                results.latency.max_us = 200_000.0;
+            },
+            "latencies above 200 ms are loss on the path, not the server",
+        );
+        // What the server's end sent again is as bad.
+        noted(
+            |results| {
+                let server = TcpEnd {
+                    retransmitted: 1,
+                    segments_out: 9_000_000,
+                    ..TcpEnd::default()
+                };
+                results.tcp.as_mut().unwrap().server = Some(server);
+            },
+            "1 of 10000000 segments retransmitted (0.00 %)",
+        );
+        valid(|results| results.tcp = None);
+    }
+
+    /// A tenth of the latencies, or a share of 1, are 41 ms.
+    fn stay(share: f64, results: &mut Results) {
+        let point = |quantile, latency_us| Point {
+            quantile,
+            latency_us,
+        };
+        let latency = results.latency_uncorrected.as_mut().unwrap();
+        latency.curve = vec![
+            point(0.0, 20.0),
+            point(1.0 - share, 40.0),
+            point(1.0, 41_000.0),
+        ];
+    }
+
+    /// The server's replies come in two segments, with an ACK between them.
+    fn split_replies(share: f64, results: &mut Results) {
+        stay(share, results);
+        let more = (1e6 * share).round();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // up to a million
+        let more = more as u64;
+        client(results).data_segments_in += more;
+        client(results).segments_in += more;
+        client(results).segments_out += more;
+    }
+
+    #[test]
+    fn a_server_that_writes_in_parts_is_named() {
+        for share in [0.05, 1.0] {
+            noted(
+                |results| split_replies(share, results),
+                "of the latencies are about 40 ms, the timeout of delayed acknowledgements: the \
+                 server sends",
+            );
+        }
+        valid(|results| split_replies(0.04, results));
+        // The same segments without the plateau are an ordinary server.
+        valid(|results| {
+            split_replies(1.0, results);
+            stay(0.0, results);
+        });
+        // A large reply has several segments anyway.
+        valid(|results| {
+            split_replies(1.0, results);
+            results.messages.wire_bytes = 2000 * results.messages.replies;
+        });
+    }
+
+    #[test]
+    fn a_server_that_thinks_for_40_ms_is_not() {
+        valid(|results| stay(1.0, results));
+        // Its host acknowledges meanwhile.
+        valid(|results| {
+            stay(1.0, results);
+            client(results).segments_in += 1_000_000;
+        });
+    }
+
+    #[test]
+    fn a_client_that_holds_messages_back_names_itself() {
+        let hold = |pipeline: u64| {
+            move |results: &mut Results| {
+                stay(0.5, results);
+                client(results).segments_in += 500_000;
+                results.arguments.nodelay = false;
+                results.arguments.pipeline = pipeline;
+            }
+        };
+        noted(hold(2), "this client holds messages back (--no-nodelay)");
+        // With one in flight there is nothing to hold back.
+        valid(hold(1));
+    }
+}
