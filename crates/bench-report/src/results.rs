@@ -15,8 +15,8 @@ use crate::statistics::Distribution;
 mod slow;
 mod tcp;
 
-pub(crate) use slow::attribute;
 pub use slow::{Cause, SlowMessage};
+pub(crate) use slow::{MIN_RETRANSMISSION_US, attribute};
 pub use tcp::{Tcp, TcpEnd, TcpInfo, TcpSpan, TcpState};
 
 /// The number of this schema.

@@ -6,6 +6,9 @@ mod counting;
 mod exports;
 // Options of a run: warm-up, ramp, sizes; `compare`; help and completions.
 mod instrument;
+// What the kernel saw of the connections, and why messages were slow.
+#[cfg(target_os = "linux")]
+mod kernel;
 // Servers that lie: each lie is counted by its kind.
 mod lies;
 // Whether the figures are right.

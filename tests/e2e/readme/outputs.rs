@@ -7,8 +7,8 @@ use std::{
     net::TcpStream,
 };
 
-use testkit::{Server, run};
 use serde_json::Value;
+use testkit::{Server, run};
 
 use super::document::{Document, spans};
 

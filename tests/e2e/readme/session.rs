@@ -2,8 +2,8 @@
 
 use std::{env, process::Command};
 
-use testkit::{Output, Process, program};
 use tempfile::TempDir;
+use testkit::{Output, Process, program};
 
 use super::{
     document::{Block, root},

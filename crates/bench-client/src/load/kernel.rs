@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bench_report::results::{Tcp, TcpEnd, TcpInfo};
 
-use super::Link;
+use super::{Link, slowest::sent_again};
 use crate::machine::sock_diag::{self, Ends};
 
 /// What the kernel said of all connections at an instant, by their ends.
@@ -37,11 +37,9 @@ impl KernelView {
                 self.client.get(&[own, peer]),
                 server.and_then(|server| server.get(&[peer, own])),
             ];
-            let sum = ends
-                .iter()
-                .flatten()
-                .map(|end| u64::from(end.retransmitted));
-            link.retransmitted.store(sum.sum());
+            for (gauge, count) in link.sent_again.iter().zip(sent_again(ends)) {
+                gauge.store(count);
+            }
         }
     }
 

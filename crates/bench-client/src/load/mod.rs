@@ -152,8 +152,8 @@ struct Link {
     index: u64,
     /// `None` when the peer was gone before it could be asked for them.
     ends: Option<Ends>,
-    /// Segments that both ends have sent again, as far as that is known.
-    retransmitted: Gauge,
+    /// Segments that were retransmitted, and those of them that were spurious.
+    sent_again: [Gauge; 2],
     /// When the next message in order was sent, in nanoseconds since the load
     /// began, plus one; zero when none is in flight.
     waiting_since: Gauge,
@@ -170,7 +170,7 @@ impl Link {
             stream,
             index,
             ends: ends.map(sock_diag::key),
-            retransmitted: Gauge::default(),
+            sent_again: Default::default(),
             waiting_since: Gauge::default(),
             overdue: AtomicBool::new(false),
             in_flight: Gauge::default(),
@@ -197,6 +197,12 @@ impl Gauge {
 
     fn load(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn replace(&self, value: u64) -> u64 {
+        let before = self.load();
+        self.store(value);
+        before
     }
 }
 

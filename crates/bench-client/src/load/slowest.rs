@@ -91,6 +91,7 @@ impl<'a> Examiner<'a> {
         let us = |ns: u64| ns as f64 / 1e3;
         let waited = cpu::run_queue_wait();
         let tcp = self.link.ends.and_then(sock_diag::find);
+        let sent_again = tcp.map(|tcp| self.sent_again(&tcp));
         let ms = |since: fn(&TcpInfo) -> u32| tcp.as_ref().map(|tcp| 1e3 * f64::from(since(tcp)));
         self.slowest.add(SlowMessage {
             connection: self.link.index,
@@ -101,7 +102,8 @@ impl<'a> Examiner<'a> {
             run_queue_wait_us: waited
                 .map(|waited| 1e6 * waited.saturating_sub(self.waited).as_secs_f64()),
             run_queue_window_us: self.looked_ns.map(|looked_ns| us(now_ns - looked_ns)),
-            retransmitted: tcp.map(|tcp| self.retransmitted(&tcp)),
+            retransmitted: sent_again.map(|[retransmitted, _]| retransmitted),
+            spurious: sent_again.map(|[_, spurious]| spurious),
             since_sent_us: ms(|tcp| tcp.since_sent_ms),
             since_received_us: ms(|tcp| tcp.since_received_ms),
             rtt_above_min_us: tcp.map(|tcp| tcp.rtt_us.saturating_sub(tcp.min_rtt_us).into()),
@@ -111,16 +113,27 @@ impl<'a> Examiner<'a> {
         self.looked_ns = Some(now_ns);
     }
 
-    /// Segments that either end has sent again since that was last looked at; the
-    /// server's is here if it is on this host.
-    fn retransmitted(&self, own: &TcpInfo) -> u64 {
+    /// [`sent_again`] since the connection was last looked at.
+    fn sent_again(&self, own: &TcpInfo) -> [u64; 2] {
+        // Known only if it is on this host.
         let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
-        let peer = peer.map_or(0, |peer| peer.retransmitted);
-        let count = u64::from(own.retransmitted) + u64::from(peer);
-        let before = self.link.retransmitted.load();
-        self.link.retransmitted.store(count);
-        count.saturating_sub(before)
+        let [retransmitted, spurious] = sent_again([Some(own), peer.as_ref()]);
+        let [before, spurious_before] = &self.link.sent_again;
+        [
+            retransmitted.saturating_sub(before.replace(retransmitted)),
+            spurious.saturating_sub(spurious_before.replace(spurious)),
+        ]
     }
+}
+
+/// Segments that the ends of a connection have retransmitted, as far as they are
+/// known, and those of them that were spurious.
+pub(super) fn sent_again(ends: [Option<&TcpInfo>; 2]) -> [u64; 2] {
+    let ends = || ends.into_iter().flatten();
+    [
+        ends().map(|end| u64::from(end.retransmitted)).sum(),
+        ends().map(|end| u64::from(end.spurious)).sum(),
+    ]
 }
 
 #[cfg(test)]

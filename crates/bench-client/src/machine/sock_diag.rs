@@ -136,6 +136,7 @@ fn connection(response: &InetResponse) -> Option<(Ends, TcpInfo)> {
     ]);
     let info = TcpInfo {
         retransmitted: info.total_retrans,
+        spurious: info.dsack_dups,
         segments_out: info.segs_out,
         segments_in: info.segs_in,
         data_segments_out: info.data_segs_out,

@@ -24,6 +24,8 @@ pub struct SlowMessage {
     /// Segments of its connection that were sent again since that was last
     /// looked at.
     pub retransmitted: Option<u64>,
+    /// Those of them that the other end had already.
+    pub spurious: Option<u64>,
     /// From the last segment that was sent to the reply being read, in ticks of
     /// the kernel's clock.
     pub since_sent_us: Option<f64>,
@@ -62,6 +64,10 @@ impl Cause {
     }
 }
 
+/// The shortest wait before a segment that was not acknowledged is sent again
+/// (`TCP_RTO_MIN`), unless others follow it.
+pub(crate) const MIN_RETRANSMISSION_US: f64 = 200_000.0;
+
 /// Latency from which on the kernel's ticks, of up to 10 ms, tell where it was
 /// spent: both of their errors are then a half of it at most.
 const TELLING_US: f64 = 40_000.0;
@@ -85,25 +91,19 @@ pub(crate) fn attribute(messages: &mut [SlowMessage]) {
     messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
 }
 
-/// The message whose reply a held one waited for: it is slow by the same.
+/// An earlier message of the connection that this one waited behind for most of
+/// its latency, to be sent or to be answered: it is slow by the same.
 fn blocker<'a>(message: &SlowMessage, earlier: &'a [SlowMessage]) -> Option<&'a SlowMessage> {
-    if !message.is_held() {
-        return None;
-    }
+    let half_s = message.latency_us / 2e6;
     earlier.iter().rev().find(|other| {
-        let end_s = other.due_s + other.latency_us / 1e6;
-        other.connection == message.connection && end_s >= message.due_s
+        let behind_s = other.due_s + other.latency_us / 1e6 - message.due_s;
+        other.connection == message.connection && behind_s > half_s
     })
 }
 
 impl SlowMessage {
-    /// Whether most of the latency is a wait for room in flight.
-    fn is_held(&self) -> bool {
-        self.held && self.lag_us > self.latency_us / 2.0
-    }
-
     fn own_cause(&self) -> Cause {
-        if self.was_resent() {
+        if self.was_lost() {
             Cause::Retransmission
         } else if self.waited_for_cpu() {
             Cause::RunQueue
@@ -114,11 +114,16 @@ impl SlowMessage {
         }
     }
 
-    /// Whether a segment was sent again after the message. One that was sent
-    /// again before it leaves the message as the last that was sent.
-    fn was_resent(&self) -> bool {
+    /// Whether a segment was lost after the message. One that was sent again
+    /// before it leaves the message as the last that was sent.
+    fn was_lost(&self) -> bool {
+        let retransmitted = self.retransmitted.unwrap_or(0);
         let is_later = |since_us| self.latency_us < TELLING_US || since_us < self.latency_us / 2.0;
-        self.retransmitted.unwrap_or(0) > 0 && self.since_sent_us.is_none_or(is_later)
+        // The message is sent again in vain if it is the reply that was lost, and
+        // only after the timeout: earlier it is a guess (RFC 8985, 7.2).
+        let is_lost = retransmitted > self.spurious.unwrap_or(0)
+            || retransmitted > 0 && self.latency_us >= MIN_RETRANSMISSION_US;
+        is_lost && self.since_sent_us.is_none_or(is_later)
     }
 
     /// Whether the thread waited for a CPU for most of the latency. A wait that
@@ -200,9 +205,20 @@ mod tests {
         // It was before: the message is the last that was sent.
         assert_cause(Cause::ServerOrPath, resent(100_000.0));
         // The clock is too coarse for that.
+        let short = |spurious: u64| {
+            move |message: &mut SlowMessage| {
+                resent(12_000.0)(message);
+                message.latency_us = 12_000.0;
+                message.spurious = Some(spurious);
+            }
+        };
+        assert_cause(Cause::Retransmission, short(0));
+        // The server's host had it, and its acknowledgement took long.
+        assert_cause(Cause::ServerOrPath, short(1));
+        // It was the reply that was lost.
         assert_cause(Cause::Retransmission, |message| {
-            resent(12_000.0)(message);
-            message.latency_us = 12_000.0;
+            short(1)(message);
+            message.latency_us = 201_000.0;
         });
     }
 
@@ -261,19 +277,20 @@ mod tests {
     }
 
     #[test]
-    fn a_held_message_is_slow_by_what_held_it() {
+    fn a_message_behind_another_is_slow_by_the_same() {
         let message = |connection, due_s: f64, held| SlowMessage {
             connection,
             due_s,
             latency_us: 1e6 * (1.1 - due_s),
             lag_us: if held { 1e6 * (1.1 - due_s) } else { 0.0 },
             held,
-            retransmitted: Some(u64::from(!held && connection == 1)),
+            // Only the first to be answered is seen with it.
+            retransmitted: Some(u64::from(due_s < 0.15)),
             ..SlowMessage::default()
         };
         let mut messages = [
             message(1, 0.3, true),
-            message(1, 0.2, true),
+            message(1, 0.2, false),
             message(2, 0.25, true),
             message(1, 0.1, false),
         ];

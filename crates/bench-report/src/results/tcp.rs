@@ -22,6 +22,9 @@ pub struct TcpEnd {
     pub connections: u64,
     /// Segments sent again.
     pub retransmitted: u64,
+    /// Those of them that the other end had already (RFC 2883): they were not
+    /// lost, but they or their acknowledgements late.
+    pub spurious: u64,
     /// Segments sent, with and without data.
     pub segments_out: u64,
     /// Segments received, with and without data.
@@ -64,6 +67,7 @@ pub struct TcpState {
 #[allow(missing_docs)] // as in the results
 pub struct TcpInfo {
     pub retransmitted: u32,
+    pub spurious: u32,
     pub segments_out: u32,
     pub segments_in: u32,
     pub data_segments_out: u32,
@@ -112,6 +116,7 @@ impl TcpEnd {
         Self {
             connections: known().count() as u64,
             retransmitted: sum(|info| info.retransmitted),
+            spurious: sum(|info| info.spurious),
             segments_out: sum(|info| info.segments_out),
             segments_in: sum(|info| info.segments_in),
             data_segments_out: sum(|info| info.data_segments_out),

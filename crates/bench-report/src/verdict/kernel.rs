@@ -3,32 +3,44 @@
 
 use crate::{
     format::{Latency, plural},
-    results::{Results, TcpEnd},
+    results::{Cause, MIN_RETRANSMISSION_US, Results, SlowMessage, TcpEnd},
 };
 
-/// The shortest wait before an unacknowledged segment is sent again
-/// (`TCP_RTO_MIN`): a message that lost one takes that long, unless others
-/// follow it.
-const MIN_RETRANSMISSION_US: f64 = 200_000.0;
-
+/// Segments that were sent again because they were lost. Those that the other end
+/// had already were late, unless it was the reply that was lost: then a slow
+/// message tells.
 pub(super) fn retransmitted(results: &Results) -> Option<String> {
     let tcp = results.tcp.as_ref()?;
     let retransmitted = tcp.retransmitted();
+    let spurious: u64 = tcp.ends().map(|end| end.spurious).sum();
     let sent: u64 = tcp.ends().map(|end| end.segments_out).sum();
-    let percent = 100.0 * retransmitted as f64 / sent.max(1) as f64;
+    let lost = results
+        .slowest
+        .iter()
+        .map(|each| each.cause == Cause::Retransmission);
+    let (lost, slowest) = (
+        lost.filter(|is_lost| *is_lost).count(),
+        results.slowest.len(),
+    );
+    if retransmitted <= spurious && lost == 0 {
+        return None;
+    }
     let timeout = Latency(MIN_RETRANSMISSION_US);
-    let weight = if results.latency.max_us < MIN_RETRANSMISSION_US {
-        format!("no latency has a retransmission timeout in it ({timeout:#})")
-    } else {
+    let over = |each: &&SlowMessage| each.latency_us >= MIN_RETRANSMISSION_US;
+    let mut over = results.slowest.iter().filter(over).peekable();
+    let weight = if over.peek().is_some() && over.all(|each| each.cause == Cause::Retransmission) {
         format!("latencies above {timeout:#} are loss on the path, not the server")
-    };
-    (retransmitted > 0).then(|| {
+    } else {
         format!(
-            "{retransmitted} of {} retransmitted ({percent:.2} %): {weight}; find where packets \
-             are dropped (`ip -s link`, `nstat`)",
-            plural(sent, "segment")
+            "loss on the path, not the server, made {lost} of the {slowest} slowest messages slow"
         )
-    })
+    };
+    let percent = 100.0 * retransmitted as f64 / sent.max(1) as f64;
+    Some(format!(
+        "{retransmitted} of {} retransmitted ({percent:.2} %): {weight}; find where packets are \
+         dropped (`ip -s link`, `nstat`)",
+        plural(sent, "segment")
+    ))
 }
 
 /// How long Linux delays an acknowledgement at least (`TCP_DELACK_MIN`), and how
@@ -114,21 +126,42 @@ mod tests {
 
     #[test]
     fn loss_is_noted_with_its_weight() {
-        let lose = |results: &mut Results| {
-            client(results).segments_out = 12_000;
-            client(results).retransmitted = 34;
+        let slow = |latency_us, cause| SlowMessage {
+            latency_us,
+            cause,
+            ..SlowMessage::default()
         };
-        noted(
-            lose,
-            "34 of 12000 segments retransmitted (0.28 %): no latency has a retransmission timeout \
-             in it (200 ms)",
+        let lose = |retransmitted: u64, spurious: u64, slowest: Vec<SlowMessage>| {
+            move |results: &mut Results| {
+                client(results).segments_out = 12_000;
+                client(results).retransmitted = retransmitted;
+                client(results).spurious = spurious;
+                results.slowest = slowest;
+            }
+        };
+        let (timeout, server) = (
+            slow(201_000.0, Cause::Retransmission),
+            slow(300_000.0, Cause::ServerOrPath),
         );
         noted(
-            |results| {
-                lose(results);
-                results.latency.max_us = 200_000.0;
-            },
-            "latencies above 200 ms are loss on the path, not the server",
+            lose(34, 0, vec![timeout.clone(), slow(900.0, Cause::RunQueue)]),
+            "34 of 12000 segments retransmitted (0.28 %): latencies above 200 ms are loss on the \
+             path, not the server",
+        );
+        // The server has its share.
+        noted(
+            lose(34, 0, vec![server.clone(), timeout.clone()]),
+            "loss on the path, not the server, made 1 of the 2 slowest messages slow",
+        );
+        noted(
+            lose(34, 33, vec![server.clone()]),
+            "made 0 of the 1 slowest",
+        );
+        // Nothing was lost, and the replies were.
+        valid(lose(34, 34, vec![server]));
+        noted(
+            lose(34, 34, vec![timeout]),
+            "latencies above 200 ms are loss",
         );
         // What the server's end sent again is as bad.
         noted(

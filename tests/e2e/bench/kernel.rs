@@ -1,0 +1,265 @@
+//! `bench-client`: what the kernel saw of the connections, and what made the
+//! slowest messages slow. Each fault is blamed for what it does, and no other.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use testkit::{
+    Behaviour, Liar, Process, Server,
+    link::Link,
+    measured::{Measured, measure, start},
+    program,
+    wire::fake_server,
+};
+
+/// Latencies and causes of the slowest messages, the slowest first.
+#[track_caller]
+fn slowest(measured: &Measured) -> Vec<(f64, String)> {
+    let messages = measured.at("/slowest").as_array().unwrap();
+    let each = messages.iter().map(|message| {
+        let cause = message["cause"].as_str().unwrap().to_owned();
+        (message["latency_us"].as_f64().unwrap(), cause)
+    });
+    let slowest: Vec<_> = each.collect();
+    assert!(slowest.is_sorted_by(|a, b| a.0 >= b.0), "{slowest:?}");
+    slowest
+}
+
+/// Checks that so many of the slowest messages, at least, have these causes.
+#[track_caller]
+fn assert_blamed(measured: &Measured, causes: &[&str], least: usize) {
+    let slow = slowest(measured);
+    let is_one = |(_, cause): &&(f64, String)| causes.contains(&cause.as_str());
+    let count = slow.iter().filter(is_one).count();
+    assert!(count >= least, "{count} of {slow:?} in {}", measured.output);
+}
+
+#[track_caller]
+fn notes(measured: &Measured) -> String {
+    measured.at("/verdict/notes").to_string()
+}
+
+#[test]
+fn both_ends_of_every_connection_are_seen() {
+    let server = Server::start(&[]);
+    for args in ["-c 7 -n 700", "-c 7 -d 300ms --warmup 500ms"] {
+        let measured = measure(&server.host(), args, 0);
+        let sent = measured.count("/messages/sent");
+        for side in ["client", "server"] {
+            let count = |name: &str| measured.count(&format!("/tcp/{side}/{name}"));
+            assert_eq!(count("connections"), 7, "{}", measured.output);
+            assert_eq!(count("retransmitted"), 0, "{}", measured.output);
+            assert!(measured.figure(&format!("/tcp/{side}/end/rtt_us/median")) > 0.0);
+            let by_connection = format!("/tcp/{side}/retransmitted_by_connection");
+            assert_eq!(measured.at(&by_connection), &serde_json::json!(vec![0; 7]));
+            // One for each message; at the end of a warm-up, one more is under way
+            // on each connection, and others may come before it is seen.
+            for name in ["data_segments_out", "data_segments_in"] {
+                let data = count(name);
+                assert!(
+                    data <= sent + 7 && data > 0,
+                    "{name} {data} {}",
+                    measured.output
+                );
+                assert!(data == sent || args.contains("warmup"), "{data} {sent}");
+            }
+        }
+        assert_eq!(slowest(&measured).len(), 20);
+    }
+}
+
+/// A connection that the server closed is not there any more.
+#[test]
+fn a_lost_connection_is_not_in_the_figures() {
+    let liar = Liar::start(Behaviour::Reset { nth: 10 });
+    let measured = measure(&liar.host(), "-c 3 -n 600", 1);
+    assert_eq!(measured.count("/tcp/client/connections"), 0);
+    assert_eq!(measured.at("/tcp/client/end"), &serde_json::Value::Null);
+    assert_eq!(
+        measured.at("/tcp/client/retransmitted_by_connection/2"),
+        &serde_json::Value::Null
+    );
+}
+
+#[test]
+fn a_stopped_server_is_blamed() {
+    for args in ["-c 2 -d 3s", "-c 2 -d 3s -r 500", "-c 2 -d 3s --pipeline 8"] {
+        let mut server = Server::start(&[]);
+        let mut bench = start(&server.host(), args);
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        server.process().signal("STOP");
+        thread::sleep(Duration::from_millis(600));
+        server.process().signal("CONT");
+        let measured = Measured::of(bench, 0);
+        let slow: Vec<_> = slowest(&measured)
+            .into_iter()
+            .filter(|(us, _)| *us > 400_000.0)
+            .collect();
+        assert!(!slow.is_empty(), "{}", measured.output);
+        assert!(
+            slow.iter().all(|(_, cause)| cause == "server_or_path"),
+            "{args}: {slow:?}"
+        );
+    }
+}
+
+/// Answers each message with its header and its payload in two writes, while
+/// Nagle's algorithm is on.
+fn answer_in_parts(mut stream: TcpStream) {
+    let mut message = [0; 16];
+    while stream.read_exact(&mut message).is_ok() {
+        let (header, payload) = message.split_at(4);
+        if stream.write_all(header).is_err() || stream.write_all(payload).is_err() {
+            return;
+        }
+    }
+}
+
+/// Answers two messages at once, when both have come.
+fn answer_in_pairs(mut stream: TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    let mut messages = [0; 32];
+    while stream.read_exact(&mut messages).is_ok() {
+        if stream.write_all(&messages).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_server_that_waits_for_acknowledgements_is_named() {
+    let host = fake_server(answer_in_parts).to_string();
+    let measured = measure(&host, "-c 2 -n 100", 0);
+    let notes = notes(&measured);
+    assert!(notes.contains("the server sends 2.0"), "{notes}");
+    assert!(!notes.contains("this client holds"), "{notes}");
+    assert!(!notes.contains("retransmitted"), "{notes}");
+    assert_blamed(&measured, &["server_or_path"], 11);
+}
+
+#[test]
+fn a_client_that_waits_for_acknowledgements_is_named() {
+    let host = fake_server(answer_in_pairs).to_string();
+    let args = "-c 1 -n 100 --pipeline 2 --write-buffer 1";
+    let measured = measure(&host, &format!("{args} --no-nodelay"), 0);
+    let notes_of_both = notes(&measured);
+    assert!(
+        notes_of_both.contains("this client holds messages back"),
+        "{notes_of_both}"
+    );
+    assert!(
+        !notes_of_both.contains("the server sends"),
+        "{notes_of_both}"
+    );
+    // Without it there is no plateau.
+    let measured = measure(&host, args, 0);
+    assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+}
+
+/// The same latencies without a held segment.
+#[test]
+fn a_server_that_thinks_as_long_is_not_named() {
+    let liar = Liar::start(Behaviour::Delay(Duration::from_millis(41)));
+    for args in ["-c 2 -n 60", "-c 2 -n 60 --no-nodelay"] {
+        let measured = measure(&liar.host(), args, 0);
+        assert!(measured.figure("/latency/p50_us") > 40_000.0);
+        assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+        // A busy machine has waits of its own.
+        assert_blamed(&measured, &["server_or_path"], 11);
+    }
+}
+
+/// Keeps a CPU busy until it is dropped.
+struct Hog<'a>(&'a AtomicBool);
+
+impl Drop for Hog<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+#[ignore = "measures, and needs root: cargo test -p e2e -- --ignored a_busy_neighbour"]
+fn a_busy_neighbour_is_blamed() {
+    // Whatever else runs here, the server does not wait for its CPU.
+    let mut server = Command::new("chrt");
+    server.args(["--fifo", "1"]).arg(program("echo-server"));
+    server.args(["--cpus", "1", "--listen", "127.0.0.1:0"]);
+    let server = Server::announced_by(Process::start(&mut server));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = Hog(&is_over);
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut cpus = CpuSet::new();
+                cpus.set(0);
+                sched_setaffinity(None, &cpus).unwrap();
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        for args in ["-c 1 -d 2s", "-c 2 -d 2s -r 200", "-c 2 -d 2s --pipeline 4"] {
+            let measured = measure(&server.host(), &format!("{args} --cpus 0"), 0);
+            assert_blamed(&measured, &["run_queue", "late_send"], 15);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
+fn faults_of_a_path_that_loses_are_blamed() {
+    let link = Link::new();
+    let server = link.start_server(&[]);
+    let host = server.host();
+    link.lose(2);
+    for args in ["-c 8 -n 4000", "-c 8 -n 4000 -r 1000 --pipeline 8"] {
+        let args = format!("{args} --connect-timeout 60s --timeout 60s");
+        let measured = link.client.enter(|| measure(&host, &args, 0));
+        let retransmitted = measured.count("/tcp/client/retransmitted");
+        assert!(retransmitted >= 20, "{}", measured.output);
+        // The other end is on another host.
+        assert_eq!(measured.at("/tcp/server"), &serde_json::Value::Null);
+        let notes = notes(&measured);
+        assert!(notes.contains(" segments retransmitted ("), "{notes}");
+        assert!(
+            notes.contains("loss on the path, not the server"),
+            "{notes}"
+        );
+        assert!(!notes.contains("Nagle"), "{notes}");
+        assert_blamed(&measured, &["retransmission"], 15);
+    }
+}
+
+#[test]
+fn the_page_has_a_table_of_the_slowest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.html");
+    let server = Server::start(&[]);
+    let args = [
+        "-h",
+        &server.host(),
+        "-n",
+        "100",
+        "--report",
+        path.to_str().unwrap(),
+    ];
+    let output = testkit::run("bench-client", &args).expect_code(0);
+    let summary = &output.stdout;
+    assert!(
+        summary.contains("\ntcp          0 retransmissions, rtt "),
+        "{output}"
+    );
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (_, table) = page.split_once("<h2>Slowest messages</h2>").unwrap();
+    let (table, _) = table.split_once("</table>").unwrap();
+    assert_eq!(table.matches("<tr>").count(), 21, "{table}");
+}
