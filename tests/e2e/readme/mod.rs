@@ -142,7 +142,7 @@ fn tests_that_are_named_exist() {
     let promises = rows
         .iter()
         .filter(|row| row.first().is_some_and(|id| id.starts_with('P')));
-    let modules = document::modules(&root().join("tests/e2e"));
+    let modules = document::modules(&root().join("tests"));
     let missing: Vec<_> = promises
         .flat_map(|row| document::spans(row.last().unwrap()))
         .filter(|name| !modules.iter().any(|module| module == name))

@@ -62,7 +62,7 @@ fn json_fields() {
     let mut named = named(&manual, &headings, 0);
     // Its own fields have rows of their own.
     assert!(named.remove("latency"));
-    let whole = ["failures", "latency_uncorrected", "schedule_lag"];
+    let whole = ["failures", "latency_uncorrected", "schedule_lag", "tcp"];
     assert_same(&named, &fields(&results, "", &whole));
     // Those of lists are in the second column.
     for list in ["latency.buckets", "latency.curve", "series", "expectations"] {
