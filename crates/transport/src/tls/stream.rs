@@ -75,6 +75,7 @@ impl TlsStream {
     }
 
     /// See [`Stream::handshake`](crate::Stream::handshake).
+    #[inline(never)] // Its 3 KiB of stack would be every plain connection's, too.
     pub(crate) fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
         let outcome = self.complete_handshake(deadline);
         if outcome.is_err() {
