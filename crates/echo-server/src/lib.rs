@@ -22,8 +22,9 @@
 //!
 //! With TLS there is a thread for each CPU besides, for the arithmetic of
 //! handshakes. Nothing on the way of a message takes a lock that connections
-//! share, reads a clock, or allocates; the watchdog and the reporter sleep while
-//! there are no connections.
+//! share; over bare TCP nothing there reads a clock or allocates once the buffer
+//! has grown. While there are no connections the watchdog sleeps, and so does the
+//! reporter unless there are statistics to write.
 //!
 //! # The way of a message
 //!
