@@ -80,16 +80,15 @@ fn a_listener_is_taken_with_those_that_wait() {
     let mut config = on_loopback();
     config.wire = Wire::Raw;
     let server = Server::from_listener(listener, &config).unwrap();
-    let (addr, handle, serving) = serve(server);
+    // As many as std's own backlog has no room for, and no one accepts yet.
+    let clients: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect_timeout(&server.local_addr(), DEADLINE / 6).unwrap())
+        .collect();
+    let (_, handle, serving) = serve(server);
     let mut received = [0; 2];
     (&early).write_all(b"b").unwrap();
     (&early).read_exact(&mut received).unwrap();
     assert_eq!(&received, b"ab");
-
-    // As many as std's own backlog has no room for.
-    let clients: Vec<_> = (0..300)
-        .map(|_| TcpStream::connect_timeout(&addr, DEADLINE).unwrap())
-        .collect();
     for client in &clients {
         client.set_read_timeout(Some(DEADLINE)).unwrap();
         echo(client, b"c");
