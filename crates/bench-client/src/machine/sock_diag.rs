@@ -204,4 +204,22 @@ mod tests {
         assert_eq!(find([nowhere, nowhere]), None);
         assert!(dump(1, 1).unwrap().is_empty());
     }
+
+    #[test]
+    #[ignore = "measures: cargo test -p bench-client -- --ignored --nocapture connections_at_once"]
+    #[allow(clippy::print_stdout)]
+    fn many_connections_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pairs: Vec<_> = (0..5000)
+            .map(|_| {
+                let near = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                (near, listener.accept().unwrap())
+            })
+            .collect();
+        let started = std::time::Instant::now();
+        let dumped = dump(0, port).unwrap().len() + dump(port, 0).unwrap().len();
+        println!("{dumped} ends of connections in {:?}", started.elapsed());
+        assert_eq!(dumped, 2 * pairs.len());
+    }
 }

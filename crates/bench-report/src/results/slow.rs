@@ -22,7 +22,7 @@ pub struct SlowMessage {
     /// How long before the reply that was; `null` if it was never read before.
     pub run_queue_window_us: Option<f64>,
     /// Segments of its connection that were sent again since that was last
-    /// looked at.
+    /// looked at; `null` if it is too fast for that.
     pub retransmitted: Option<u64>,
     /// Those of them that the other end had already.
     pub spurious: Option<u64>,
