@@ -8,6 +8,8 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+// `bench-client capacity` against servers of a known capacity.
+mod capacity;
 // A path that is cut while both ends live on.
 #[cfg(target_os = "linux")]
 mod cut;

@@ -1,5 +1,7 @@
 //! `bench-client`: what it measures, and what it writes.
 
+// `bench-client capacity`.
+mod capacity;
 // What a run counts, and each kind of wrong reply.
 mod counting;
 // Files: JSON, HDR log, HTML.
