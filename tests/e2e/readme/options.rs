@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use testkit::run;
 
 /// The programs, with their subcommands.
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 7] = [
     "echo-server",
     "echo-client",
     "repl-client",
     "bench-client",
     "bench-client compare",
     "bench-client overhead",
+    "bench-client capacity",
 ];
 
 /// A program and an option of it; no program: of any.
@@ -61,7 +62,9 @@ pub(super) fn of_command(line: &str) -> Vec<NamedOption> {
         } else if word == "--" {
             // Behind it are those of the program that cargo runs.
             program = bin;
-        } else if program == Some("bench-client") && ["compare", "overhead"].contains(&word) {
+        } else if program == Some("bench-client")
+            && ["compare", "overhead", "capacity"].contains(&word)
+        {
             program = PROGRAMS.into_iter().find(|p| p.ends_with(word));
         } else if program.is_some() && is_option(word) {
             options.push((program, option(word)));
