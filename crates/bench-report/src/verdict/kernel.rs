@@ -233,6 +233,12 @@ mod tests {
             stay(1.0, results);
             client(results).segments_in += 1_000_000;
         });
+        // And this one each reply, when the next message takes longer.
+        valid(|results| {
+            stay(1.0, results);
+            client(results).segments_in += 1_000_000;
+            client(results).segments_out += 1_000_000;
+        });
     }
 
     #[test]
