@@ -13,7 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use testkit::{
     DEADLINE, Server, alone,
     certificates::Authority,
-    wire::{fill, frame, read_to_end},
+    wire::{TOO_MUCH, fill, frame, read_to_end},
 };
 
 /// More than the sockets hold, in one write of the server.
@@ -163,13 +163,15 @@ fn what_has_arrived_is_echoed_to_a_slow_reader() {
         thread::sleep(Duration::from_millis(1700));
         let (back, end) = read_to_end(&stream);
         end.unwrap();
-        let expected = sent / 1004;
-        // Whole frames, and as many as had arrived: the last can be in pieces.
+        // Whole frames, and as many as had arrived: the last can be in pieces. On
+        // a machine so busy that the limit came before the server was blocked,
+        // fewer were echoed and the rest was swallowed.
         assert_eq!(back.len() % 1004, 0, "a frame is cut");
+        let (expected, echoed) = (sent / 1004, back.len() / 1004);
+        let was_blocked = sent < TOO_MUCH;
         assert!(
-            back.len() / 1004 >= expected.min(4_000_000 / 1004),
-            "{} of {expected} frames",
-            back.len() / 1004
+            !was_blocked || echoed >= expected.min(4_000_000 / 1004),
+            "{echoed} of {expected} frames"
         );
         assert!(back.chunks(1004).all(|one| one == frame(&[b'x'; 1000])));
         drop(stream);

@@ -74,6 +74,7 @@ pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Res
     if let Some(server) = &server {
         plan.client.dialer.host = server.addr().to_string();
     }
+    let machine = machine::here();
     if let Some(cpus) = &plan.cpus {
         cpus.pin()?;
     }
@@ -89,7 +90,7 @@ pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Res
         ..
     } = plan;
     let address = client.dialer.host;
-    Ok(outcome?.into_results(address, arguments, machine::here(), floor, &expect))
+    Ok(outcome?.into_results(address, arguments, machine, floor, &expect))
 }
 
 fn print(plan: &RunPlan, results: &Results) -> Result<()> {

@@ -91,6 +91,8 @@ pub struct ConnectionOutcome {
 /// CPU time within the window; `None` where the system does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTime {
+    /// CPUs that the load's threads may run on.
+    pub cpus: u64,
     /// Of the thread that starts, samples and ends connections.
     pub conductor: Option<Duration>,
     /// Of the whole process.
@@ -119,7 +121,7 @@ impl LoadOutcome {
                 address,
                 same_host: self.is_same_host,
             },
-            cpu: self.cpu(arguments.with_server, machine.cpus),
+            cpu: self.cpu(arguments.with_server),
             noise_floor,
             interrupted: self.interrupted,
             elapsed_s: self.elapsed.as_secs_f64(),
@@ -187,7 +189,7 @@ impl LoadOutcome {
         }
     }
 
-    fn cpu(&self, with_server: bool, cpus: u64) -> Cpu {
+    fn cpu(&self, with_server: bool) -> Cpu {
         let threads = || self.connections.iter().filter_map(|each| each.cpu);
         let busiest = threads().max().unwrap_or_default();
         let client = threads().sum::<Duration>() + self.cpu.conductor.unwrap_or_default();
@@ -202,7 +204,8 @@ impl LoadOutcome {
         Cpu {
             client_cpu_s: client.as_secs_f64(),
             server_cpu_s: server.map(|server| server.as_secs_f64()),
-            client_utilization: ratio(client.as_secs_f64(), elapsed_s * cpus as f64),
+            client_cpus: self.cpu.cpus,
+            client_utilization: ratio(client.as_secs_f64(), elapsed_s * self.cpu.cpus as f64),
             busiest_thread_utilization: ratio(busiest.as_secs_f64(), elapsed_s),
             machine_utilization: self.cpu.machine_utilization,
         }
@@ -406,11 +409,12 @@ mod tests {
             connection.cpu = Some(seconds(cpu));
         }
         outcome.cpu = CpuTime {
+            cpus: 2,
             conductor: Some(seconds(1)),
             process: Some(seconds(10)),
             machine_utilization: Some(0.75),
         };
-        let embedded = outcome.cpu(true, 2);
+        let embedded = outcome.cpu(true);
         assert_eq!(
             (embedded.client_cpu_s, embedded.server_cpu_s),
             (4.0, Some(6.0))
@@ -418,19 +422,19 @@ mod tests {
         assert_eq!(embedded.client_utilization, 0.5);
         assert_eq!(embedded.busiest_thread_utilization, 0.5);
         assert_eq!(embedded.machine_utilization, Some(0.75));
-        let apart = outcome.cpu(false, 2);
+        let apart = outcome.cpu(false);
         assert_eq!((apart.client_cpu_s, apart.server_cpu_s), (10.0, None));
         assert_eq!(apart.client_utilization, 1.25);
 
         // Clocks that disagree, or that there are not.
         outcome.cpu.process = Some(seconds(4));
-        assert_eq!(outcome.cpu(true, 2).server_cpu_s, None);
+        assert_eq!(outcome.cpu(true).server_cpu_s, None);
         outcome.cpu.process = Some(seconds(3));
-        assert_eq!(outcome.cpu(true, 2).server_cpu_s, None);
+        assert_eq!(outcome.cpu(true).server_cpu_s, None);
         (outcome.cpu.process, outcome.cpu.conductor) = (None, None);
-        assert_eq!(outcome.cpu(false, 2).client_cpu_s, 3.0);
+        assert_eq!(outcome.cpu(false).client_cpu_s, 3.0);
         outcome.elapsed = Duration::ZERO;
-        let unmeasured = outcome.cpu(false, 2);
+        let unmeasured = outcome.cpu(false);
         assert_eq!(unmeasured.client_utilization, 0.0);
         assert_eq!(unmeasured.busiest_thread_utilization, 0.0);
     }

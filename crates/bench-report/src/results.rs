@@ -277,7 +277,9 @@ pub struct Cpu {
     pub client_cpu_s: f64,
     /// Of the embedded server's threads.
     pub server_cpu_s: Option<f64>,
-    /// The share of all CPUs that `client_cpu_s` is.
+    /// CPUs that the client may run on.
+    pub client_cpus: u64,
+    /// The share of those CPUs that `client_cpu_s` is.
     pub client_utilization: f64,
     /// The share of one CPU that the busiest connection's thread used.
     pub busiest_thread_utilization: f64,
@@ -519,6 +521,7 @@ pub(crate) fn sample() -> Results {
         cpu: Cpu {
             client_cpu_s: 10.0,
             server_cpu_s: None,
+            client_cpus: 8,
             client_utilization: 0.125,
             busiest_thread_utilization: 0.25,
             machine_utilization: Some(0.3),

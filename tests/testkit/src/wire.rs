@@ -66,14 +66,18 @@ pub fn assert_echoes(stream: impl Read + Write, payload: &[u8]) {
     echo(stream, payload).unwrap();
 }
 
+/// More than both directions of a connection hold, in bytes.
+pub const TOO_MUCH: usize = 64 << 20;
+
 /// Sends a piece over and over and reads nothing, until neither side can send
 /// any more: nothing moves in three writes that wait for it, however long this
-/// side itself had to wait for a processor. Says how many bytes went.
+/// side itself had to wait for a processor. Says how many bytes went: at most
+/// [`TOO_MUCH`], of a server that swallows what it does not echo.
 pub fn fill(mut stream: &TcpStream, piece: &[u8]) -> usize {
     let patience = Duration::from_millis(100);
     stream.set_write_timeout(Some(patience)).unwrap();
     let (mut sent, mut stuck) = (0, 0);
-    while stuck < 3 {
+    while stuck < 3 && sent < TOO_MUCH {
         match stream.write(&piece[sent % piece.len()..]) {
             Ok(n) => (sent, stuck) = (sent + n, 0),
             Err(error) if error.kind() == ErrorKind::WouldBlock => stuck += 1,

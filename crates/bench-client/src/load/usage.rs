@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bench_report::CpuTime;
 
-use crate::machine::cpu::{self, HostTime};
+use crate::machine::{
+    self,
+    cpu::{self, HostTime},
+};
 
 /// CPU time used so far.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,7 @@ impl Usage {
             Some(after?.saturating_sub(before?))
         };
         CpuTime {
+            cpus: machine::available_cpus(),
             conductor: since(self.thread, before.thread),
             process: since(self.process, before.process),
             machine_utilization: self.host.and_then(|host| host.share_since(&before.host?)),

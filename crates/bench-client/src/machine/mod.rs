@@ -7,7 +7,7 @@
 //! | `sock_diag` | TCP connections as the kernel sees them |
 //! | `timer` | how late a sleeping thread wakes up |
 
-use std::{env, fs, thread};
+use std::{env, fs, sync::LazyLock, thread};
 
 use bench_report::results::Machine;
 
@@ -17,8 +17,21 @@ pub(crate) mod noise;
 pub(crate) mod sock_diag;
 pub(crate) mod timer;
 
-/// Describes this machine.
+/// Describes this machine, as it was when first asked: before any thread was
+/// pinned.
 pub(crate) fn here() -> Machine {
+    static HERE: LazyLock<Machine> = LazyLock::new(describe);
+
+    HERE.clone()
+}
+
+/// CPUs that the calling thread may run on.
+pub(crate) fn available_cpus() -> u64 {
+    // Where the system does not say, there is still the one this runs on.
+    thread::available_parallelism().map_or(1, |count| count.get() as u64)
+}
+
+fn describe() -> Machine {
     Machine {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         os: env::consts::OS.to_owned(),
@@ -26,8 +39,7 @@ pub(crate) fn here() -> Machine {
         cpu_model: fs::read_to_string("/proc/cpuinfo")
             .ok()
             .and_then(|cpuinfo| cpu_model(&cpuinfo)),
-        // Where the system does not say, there is still the one this runs on.
-        cpus: thread::available_parallelism().map_or(1, |count| count.get() as u64),
+        cpus: available_cpus(),
     }
 }
 

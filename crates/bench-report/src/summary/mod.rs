@@ -145,7 +145,7 @@ fn write_cpu(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
         let latency = Latency(1e6 * seconds / replies as f64);
         format!("{latency} per message")
     };
-    let (percent, cpus) = (100.0 * cpu.client_utilization, results.machine.cpus);
+    let (percent, cpus) = (100.0 * cpu.client_utilization, cpu.client_cpus);
     let client = format!("client {percent:.0} % of {}", plural(cpus, "CPU"));
     let client_each = (replies > 0).then(|| each(cpu.client_cpu_s));
     let client: Vec<_> = [client].into_iter().chain(client_each).collect();

@@ -43,7 +43,7 @@ pub(super) fn spinning(results: &Results) -> Option<String> {
     let arguments = &results.arguments;
     let both = arguments.with_server && arguments.cpus.is_none();
     let ends = if both { 2 } else { 1 };
-    let (threads, cpus) = (ends * results.connections.opened, results.machine.cpus);
+    let (threads, cpus) = (ends * results.connections.opened, results.cpu.client_cpus);
     (spins(results) && threads > cpus).then(|| {
         format!(
             "{threads} threads spin on {} and take turns: the latency includes waiting for a CPU, \
@@ -60,9 +60,9 @@ pub(super) fn shared_cpus(results: &Results) -> Option<String> {
     let share = results.cpu.machine_utilization?;
     (shares_cpus(results) && share > MAX_MACHINE && !spins(results)).then(|| {
         format!(
-            "client and server share {} CPUs that were {:.0} % busy: the figures are those of \
+            "client and server share {} that were {:.0} % busy: the figures are those of \
              both together; for the server's own run them on two hosts, or pin them apart",
-            results.machine.cpus,
+            plural(results.machine.cpus, "CPU"),
             100.0 * share
         )
     })
@@ -110,9 +110,9 @@ pub(super) fn uneven(results: &Results) -> Option<String> {
     let runnable = 2 * connections.opened;
     let remedy = if shares_cpus(results) && runnable > results.machine.cpus {
         format!(
-            "{runnable} threads take turns on {} CPUs, so the scheduler decides: `chrt --fifo 1` \
+            "{runnable} threads take turns on {}, so the scheduler decides: `chrt --fifo 1` \
              for both ends serves them evenly",
-            results.machine.cpus
+            plural(results.machine.cpus, "CPU")
         )
     } else {
         "look for how the server shares its time among connections, or lower -c".to_owned()
@@ -183,14 +183,14 @@ mod tests {
         noted(
             |results| {
                 spin(results);
-                results.machine.cpus = 3;
+                results.cpu.client_cpus = 3;
             },
             "4 threads spin on 3 CPUs",
         );
         noted(
             |results| {
                 spin(results);
-                results.machine.cpus = 7;
+                results.cpu.client_cpus = 7;
                 results.arguments.with_server = true;
             },
             "8 threads spin on 7 CPUs",
