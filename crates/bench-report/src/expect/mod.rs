@@ -339,9 +339,18 @@ mod tests {
     #[test]
     fn a_miss_says_by_how_much() {
         let mut results = sample();
+        results.connections.opened = 5;
+        results.latency.mean_us = 22.0;
         results.latency.max_us = 7310.0;
         for (text, line) in [
             ("max<5ms", "max<5ms missed: 7.31 ms, 46 % over"),
+            (
+                "connections<5",
+                "connections<5 missed: 5, exactly at the limit",
+            ),
+            ("connections>50", "connections>50 missed: 5, 90 % under"),
+            ("connections<=4", "connections<=4 missed: 5, 25 % over"),
+            ("mean<20us", "mean<20us missed: 22.0 µs, 10 % over"),
             (
                 "max<7.31ms",
                 "max<7.31ms missed: 7.31 ms, exactly at the limit",

@@ -178,8 +178,12 @@ mod tests {
             results.cpu.busiest_thread_utilization = 1.0;
             results.cpu.machine_utilization = Some(1.0);
         };
-        // 4 connections on 8 CPUs.
+        // 4 connections on 8 CPUs, and on 4.
         valid(spin);
+        valid(|results| {
+            spin(results);
+            results.cpu.client_cpus = 4;
+        });
         noted(
             |results| {
                 spin(results);

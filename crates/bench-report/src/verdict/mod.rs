@@ -285,6 +285,11 @@ mod tests {
             },
             "interrupted: the figures cover 10.0 s",
         );
+        // The signal came at the very end.
+        noted(
+            |results| results.interrupted = true,
+            "interrupted: the figures cover 10.0 s",
+        );
         let mut results = flawless();
         results.interrupted = true;
         results.messages.unanswered = 5;
@@ -317,6 +322,9 @@ mod tests {
 
     #[test]
     fn p99_takes_a_thousand_replies() {
+        let mut none = flawless();
+        none.latency.count = 0;
+        assert_eq!(few_samples(&none), None);
         valid(|results| results.latency.count = 1000);
         noted(
             |results| results.latency.count = 999,

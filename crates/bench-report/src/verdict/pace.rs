@@ -79,7 +79,10 @@ pub(super) fn closed_loop(results: &Results) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::verdict::tests::{noted, suspect, valid};
+    use crate::{
+        results::sample,
+        verdict::tests::{noted, suspect, valid},
+    };
 
     fn lag(lag_us: f64, median_us: f64, results: &mut Results) {
         results.schedule_lag.as_mut().unwrap().p99_us = lag_us;
@@ -121,5 +124,9 @@ mod tests {
     #[test]
     fn a_closed_loop_is_noted() {
         noted(|results| results.arguments.rate = None, "closed loop: ");
+        let mut none = sample();
+        none.arguments.rate = None;
+        none.messages.sent = 0;
+        assert_eq!(closed_loop(&none), None);
     }
 }
