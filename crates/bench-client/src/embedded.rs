@@ -1,6 +1,10 @@
 //! The server of `--with-server`.
 
-use std::{net::SocketAddr, thread, thread::JoinHandle};
+use std::{
+    net::{IpAddr, SocketAddr},
+    thread,
+    thread::JoinHandle,
+};
 
 use crate::plan::RunPlan;
 use anyhow::{Context, Result};
@@ -17,7 +21,10 @@ impl EmbeddedServer {
     /// buffers as they do.
     pub(crate) fn start(plan: &RunPlan) -> Result<Self> {
         let mut config = Config::default();
-        config.listen = "127.0.0.1:0".into();
+        // Where the connections can come from.
+        let is_ipv6 = plan.arguments.ip_version == Some(6)
+            || plan.arguments.sources.iter().any(IpAddr::is_ipv6);
+        config.listen = if is_ipv6 { "[::1]:0" } else { "127.0.0.1:0" }.into();
         config.wire = plan.client.wire;
         config.read_buffer = plan.client.read_buffer;
         config.write_buffer = plan.client.write_buffer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_report::{Expect, export::Output, results::Arguments};
 use cli::{CpuList, UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
-use transport::ServerTls;
+use transport::{Dialer, ServerTls};
 
 use crate::sizes::Sizes;
 
@@ -48,6 +48,17 @@ impl RunPlan {
             Some(all) => all / connections + u64::from(index < all % connections),
             None => u64::MAX,
         }
+    }
+
+    /// How connection `index` reaches the server: they take the local addresses in
+    /// turn.
+    pub(crate) fn dialer(&self, index: u64) -> Dialer {
+        let mut dialer = self.client.dialer.clone();
+        let sources = &self.arguments.sources;
+        let turn = index.checked_rem(sources.len() as u64);
+        let turn = turn.and_then(|turn| usize::try_from(turn).ok());
+        dialer.network.source = turn.and_then(|turn| sources.get(turn)).copied();
+        dialer
     }
 
     /// When connection `index` is opened, after the load began.

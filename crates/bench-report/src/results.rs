@@ -6,7 +6,7 @@
 //! apply is `null`. The number in `schema` rises whenever a field changes its
 //! meaning or is removed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,18 @@ pub struct Arguments {
     /// CPUs that the generator was pinned to; `null` is all.
     #[serde(default)]
     pub cpus: Option<String>,
+    /// The only version of IP to use, 4 or 6; `null` is both.
+    #[serde(default)]
+    pub ip_version: Option<u8>,
+    /// Local addresses that connections take in turn; empty is the system's choice.
+    #[serde(default)]
+    pub sources: Vec<IpAddr>,
+    /// The congestion control algorithm; `null` is the system's.
+    #[serde(default)]
+    pub congestion: Option<String>,
+    /// The class of packets sent; `null` is the system's.
+    #[serde(default)]
+    pub dscp: Option<u8>,
 }
 
 /// Where a run was made.
@@ -442,6 +454,10 @@ pub(crate) fn sample() -> Results {
             nodelay: true,
             spin: Duration::ZERO,
             cpus: None,
+            ip_version: None,
+            sources: Vec::new(),
+            congestion: None,
+            dscp: None,
         },
         machine: Machine {
             version: "0.1.0".to_owned(),

@@ -9,7 +9,7 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    ClientTls, Error, SocketOptions, Stream, poll,
+    ClientTls, Error, NetworkOptions, SocketOptions, Stream, poll,
     resolve::{resolve, zone_advice},
     socket::buffer_sizes,
 };
@@ -51,6 +51,8 @@ pub struct Dialer {
     pub timeout: Duration,
     /// How each socket is set up.
     pub socket: SocketOptions,
+    /// How it goes through the network.
+    pub network: NetworkOptions,
     /// How the connection is encrypted; `None`: it is not.
     pub tls: Option<ClientTls>,
 }
@@ -64,6 +66,7 @@ impl Dialer {
             host: host.into(),
             timeout: TIMEOUT,
             socket: SocketOptions::default(),
+            network: NetworkOptions::default(),
             tls: None,
         }
     }
@@ -91,7 +94,8 @@ impl Dialer {
         let host = &self.host;
         let mut failures = Vec::new();
         let mut last = None;
-        for addr in resolve(host)? {
+        let addrs = resolve(host)?.into_iter();
+        for addr in addrs.filter(|addr| self.network.allows(addr)) {
             match self.dial_addr(&addr, &is_wanted) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
@@ -101,7 +105,7 @@ impl Dialer {
             }
         }
         let Some((addr, last)) = last else {
-            let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+            let source = io::Error::new(io::ErrorKind::NotFound, self.network.lacking());
             let host = host.clone();
             return Err(Error::Resolve { host, source });
         };
@@ -126,6 +130,7 @@ impl Dialer {
             Some(Protocol::TCP),
         )?;
         self.socket.prepare(&SockRef::from(&socket))?;
+        self.network.prepare(&socket, addr)?;
         let stream = connect(socket, addr, self.timeout, is_wanted)?;
         if is_self_connected(&stream) {
             return Err(io::Error::new(

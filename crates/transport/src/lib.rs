@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `dial` | connecting to a server |
 //! | `listen` | opening a listener |
+//! | `network` | source addresses, versions of IP, and what packets say |
 //! | `resolve` | from `host:port` to addresses |
 //! | `socket` | socket options and system calls that std lacks |
 //! | `stream` | a connection, encrypted or not |
@@ -19,6 +20,7 @@ mod dial;
 mod error;
 mod heartbeat;
 mod listen;
+mod network;
 mod poll;
 mod resolve;
 mod socket;
@@ -31,6 +33,7 @@ pub use dial::Dialer;
 pub use error::Error;
 pub use heartbeat::{Heartbeat, HeartbeatTimeout, Liveness};
 pub use listen::{BACKLOG, listen, set_up_listener};
+pub use network::{IpVersion, NetworkOptions};
 pub use poll::Ready;
 pub use rustls::pki_types::ServerName;
 pub use socket::{SocketOptions, is_timeout};

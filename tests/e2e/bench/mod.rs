@@ -15,5 +15,7 @@ mod kernel;
 mod lies;
 // Whether the figures are right.
 mod measuring;
+// Source addresses, versions of IP, DSCP.
+mod network;
 // `bench-client overhead`.
 mod overhead;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `capacity` | the options of `capacity` |
 //! | `files` | an option for each format of files |
+//! | `network` | the options of connections in the network |
 //! | `overhead` | the options of `overhead` |
 //! | `values` | the parsers of values |
 
@@ -21,11 +22,13 @@ use transport::{ClientTls, ServerTls};
 
 mod capacity;
 mod files;
+mod network;
 mod overhead;
 mod values;
 
 pub(crate) use capacity::{CapacityArgs, CapacityPlan};
 use files::OutputFiles;
+use network::NetworkArgs;
 pub(crate) use overhead::OverheadArgs;
 use values::{parse_pipeline, parse_rate, parse_share};
 
@@ -140,6 +143,9 @@ pub(crate) struct ShapeArgs {
     /// it
     #[arg(long, conflicts_with = "host")]
     with_server: bool,
+
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -230,6 +236,10 @@ impl RunArgs {
             nodelay: !socket.nagle,
             spin: client.buffers.spin,
             cpus: shape.cpus.as_ref().map(ToString::to_string),
+            ip_version: shape.network.ip_version(),
+            sources: shape.network.sources.clone(),
+            congestion: shape.network.congestion.clone(),
+            dscp: shape.network.dscp,
         }
     }
 
@@ -252,7 +262,9 @@ impl TryFrom<RunArgs> for RunPlan {
     fn try_from(args: RunArgs) -> Result<Self> {
         check_connections(args.load.shape.connections, args.load.shape.with_server)?;
         export::check(&args.output.files.0).map_err(UsageError)?;
-        let (client, server_tls) = args.resolve()?;
+        args.load.shape.network.check()?;
+        let (mut client, server_tls) = args.resolve()?;
+        client.dialer.network = args.load.shape.network.options();
         let plan = Self {
             arguments: args.arguments(),
             client,

@@ -14,6 +14,13 @@ pub(super) fn parse_pipeline(text: &str) -> Result<u64, String> {
     }
 }
 
+pub(super) fn parse_dscp(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(dscp) if dscp < 64 => Ok(dscp),
+        _ => Err("expected a DSCP from 0 to 63, such as 46 (expedited forwarding)".to_owned()),
+    }
+}
+
 pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     let (number, factor) = match text.strip_suffix('k') {
         Some(number) => (number, 1e3),
@@ -38,6 +45,15 @@ pub(super) fn parse_share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes() {
+        assert_eq!(parse_dscp("0"), Ok(0));
+        assert_eq!(parse_dscp("63"), Ok(63));
+        for bad in ["", "64", "-1", "ef", "256"] {
+            assert!(parse_dscp(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn rates() {

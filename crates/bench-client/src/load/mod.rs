@@ -247,7 +247,7 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
         return;
     }
     tracing::debug!("connecting to {}", plan.client.dialer.host);
-    let dialled = plan.client.dialer.dial_while(|| !shared.gate.is_over());
+    let dialled = plan.dialer(index).dial_while(|| !shared.gate.is_over());
     if shared.gate.is_over() {
         return;
     }

@@ -1,0 +1,81 @@
+//! The options of the connections in the network.
+
+use std::net::IpAddr;
+
+use clap::{ArgAction, Args};
+use cli::UsageError;
+use transport::{IpVersion, NetworkOptions};
+
+use super::values::parse_dscp;
+
+/// How the connections under test go through the network.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub(super) struct NetworkArgs {
+    /// Use IPv4 addresses only
+    #[arg(short = '4', long, action = ArgAction::SetTrue, conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// Use IPv6 addresses only
+    #[arg(short = '6', long, action = ArgAction::SetTrue)]
+    ipv6: bool,
+
+    /// Connect from these local addresses, in turn [default: the system's choice]
+    #[arg(long = "source", value_name = "ADDR[,ADDR]", value_delimiter = ',')]
+    pub(super) sources: Vec<IpAddr>,
+
+    /// Congestion control algorithm [default: the system's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) congestion: Option<String>,
+
+    /// Class of the packets sent, 0 to 63; 46 is expedited forwarding [default:
+    /// the system's]
+    #[arg(long, value_name = "N", value_parser = parse_dscp)]
+    pub(super) dscp: Option<u8>,
+}
+
+impl NetworkArgs {
+    /// 4 or 6, if only one of them is to be used.
+    pub(super) fn ip_version(&self) -> Option<u8> {
+        match self.version()? {
+            IpVersion::V4 => Some(4),
+            IpVersion::V6 => Some(6),
+        }
+    }
+
+    fn version(&self) -> Option<IpVersion> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(IpVersion::V4),
+            (_, true) => Some(IpVersion::V6),
+            _ => None,
+        }
+    }
+
+    /// The options of every connection: the source is its own.
+    pub(super) fn options(&self) -> NetworkOptions {
+        let mut options = NetworkOptions::default();
+        options.version = self.version();
+        options.congestion.clone_from(&self.congestion);
+        options.dscp = self.dscp;
+        options
+    }
+
+    /// Checks that all sources can be used.
+    ///
+    /// # Errors
+    ///
+    /// A source of the version that is not to be used.
+    pub(super) fn check(&self) -> Result<(), UsageError> {
+        let Some(version) = self.version() else {
+            return Ok(());
+        };
+        let is_other = |source: &&IpAddr| source.is_ipv6() != (version == IpVersion::V6);
+        match self.sources.iter().find(is_other) {
+            Some(source) => Err(UsageError(format!(
+                "--source: {source} is not an IPv{} address",
+                self.ip_version().unwrap_or_default()
+            ))),
+            None => Ok(()),
+        }
+    }
+}
