@@ -14,7 +14,7 @@ use crate::{
         Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Results, SCHEMA,
         Second, SlowMessage, Target, Tcp, Verdict, attribute,
     },
-    statistics::distribution,
+    statistics::{Fit, distribution},
     verdict,
 };
 
@@ -35,6 +35,9 @@ pub struct LoadOutcome {
     /// In an open loop from the intended start to the send, in nanoseconds; else
     /// `None`.
     pub schedule_lag: Option<Histogram<u64>>,
+    /// Of Poisson arrivals: gaps between sends on a connection, in units of their
+    /// expected mean.
+    pub gaps: Vec<f64>,
     /// Payload of correct replies, in bytes, and the same on the wire.
     pub payload_bytes: u64,
     /// See `payload_bytes`.
@@ -132,6 +135,7 @@ impl LoadOutcome {
             latency_uncorrected: self.latency_uncorrected.as_ref().map(distribution),
             schedule_lag: self.schedule_lag.as_ref().map(distribution),
             in_flight: self.in_flight(),
+            arrivals: Fit::exponential(self.gaps),
             tcp: self.tcp,
             slowest: self.slowest,
             series: self.series,
@@ -269,6 +273,7 @@ mod tests {
             latency,
             latency_uncorrected: None,
             schedule_lag: None,
+            gaps: Vec::new(),
             payload_bytes: 1248,
             wire_bytes: 1664,
             series: sample().series,

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::Distribution;
+use crate::statistics::{Distribution, Fit};
 
 mod slow;
 mod tcp;
@@ -59,6 +59,10 @@ pub struct Results {
     /// How late messages were sent, against their intended start; only in an
     /// open loop.
     pub schedule_lag: Option<Distribution>,
+    /// Whether the times at which messages were really sent are those of a Poisson
+    /// process; only with Poisson arrivals, and enough of them.
+    #[serde(default)]
+    pub arrivals: Option<Fit>,
     /// Messages in flight.
     pub in_flight: InFlight,
     /// CPU time.
@@ -121,6 +125,9 @@ pub struct Arguments {
     pub pipeline: u64,
     /// Messages per second over all connections; `null` is a closed loop.
     pub rate: Option<f64>,
+    /// When messages are due in an open loop: `uniform` or `poisson`.
+    #[serde(default)]
+    pub arrivals: Arrivals,
     /// How long to measure; `null` is until another end.
     #[serde(rename = "duration_s", with = "optional_seconds")]
     pub duration: Option<Duration>,
@@ -180,6 +187,17 @@ pub struct Arguments {
     /// The class of packets sent; `null` is the system's.
     #[serde(default)]
     pub dscp: Option<u8>,
+}
+
+/// When the messages of an open loop are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// At even intervals.
+    #[default]
+    Uniform,
+    /// After exponentially distributed gaps: a Poisson process.
+    Poisson,
 }
 
 /// Where a run was made.
@@ -434,6 +452,7 @@ pub(crate) fn sample() -> Results {
             connections: 4,
             pipeline: 1,
             rate: None,
+            arrivals: Arrivals::Uniform,
             duration: Some(Duration::from_secs(10)),
             requests: None,
             warmup: Duration::ZERO,
@@ -529,6 +548,7 @@ pub(crate) fn sample() -> Results {
         },
         latency_uncorrected: None,
         schedule_lag: None,
+        arrivals: None,
         in_flight: InFlight {
             sampled_mean: 4.0,
             samples: 1000,

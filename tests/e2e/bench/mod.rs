@@ -2,6 +2,8 @@
 
 // `bench-client capacity`.
 mod capacity;
+// Poisson arrivals.
+mod arrivals;
 // What a run counts, and each kind of wrong reply.
 mod counting;
 // Files: JSON, HDR log, HTML.

@@ -10,7 +10,10 @@ use cli::{
     args::{ClientArgs, parse_timeout},
 };
 
-use super::{LoadArgs, MessageArgs, OutputArgs, RunArgs, ShapeArgs, values::parse_rate};
+use super::{
+    LoadArgs, MessageArgs, OutputArgs, RunArgs, ShapeArgs,
+    values::{ArrivalsArg, parse_rate},
+};
 use crate::plan::RunPlan;
 
 /// Finds the highest rate at which latencies stay within a limit
@@ -84,6 +87,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
                 duration: None,
                 requests: None,
                 rate: None,
+                arrivals: ArrivalsArg::default(),
                 ramp: Duration::ZERO,
             },
             messages: args.messages,

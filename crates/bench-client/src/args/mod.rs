@@ -30,7 +30,7 @@ pub(crate) use capacity::{CapacityArgs, CapacityPlan};
 use files::OutputFiles;
 use network::NetworkArgs;
 pub(crate) use overhead::OverheadArgs;
-use values::{parse_pipeline, parse_rate, parse_share};
+use values::{ArrivalsArg, parse_pipeline, parse_rate, parse_share};
 
 use crate::{generate::Kind, plan::RunPlan, sizes::Sizes};
 
@@ -113,6 +113,11 @@ pub(crate) struct LoadArgs {
     #[arg(short, long, value_name = "N", value_parser = parse_rate)]
     rate: Option<f64>,
 
+    /// When messages of an open loop are due: at even intervals, or as a Poisson
+    /// process, as those of many users are
+    #[arg(long, value_enum, value_name = "HOW", default_value = "uniform")]
+    arrivals: ArrivalsArg,
+
     /// Spread the opening of connections over this time
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
@@ -155,7 +160,7 @@ pub(crate) struct MessageArgs {
     #[arg(short, long, value_name = "BYTES", default_value = "12", value_parser = Sizes::parse)]
     pub(crate) size: Sizes,
 
-    /// Seed of payloads and sizes
+    /// Seed of payloads, sizes and Poisson arrivals
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) seed: u64,
 
@@ -216,6 +221,7 @@ impl RunArgs {
             connections: shape.connections,
             pipeline: shape.pipeline,
             rate: load.rate,
+            arrivals: load.arrivals.into(),
             duration: load.duration,
             requests: load.requests,
             warmup: shape.warmup,
@@ -263,6 +269,10 @@ impl TryFrom<RunArgs> for RunPlan {
         check_connections(args.load.shape.connections, args.load.shape.with_server)?;
         export::check(&args.output.files.0).map_err(UsageError)?;
         args.load.shape.network.check()?;
+        if args.load.rate.is_none() && args.load.arrivals == ArrivalsArg::Poisson {
+            let what = "--arrivals poisson takes an open loop: give --rate";
+            return Err(UsageError(what.to_owned()).into());
+        }
         let (mut client, server_tls) = args.resolve()?;
         client.dialer.network = args.load.shape.network.options();
         let plan = Self {

@@ -1,11 +1,31 @@
 //! The parsers of values.
 
+use bench_report::results::Arrivals;
+use clap::ValueEnum;
+
 /// Maximum messages in flight on a connection: memory for each is taken.
 const MAX_PIPELINE: u64 = 1 << 20;
 
 /// Least and most messages per second: one in a quarter of an hour, and one in
 /// a nanosecond.
 const RATES: std::ops::RangeInclusive<f64> = 1e-3..=1e9;
+
+/// When the messages of an open loop are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ArrivalsArg {
+    #[default]
+    Uniform,
+    Poisson,
+}
+
+impl From<ArrivalsArg> for Arrivals {
+    fn from(arrivals: ArrivalsArg) -> Self {
+        match arrivals {
+            ArrivalsArg::Uniform => Self::Uniform,
+            ArrivalsArg::Poisson => Self::Poisson,
+        }
+    }
+}
 
 pub(super) fn parse_pipeline(text: &str) -> Result<u64, String> {
     match text.parse() {

@@ -18,12 +18,12 @@ use super::{
     payload::Payloads,
     recorder::Recorder,
     replies::{Flight, Replies, Rules},
-    schedule::{Schedule, Slots},
+    schedule::Schedule,
     slowest::Examiner,
 };
 use crate::{
     machine::{cpu, timer::wake_up_on_time},
-    plan::{Pace, RunPlan},
+    plan::Pace,
 };
 
 /// The empty frame, which the server echoes like any other.
@@ -78,6 +78,9 @@ impl<'a> LoadConnection<'a> {
         // cost every read a timer in the kernel.
         link.stream.set_read_timeout(plan.arguments.heartbeat)?;
         let arguments = &plan.arguments;
+        // What opens late starts late.
+        let is_late = !arguments.ramp.is_zero();
+        let opening_ns = if is_late { clock.now_ns() } else { 0 };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let rules = Rules {
             wire: plan.client.wire,
@@ -88,7 +91,7 @@ impl<'a> LoadConnection<'a> {
             shared,
             link,
             clock,
-            schedule: schedule(plan, index, clock),
+            schedule: Schedule::new(plan, index, opening_ns),
             // Each connection draws its own sizes, whatever the others do.
             random: fastrand::Rng::with_seed(arguments.seed.wrapping_add(index)),
             left: plan.share(index),
@@ -372,16 +375,4 @@ impl<'a> LoadConnection<'a> {
             _ => Failure::IoError,
         }
     }
-}
-
-/// The schedule of a connection that is open since now.
-fn schedule(plan: &RunPlan, index: u64, clock: Clock) -> Schedule {
-    let Pace::Open { rate } = plan.pace() else {
-        return Schedule::Closed;
-    };
-    let mut slots = Slots::new(rate, index, plan.arguments.connections);
-    if !plan.arguments.ramp.is_zero() {
-        slots.skip(slots.due_before(clock.now_ns()));
-    }
-    Schedule::Open(slots)
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `connection` | one connection's loop |
 //! | `schedule` | when its messages are meant to be sent |
+//! | `arrivals` | the same, at random |
 //! | `payload` | what they say |
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
@@ -33,6 +34,7 @@ use bench_report::{ConnectionOutcome, LoadOutcome};
 use cli::signals::Stop;
 use transport::Stream;
 
+mod arrivals;
 mod clock;
 mod conductor;
 mod connection;
@@ -56,7 +58,7 @@ use failure::{Failure, Failures};
 use gate::Gate;
 use recorder::Shard;
 use replies::FlightEnd;
-use schedule::{Schedule, Slots};
+use schedule::Schedule;
 use slowest::Slowest;
 pub(crate) use watch::{Unwatched, Watch};
 use window::Window;
@@ -223,7 +225,7 @@ struct Done {
     last_ns: u64,
     /// Messages that it was still to send, and when.
     left: u64,
-    slots: Option<Slots>,
+    schedule: Option<Schedule>,
 }
 
 impl Done {
@@ -235,7 +237,7 @@ impl Done {
             tally: ConnectionOutcome::default(),
             last_ns: 0,
             left: 0,
-            slots: None,
+            schedule: None,
         }
     }
 }
@@ -328,10 +330,7 @@ fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     link.in_flight.store(0);
     link.waiting_since.store(0);
     done.left = connection.left;
-    done.slots = match connection.schedule {
-        Schedule::Open(slots) => Some(slots),
-        Schedule::Closed => None,
-    };
+    done.schedule = Some(connection.schedule);
     done
 }
 

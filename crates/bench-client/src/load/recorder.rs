@@ -96,6 +96,21 @@ impl Measured {
         }
     }
 
+    /// Records what of `slots` was due before `end_ns`, `left` at most, and never
+    /// sent. Returns how many those are.
+    pub(crate) fn add_unsent(&mut self, slots: Slots, left: u64, end_ns: u64) -> u64 {
+        let count = slots.due_before(end_ns).min(left);
+        self.record_unsent(&slots, count, end_ns);
+        count
+    }
+
+    /// The same of one message.
+    pub(crate) fn record_unsent_at(&mut self, due_ns: u64, end_ns: u64) {
+        if let Some(scheduled) = &mut self.scheduled {
+            record(&mut scheduled.corrected, end_ns.saturating_sub(due_ns), 1);
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         // They grow as needed, so adding cannot fail.
         let _ = self.uncorrected.add(&other.uncorrected);

@@ -1,20 +1,58 @@
 //! When messages are meant to be sent, in nanoseconds since the load began.
 
+use bench_report::results::Arrivals::{Poisson, Uniform};
+
+use super::{arrivals::Arrivals, clock::nanos};
+use crate::plan::{Pace, RunPlan};
+
 /// When the messages of one connection are meant to be sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Schedule {
     /// As soon as there is room in flight.
     Closed,
     /// At fixed times, regardless of replies.
     Open(Slots),
+    /// At random times.
+    Poisson(Arrivals),
 }
 
 impl Schedule {
+    /// That of connection `index`, from `opening_ns` on.
+    pub(crate) fn new(plan: &RunPlan, index: u64, opening_ns: u64) -> Self {
+        let Pace::Open { rate } = plan.pace() else {
+            return Self::Closed;
+        };
+        let arguments = &plan.arguments;
+        let connections = arguments.connections;
+        let mut schedule = match arguments.arrivals {
+            Uniform => Self::Open(Slots::new(rate, index, connections)),
+            Poisson => Self::Poisson(Arrivals::new(
+                rate,
+                index,
+                connections,
+                arguments.seed,
+                nanos(arguments.warmup),
+            )),
+        };
+        schedule.skip_until(opening_ns);
+        schedule
+    }
+
+    /// Leaves out what is due before `start_ns`.
+    pub(crate) fn skip_until(&mut self, start_ns: u64) {
+        match self {
+            Self::Closed => {}
+            Self::Open(slots) => slots.skip(slots.due_before(start_ns)),
+            Self::Poisson(arrivals) => arrivals.skip_until(start_ns),
+        }
+    }
+
     /// When the next message is meant to be sent, if that is to wait for.
     pub(crate) fn due_ns(&self) -> Option<u64> {
         match self {
             Self::Closed => None,
             Self::Open(slots) => Some(slots.due_ns(0)),
+            Self::Poisson(arrivals) => Some(arrivals.due_ns()),
         }
     }
 
@@ -29,6 +67,7 @@ impl Schedule {
                     due_ns
                 })
             }
+            Self::Poisson(arrivals) => arrivals.take(now_ns, end_ns),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::{
     format::{Bytes, Count, Latency, plural, wrap},
-    results::{Arguments, NoiseFloor, Results, kinds},
+    results::{Arguments, Arrivals, NoiseFloor, Results, kinds},
+    statistics::Fit,
 };
 
 mod histogram;
@@ -72,8 +73,12 @@ fn pace(arguments: &Arguments) -> String {
     match arguments.rate {
         None => format!("closed loop, {pipeline} in flight on {each}{connections}"),
         Some(target) => format!(
-            "open loop, target rate {:#}/s over {connections}, up to {pipeline} in flight on each",
-            Count(target)
+            "open loop, target rate {:#}/s{} over {connections}, up to {pipeline} in flight on each",
+            Count(target),
+            match arguments.arrivals {
+                Arrivals::Uniform => "",
+                Arrivals::Poisson => " (Poisson)",
+            }
         ),
     }
 }
@@ -89,6 +94,9 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let replies = messages.replies_in_window;
     let elapsed = Latency(1e6 * results.elapsed_s);
     row(f, "round trips", format!("{replies} in {elapsed}"))?;
+    if let Some(fit) = &results.arrivals {
+        row(f, "arrivals", arrivals(fit))?;
+    }
     let Some(payload) = messages.each(messages.payload_bytes as f64) else {
         return row(f, "throughput", "0 messages/s");
     };
@@ -102,6 +110,21 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
         ),
     )?;
     write_costs(f, results, payload)
+}
+
+/// How well the times of sending fit a Poisson process.
+fn arrivals(fit: &Fit) -> String {
+    let Fit {
+        gaps,
+        ks_statistic,
+        p_value,
+    } = fit;
+    let p = if *p_value < 0.001 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p_value:.3}")
+    };
+    format!("against a Poisson process: KS {ks_statistic:.3} over {gaps} gaps, {p}")
 }
 
 /// The price of a message of `payload` bytes on the wire, and in system calls.
@@ -324,6 +347,26 @@ mod tests {
                 "{line:?} in {text}"
             );
         }
+    }
+
+    #[test]
+    fn arrivals_at_random_are_tested() {
+        let mut results = open();
+        results.arguments.arrivals = Arrivals::Poisson;
+        let mut line = |p_value| {
+            results.arrivals = Some(Fit {
+                gaps: 4096,
+                ks_statistic: 0.0123,
+                p_value,
+            });
+            let text = show(&results, 24 + 6);
+            assert!(text.contains("target rate 100k/s (Poisson) over"), "{text}");
+            let found = text.lines().find(|line| line.starts_with("arrivals "));
+            found.unwrap().to_owned()
+        };
+        let start = "arrivals     against a Poisson process: KS 0.012 over 4096 gaps, ";
+        assert_eq!(line(0.53), format!("{start}p = 0.530"));
+        assert_eq!(line(0.0009), format!("{start}p < 0.001"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         unanswered,
         pace::unsent,
         pace::late,
+        pace::other_arrivals,
         load::starved,
         load::little,
         load::generator,

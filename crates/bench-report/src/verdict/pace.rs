@@ -28,6 +28,22 @@ pub(super) fn late(results: &Results) -> Option<String> {
     ))
 }
 
+/// Chance below which the times of sending are not those of a Poisson process: one
+/// run in a thousand is suspected wrongly.
+const MIN_FIT: f64 = 0.001;
+
+/// Messages that were not sent as random as they were due: they waited for room in
+/// flight, or for the generator.
+pub(super) fn other_arrivals(results: &Results) -> Option<String> {
+    let fit = results.arrivals.filter(|fit| fit.p_value < MIN_FIT)?;
+    Some(format!(
+        "messages were not sent as a Poisson process (Kolmogorov–Smirnov {:.3} over {} gaps, p = \
+         {:.1e}), so the server had another load: allow more in flight (--pipeline), or lower \
+         --rate",
+        fit.ks_statistic, fit.gaps, fit.p_value
+    ))
+}
+
 pub(super) fn timer_overshoot(results: &Results) -> Option<String> {
     let lag = Lag::of(results).filter(|lag| lag.is_overshoot(results))?;
     Some(format!(
@@ -81,6 +97,7 @@ mod tests {
     use super::*;
     use crate::{
         results::sample,
+        statistics::Fit,
         verdict::tests::{noted, suspect, valid},
     };
 
@@ -118,6 +135,20 @@ mod tests {
                 results.noise_floor = None;
             },
             "41.0 µs late",
+        );
+    }
+
+    #[test]
+    fn arrivals_are_as_random_as_requested() {
+        let fit = |p_value| Fit {
+            gaps: 4096,
+            ks_statistic: 0.04,
+            p_value,
+        };
+        valid(|results| results.arrivals = Some(fit(0.001)));
+        suspect(
+            |results| results.arrivals = Some(fit(0.0009)),
+            "(Kolmogorov–Smirnov 0.040 over 4096 gaps, p = 9.0e-4)",
         );
     }
 

@@ -1,14 +1,21 @@
 //! The end of a load: what is still to be counted, and its outcome.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use bench_report::LoadOutcome;
 
 use super::{Conductor, Failures, KernelView, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
-    load::{nanos, schedule::Slots},
+    load::{nanos, schedule::Schedule},
     plan::Pace,
 };
+
+/// Random times that are drawn one by one, of those at which nothing was sent:
+/// there can be a thousand million, and so many are as good as evenly spaced.
+const MAX_DRAWN: u64 = 1 << 20;
 
 impl Conductor<'_> {
     pub(super) fn finish(mut self) -> LoadOutcome {
@@ -47,6 +54,7 @@ impl Conductor<'_> {
             latency,
             latency_uncorrected,
             schedule_lag,
+            gaps: self.gaps,
             payload_bytes: measured.payload_bytes,
             wire_bytes: measured.wire_bytes,
             series: self.series,
@@ -82,33 +90,39 @@ impl Conductor<'_> {
     /// sent, those of connections that failed or never opened included.
     fn add_unsent(&mut self, end_ns: u64) -> u64 {
         let plan = &self.shared.plan;
-        let connections = plan.arguments.connections;
-        let Pace::Open { rate } = plan.pace() else {
+        if plan.pace() == Pace::Closed {
             return 0;
-        };
-        let mut unsent = 0;
-        let mut rest: Vec<_> = self
+        }
+        let mut rest: HashMap<u64, _> = self
             .done
-            .iter()
-            .map(|done| (done.index, done.slots, done.left))
+            .iter_mut()
+            .map(|done| (done.index, (done.schedule.take(), done.left)))
             .collect();
-        rest.sort_unstable_by_key(|(index, ..)| *index);
-        for index in 0..connections {
-            let found = rest.binary_search_by_key(&index, |(index, ..)| *index);
-            let done = found.ok().and_then(|place| rest.get(place));
-            let (slots, left) = match done {
-                Some((_, slots, left)) => (*slots, *left),
-                None => (None, plan.share(index)),
-            };
-            let mut slots = slots.unwrap_or_else(|| {
-                let mut slots = Slots::new(rate, index, connections);
-                slots.skip(slots.due_before(nanos(plan.opening(index))));
-                slots
-            });
-            slots.skip(slots.due_before(self.shared.window.start_ns()));
-            let count = slots.due_before(end_ns).min(left);
-            unsent += count;
-            self.current.measured.record_unsent(&slots, count, end_ns);
+        let mut unsent = 0;
+        for index in 0..plan.arguments.connections {
+            let (schedule, left) = rest.remove(&index).unwrap_or((None, plan.share(index)));
+            let mut schedule =
+                schedule.unwrap_or_else(|| Schedule::new(plan, index, nanos(plan.opening(index))));
+            schedule.skip_until(self.shared.window.start_ns());
+            let measured = &mut self.current.measured;
+            match schedule {
+                Schedule::Closed => {}
+                Schedule::Open(slots) => unsent += measured.add_unsent(slots, left, end_ns),
+                Schedule::Poisson(mut arrivals) => {
+                    let most = left.min(MAX_DRAWN / plan.arguments.connections);
+                    let mut drawn = 0;
+                    for due_ns in arrivals.drain(most, end_ns) {
+                        measured.record_unsent_at(due_ns, end_ns);
+                        drawn += 1;
+                    }
+                    unsent += drawn;
+                    if drawn == most {
+                        let rest = arrivals.evened();
+                        unsent += measured.add_unsent(rest, left - drawn, end_ns);
+                    }
+                    self.gaps.append(&mut arrivals.into_gaps());
+                }
+            }
         }
         unsent
     }

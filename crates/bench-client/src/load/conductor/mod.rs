@@ -66,6 +66,8 @@ pub(super) struct Conductor<'a> {
     in_flight: u64,
     in_flight_samples: u64,
     cpu: CpuTime,
+    /// Of Poisson arrivals, as they were sent.
+    gaps: Vec<f64>,
     /// The connections when the measurement began.
     view_before: Option<KernelView>,
     progress: Option<Progress>,
@@ -123,6 +125,7 @@ impl<'a> Conductor<'a> {
             in_flight: 0,
             in_flight_samples: 0,
             cpu: CpuTime::default(),
+            gaps: Vec::new(),
             view_before: None,
             progress: None,
         }
