@@ -35,6 +35,8 @@ pub struct LoadOutcome {
     /// In an open loop from the intended start to the send, in nanoseconds; else
     /// `None`.
     pub schedule_lag: Option<Histogram<u64>>,
+    /// See [`Results::connect_latency`], in nanoseconds.
+    pub connect_latency: Option<Histogram<u64>>,
     /// Of Poisson arrivals: gaps between sends on a connection, in units of their
     /// expected mean.
     pub gaps: Vec<f64>,
@@ -134,6 +136,7 @@ impl LoadOutcome {
             latency: distribution(&self.latency),
             latency_uncorrected: self.latency_uncorrected.as_ref().map(distribution),
             schedule_lag: self.schedule_lag.as_ref().map(distribution),
+            connect_latency: self.connect_latency.as_ref().map(distribution),
             in_flight: self.in_flight(),
             arrivals: Fit::exponential(self.gaps),
             tcp: self.tcp,
@@ -273,6 +276,7 @@ mod tests {
             latency,
             latency_uncorrected: None,
             schedule_lag: None,
+            connect_latency: None,
             gaps: Vec::new(),
             payload_bytes: 1248,
             wire_bytes: 1664,

@@ -59,6 +59,10 @@ pub struct Results {
     /// How late messages were sent, against their intended start; only in an
     /// open loop.
     pub schedule_lag: Option<Distribution>,
+    /// Opening a connection, TLS handshake included, where each has a number of
+    /// messages; those that were opened before the measurement are not included.
+    #[serde(default)]
+    pub connect_latency: Option<Distribution>,
     /// Whether the times at which messages were really sent are those of a Poisson
     /// process; only with Poisson arrivals, and enough of them.
     #[serde(default)]
@@ -136,6 +140,9 @@ pub struct Arguments {
     /// Excluded from every figure.
     #[serde(rename = "warmup_s", with = "seconds")]
     pub warmup: Duration,
+    /// Messages of a connection, before another takes its place; `null` is no limit.
+    #[serde(default)]
+    pub per_connection: Option<u64>,
     /// Over which connections are opened.
     #[serde(rename = "ramp_s", with = "seconds")]
     pub ramp: Duration,
@@ -456,6 +463,7 @@ pub(crate) fn sample() -> Results {
             duration: Some(Duration::from_secs(10)),
             requests: None,
             warmup: Duration::ZERO,
+            per_connection: None,
             ramp: Duration::ZERO,
             timeout: Duration::from_secs(10),
             size: "12".to_owned(),
@@ -548,6 +556,7 @@ pub(crate) fn sample() -> Results {
         },
         latency_uncorrected: None,
         schedule_lag: None,
+        connect_latency: None,
         arrivals: None,
         in_flight: InFlight {
             sampled_mean: 4.0,

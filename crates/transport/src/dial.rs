@@ -121,7 +121,17 @@ impl Dialer {
         })
     }
 
-    fn dial_addr(&self, addr: &SocketAddr, is_wanted: &impl Fn() -> bool) -> io::Result<Stream> {
+    /// Connects to one address of the host, which is not resolved for it, unless
+    /// `is_wanted` says no before that.
+    ///
+    /// # Errors
+    ///
+    /// The system's, or that of the TLS handshake.
+    pub fn dial_addr(
+        &self,
+        addr: &SocketAddr,
+        is_wanted: &impl Fn() -> bool,
+    ) -> io::Result<Stream> {
         // Later than an instant can be is never.
         let deadline = Instant::now().checked_add(self.timeout);
         let socket = Socket::new(

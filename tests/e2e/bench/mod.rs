@@ -19,5 +19,7 @@ mod lies;
 mod measuring;
 // Source addresses, versions of IP, DSCP.
 mod network;
+// Connections that follow one another.
+mod per_connection;
 // `bench-client overhead`.
 mod overhead;

@@ -135,6 +135,11 @@ pub(crate) struct ShapeArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_pipeline)]
     pub(crate) pipeline: u64,
 
+    /// Messages of a connection; then it is closed, and another opened [default: no
+    /// limit]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    per_connection: Option<u64>,
+
     /// Warm up for this long; excluded from every figure
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     pub(crate) warmup: Duration,
@@ -225,6 +230,7 @@ impl RunArgs {
             duration: load.duration,
             requests: load.requests,
             warmup: shape.warmup,
+            per_connection: shape.per_connection,
             ramp: load.ramp,
             timeout: client.timeout,
             size: messages.size.to_string(),

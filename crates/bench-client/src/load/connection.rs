@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    sync::atomic::Ordering,
+    net::Shutdown,
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -11,8 +12,9 @@ use proto::{Error, FrameError, HEADER_LEN, Reader, Received};
 use transport::{Heartbeat, Liveness, Ready, Stream};
 
 use super::{
-    Link, Shared,
+    Link, Reports, Shared,
     clock::{Clock, nanos},
+    connects::Successors,
     failure::Failure,
     outbox::Outbox,
     payload::Payloads,
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     machine::{cpu, timer::wake_up_on_time},
-    plan::Pace,
+    plan::{Pace, RunPlan},
 };
 
 /// The empty frame, which the server echoes like any other.
@@ -35,13 +37,16 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// A connection with its load.
 pub(crate) struct LoadConnection<'a> {
     shared: &'a Shared,
-    link: &'a Link,
+    pub(crate) link: Arc<Link>,
     clock: Clock,
     pub(crate) schedule: Schedule,
     /// Draws the sizes.
     random: fastrand::Rng,
     /// Messages that are still to be sent, those of the warm-up not counted.
     pub(crate) left: u64,
+    /// Those that this connection has room for, warm-up included.
+    quota: u64,
+    successors: Option<Successors<'a>>,
     /// Whether any more are.
     is_sending: bool,
     pub(crate) replies: Replies<'a>,
@@ -63,14 +68,16 @@ pub(crate) struct LoadConnection<'a> {
 }
 
 impl<'a> LoadConnection<'a> {
-    /// Prepares connection `index` for its load.
-    pub(crate) fn new(
+    /// Prepares a connection for its load.
+    pub(super) fn new(
         shared: &'a Shared,
-        index: u64,
         clock: Clock,
-        link: &'a Link,
+        link: Arc<Link>,
+        reports: &'a Reports,
     ) -> io::Result<Self> {
         let plan = &shared.plan;
+        let index = link.index;
+        let successors = Successors::of(&link, shared, reports)?;
         if plan.pace() != Pace::Closed {
             wake_up_on_time();
         }
@@ -89,22 +96,23 @@ impl<'a> LoadConnection<'a> {
         };
         Ok(Self {
             shared,
-            link,
             clock,
             schedule: Schedule::new(plan, index, opening_ns),
             // Each connection draws its own sizes, whatever the others do.
             random: fastrand::Rng::with_seed(arguments.seed.wrapping_add(index)),
             left: plan.share(index),
+            quota: successors.as_ref().map_or(u64::MAX, |each| each.messages),
+            successors,
             is_sending: true,
             replies: Replies::new(
                 rules,
                 Payloads::new(number, arguments.seed, &shared.body),
                 &shared.window,
                 Recorder::new(shared.shard(index), clock.now_ns()),
-                Some(Examiner::new(&shared.slowest, link)),
+                Some(Examiner::new(&shared.slowest, Arc::clone(&link))),
             ),
             cpu_before: None,
-            reader: Reader::new(plan.reply_wire()).max_read(plan.client.read_buffer),
+            reader: reader(plan),
             outbox: Outbox::new(plan.client.wire, plan.client.write_buffer),
             heartbeat: Heartbeat::new(plan.arguments.heartbeat, Instant::now()),
             patience: plan.arguments.heartbeat.unwrap_or(plan.arguments.timeout),
@@ -112,6 +120,7 @@ impl<'a> LoadConnection<'a> {
             poll: plan.client.spin,
             is_split: false,
             full_until_ns: 0,
+            link,
         })
     }
 
@@ -151,6 +160,10 @@ impl<'a> LoadConnection<'a> {
         if !self.is_sending && self.replies.in_flight() == 0 {
             return Ok(None);
         }
+        if self.quota == 0 && self.replies.in_flight() == 0 {
+            self.full_until_ns = self.reopen()?;
+            return Ok(Some(self.full_until_ns));
+        }
         match self.schedule.due_ns() {
             Some(due_ns) if self.is_sending && self.has_room() => {
                 let until_ns = due_ns.min(self.shared.window.end_ns());
@@ -164,7 +177,35 @@ impl<'a> LoadConnection<'a> {
     }
 
     fn has_room(&self) -> bool {
-        (self.replies.in_flight() as u64) < self.shared.plan.arguments.pipeline
+        self.quota > 0 && (self.replies.in_flight() as u64) < self.shared.plan.arguments.pipeline
+    }
+
+    /// Closes the connection, which has had all its messages and replies, and opens
+    /// the next. The schedule goes on meanwhile.
+    #[cold]
+    fn reopen(&mut self) -> Result<u64, Failure> {
+        let index = self.link.index;
+        let _ = self.link.stream.shutdown(Shutdown::Write);
+        let Some(successors) = &self.successors else {
+            return Err(Failure::IoError);
+        };
+        let Some(link) = successors.open(index, self.clock)? else {
+            self.is_sending = false;
+            self.note_cpu();
+            return Ok(self.clock.now_ns());
+        };
+        self.quota = successors.messages;
+        let plan = &self.shared.plan;
+        let heartbeat = plan.arguments.heartbeat;
+        link.failures.store(self.replies.failures.total());
+        let set = link.stream.set_read_timeout(heartbeat);
+        set.map_err(|error| self.failure_of_io(&error))?;
+        self.reader = reader(plan);
+        self.heartbeat = Heartbeat::new(heartbeat, Instant::now());
+        self.is_split = false;
+        self.replies.go_on(Arc::clone(&link));
+        self.link = link;
+        Ok(self.clock.now_ns())
     }
 
     /// Composes the messages that are due, as many as there is room for: in
@@ -203,6 +244,7 @@ impl<'a> LoadConnection<'a> {
             tally.sent += 1;
             self.left -= 1;
         }
+        self.quota -= 1;
         let len = self.shared.plan.sizes.pick(&mut self.random);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let sequence = self.replies.next_sequence();
@@ -375,4 +417,8 @@ impl<'a> LoadConnection<'a> {
             _ => Failure::IoError,
         }
     }
+}
+
+fn reader(plan: &RunPlan) -> Reader {
+    Reader::new(plan.reply_wire()).max_read(plan.client.read_buffer)
 }

@@ -8,6 +8,7 @@
 //! | `payload` | what they say |
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
+//! | `connects` | connections that follow one another |
 //! | `window` | the part of the run that is measured |
 //! | `clock` | time since the load began |
 //! | `recorder` | from the threads to the figures |
@@ -38,6 +39,7 @@ mod arrivals;
 mod clock;
 mod conductor;
 mod connection;
+mod connects;
 mod failure;
 mod gate;
 mod kernel;
@@ -54,6 +56,7 @@ mod window;
 use clock::{Clock, nanos};
 use conductor::Conductor;
 use connection::LoadConnection;
+use connects::Connects;
 use failure::{Failure, Failures};
 use gate::Gate;
 use recorder::Shard;
@@ -119,6 +122,7 @@ struct Shared {
     is_abandoned: AtomicBool,
     shards: [Shard; SHARDS],
     slowest: Slowest,
+    connects: Connects,
     body: Vec<u8>,
 }
 
@@ -136,6 +140,7 @@ impl Shared {
             is_abandoned: AtomicBool::new(false),
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
             slowest: Slowest::default(),
+            connects: Connects::default(),
             body: payload::body(largest, plan.arguments.seed, plan.arguments.entropy),
         }
     }
@@ -212,6 +217,8 @@ impl Gauge {
 enum ThreadReport {
     /// It could or could not open its connection.
     Opened(Result<Arc<Link>>),
+    /// It has closed its connection and opened another.
+    Reopened(Arc<Link>),
     /// It sends no more, and waits for nothing.
     Done(Box<Done>),
 }
@@ -260,7 +267,7 @@ fn drive(index: u64, shared: &Shared, mut reports: Reports) {
     let link = Arc::new(Link::new(index, stream));
     reports.opened(Ok(Arc::clone(&link)));
     if let Some(clock) = shared.gate.wait() {
-        reports.done(converse(index, clock, &link, shared));
+        reports.done(converse(clock, link, shared, &reports));
     }
 }
 
@@ -276,6 +283,10 @@ impl Reports {
     fn opened(&mut self, opened: Result<Arc<Link>>) {
         self.is_open = opened.is_ok();
         self.send(ThreadReport::Opened(opened));
+    }
+
+    fn reopened(&self, link: Arc<Link>) {
+        self.send(ThreadReport::Reopened(link));
     }
 
     fn done(&self, done: Done) {
@@ -303,9 +314,10 @@ impl Drop for Reports {
     }
 }
 
-fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
+fn converse(clock: Clock, link: Arc<Link>, shared: &Shared, reports: &Reports) -> Done {
+    let index = link.index;
     let mut done = Done::nothing(index);
-    let Ok(mut connection) = LoadConnection::new(shared, index, clock, link) else {
+    let Ok(mut connection) = LoadConnection::new(shared, clock, link, reports) else {
         done.failures.add(Failure::IoError);
         return done;
     };
@@ -326,6 +338,7 @@ fn converse(index: u64, clock: Clock, link: &Link, shared: &Shared) -> Done {
     if let Some(failure) = failure {
         done.failures.add(failure);
     }
+    let link = &connection.link;
     link.failures.store(done.failures.total());
     link.in_flight.store(0);
     link.waiting_since.store(0);

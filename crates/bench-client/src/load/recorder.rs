@@ -135,14 +135,14 @@ impl Measured {
 
 /// One that keeps [`SIGNIFICANT_DIGITS`] from the first nanosecond up.
 #[allow(clippy::expect_used)] // Constants, tried by every test of this module.
-fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     let mut histogram =
         Histogram::new_with_bounds(1, 2, SIGNIFICANT_DIGITS).expect("the bounds are in order");
     histogram.auto(true);
     histogram
 }
 
-fn record(histogram: &mut Histogram<u64>, ns: u64, count: u64) {
+pub(super) fn record(histogram: &mut Histogram<u64>, ns: u64, count: u64) {
     // It grows as needed, and HIGHEST_NS is as far as that can go. No message
     // takes no time, whatever the clock says.
     let _ = histogram.record_n(ns.clamp(1, HIGHEST_NS), count);

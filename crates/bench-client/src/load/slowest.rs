@@ -3,7 +3,7 @@
 use std::{
     mem,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -64,7 +64,7 @@ impl Slowest {
 /// Looks around the slow messages of one connection, in its thread.
 pub(super) struct Examiner<'a> {
     slowest: &'a Slowest,
-    link: &'a Link,
+    pub(super) link: Arc<Link>,
     /// What the thread had waited for a CPU when it was last looked at, and when
     /// that was, in nanoseconds since the load began; the thread is older.
     waited: Duration,
@@ -72,7 +72,7 @@ pub(super) struct Examiner<'a> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(slowest: &'a Slowest, link: &'a Link) -> Self {
+    pub(super) fn new(slowest: &'a Slowest, link: Arc<Link>) -> Self {
         Self {
             slowest,
             link,

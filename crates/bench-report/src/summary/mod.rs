@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use crate::{
     format::{Bytes, Count, Latency, plural, wrap},
     results::{Arguments, Arrivals, NoiseFloor, Results, kinds},
-    statistics::Fit,
+    statistics::{Distribution, Fit},
 };
 
 mod histogram;
@@ -94,6 +94,9 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let replies = messages.replies_in_window;
     let elapsed = Latency(1e6 * results.elapsed_s);
     row(f, "round trips", format!("{replies} in {elapsed}"))?;
+    if let Some(latency) = &results.connect_latency {
+        row(f, "connects", connects(latency))?;
+    }
     if let Some(fit) = &results.arrivals {
         row(f, "arrivals", arrivals(fit))?;
     }
@@ -110,6 +113,20 @@ fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
         ),
     )?;
     write_costs(f, results, payload)
+}
+
+/// How long connections took to open.
+fn connects(latency: &Distribution) -> String {
+    let mut text = plural(latency.count, "further connection");
+    for (name, us) in latency.percentiles().into_iter().take(3) {
+        if let Some(us) = us {
+            let _ = write!(text, ", {name} {}", Latency(us));
+        }
+    }
+    if latency.count > 0 {
+        let _ = write!(text, ", max {}", Latency(latency.max_us));
+    }
+    text
 }
 
 /// How well the times of sending fit a Poisson process.
@@ -186,6 +203,9 @@ fn write_cpu(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
 
 /// What the kernel saw of the connections: the median of the client's ends.
 fn tcp(results: &Results) -> String {
+    if results.arguments.per_connection.is_some() {
+        return "unknown: connections are closed before it is asked for".to_owned();
+    }
     let Some(tcp) = &results.tcp else {
         return "unknown: this system does not say what its kernel saw".to_owned();
     };
@@ -260,7 +280,6 @@ mod tests {
         Expect,
         format::COLUMNS,
         results::{Verdict, sample},
-        statistics::Distribution,
         verdict,
     };
 
@@ -346,6 +365,23 @@ mod tests {
                 text.lines().any(|other| other == line),
                 "{line:?} in {text}"
             );
+        }
+    }
+
+    #[test]
+    fn further_connections_have_a_row() {
+        let mut results = sample();
+        results.arguments.per_connection = Some(10);
+        results.tcp = None;
+        let mut latency = results.latency.clone();
+        latency.count = 999;
+        results.connect_latency = Some(latency);
+        let text = show(&results, 25);
+        for line in [
+            "connects     999 further connections, p50 40.0 µs, p90 60.0 µs, max 900 µs",
+            "tcp          unknown: connections are closed before it is asked for",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bench_report::LoadOutcome;
 
-use super::{Conductor, Failures, KernelView, LoadPhase, Progress, SHORTEST_SECOND_NS};
+use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
     load::{nanos, schedule::Schedule},
     plan::Pace,
@@ -34,8 +34,8 @@ impl Conductor<'_> {
 
     fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> LoadOutcome {
         self.done.sort_unstable_by_key(|done| done.index);
-        self.links.sort_unstable_by_key(|link| link.index);
-        let view = KernelView::now(&self.links);
+        let view = self.view();
+        let has_successors = self.shared.plan.arguments.per_connection.is_some();
         let measured = self.measured;
         let (latency, latency_uncorrected, schedule_lag) = match measured.scheduled {
             None => (measured.uncorrected, None, None),
@@ -54,6 +54,7 @@ impl Conductor<'_> {
             latency,
             latency_uncorrected,
             schedule_lag,
+            connect_latency: has_successors.then(|| self.shared.connects.take()),
             gaps: self.gaps,
             payload_bytes: measured.payload_bytes,
             wire_bytes: measured.wire_bytes,

@@ -161,11 +161,16 @@ impl<'a> Conductor<'a> {
 
     /// Notes how the connections are when the measurement begins.
     fn view_connections(&mut self) {
-        self.links.sort_unstable_by_key(|link| link.index);
-        self.view_before = KernelView::now(&self.links);
+        self.view_before = self.view();
         if let Some(view) = &self.view_before {
             view.mark(&self.links);
         }
+    }
+
+    /// The connections, if they last as long as the run.
+    fn view(&self) -> Option<KernelView> {
+        let is_lasting = self.shared.plan.arguments.per_connection.is_none();
+        is_lasting.then(|| KernelView::now(&self.links)).flatten()
     }
 
     /// Runs the load to its end.
@@ -173,6 +178,7 @@ impl<'a> Conductor<'a> {
         while !self.is_over()? {
             match self.inbox.recv_timeout(self.wait()) {
                 Ok(ThreadReport::Opened(opened)) => self.opened(opened),
+                Ok(ThreadReport::Reopened(link)) => self.reopened(link),
                 Ok(ThreadReport::Done(done)) => {
                     self.running -= 1;
                     self.done.push(*done);
@@ -240,7 +246,8 @@ impl<'a> Conductor<'a> {
         self.opening -= 1;
         match opened {
             Ok(link) => {
-                self.links.push(link);
+                let place = self.place(link.index).unwrap_or_else(|place| place);
+                self.links.insert(place, link);
                 self.running += 1;
             }
             Err(error) => {
@@ -248,6 +255,22 @@ impl<'a> Conductor<'a> {
                 self.first_error.get_or_insert(error);
             }
         }
+    }
+
+    /// A connection was closed, and another has its place.
+    fn reopened(&mut self, link: Arc<Link>) {
+        if self.shared.is_abandoned.load(Ordering::Relaxed) {
+            let _ = link.stream.shutdown(Shutdown::Both);
+        }
+        let place = self.place(link.index).ok();
+        if let Some(old) = place.and_then(|place| self.links.get_mut(place)) {
+            *old = link;
+        }
+    }
+
+    /// Where the connection of this index is, or would be: they are in its order.
+    fn place(&self, index: u64) -> Result<usize, usize> {
+        self.links.binary_search_by_key(&index, |link| link.index)
     }
 
     /// How long there is nothing to do.

@@ -4,7 +4,7 @@
 //! or without a reply. A fault of the server is one failure, however many
 //! messages are in flight: which message a reply answers is read from the reply.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bench_report::ConnectionOutcome;
 use proto::{Batch, Wire};
@@ -15,6 +15,7 @@ mod frames;
 use bytes::Partial;
 
 use super::{
+    Link,
     failure::{Failure, Failures},
     payload::{MARK_LEN, Payloads},
     recorder::{Recorder, Sample},
@@ -112,6 +113,15 @@ impl<'a> Replies<'a> {
             recorder,
             examiner,
             scratch: Vec::new(),
+        }
+    }
+
+    /// Goes on with another connection, to which nothing was sent yet.
+    pub(crate) fn go_on(&mut self, link: Arc<Link>) {
+        self.settled.clear();
+        (self.last, self.echoes_due) = (None, 0);
+        if let Some(examiner) = &mut self.examiner {
+            examiner.link = link;
         }
     }
 
