@@ -518,3 +518,56 @@ fn echoes_of_heartbeats_are_no_replies() {
     feed(&mut replies, &mut reader, &[Vec::new()], 1).unwrap();
     assert_eq!(replies.failures.by_name(), [("extra".to_owned(), 1)].into());
 }
+
+/// Messages without a reply while those behind them have one: given up at the
+/// timeout, each once, and what comes later of them is no other failure.
+#[test]
+fn messages_passed_over_time_out() {
+    let body = payload::body(12, SEED, 1.0);
+    let (window, shard) = (Window::new(0, None), Shard::new(false));
+    let rules = Rules {
+        wire: FRAMED(),
+        verify: true,
+        timeout_ns: TIMEOUT_NS,
+    };
+    let payloads = Payloads::new(3, SEED, &body);
+    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
+    let mut reader = Reader::new(FRAMED());
+    let send = |replies: &mut Replies<'_>, sequence, sent_ns| {
+        replies.sent(Flight {
+            sequence,
+            len: 12,
+            wire_len: 16,
+            intended_ns: sent_ns,
+            sent_ns,
+            is_held: false,
+        });
+    };
+    let mut answer = |replies: &mut Replies<'_>, sequence, now_ns| {
+        let reply = whole(&payloads, sequence, 12);
+        feed(replies, &mut reader, &[reply], now_ns).unwrap();
+        (replies.in_flight(), replies.failures.total())
+    };
+    for (sequence, sent_ns) in [(0, 0), (1, 0), (2, 5), (3, 10), (4, 10)] {
+        send(&mut replies, sequence, sent_ns);
+    }
+    assert_eq!(answer(&mut replies, 2, 20), (4, 0));
+    // The next in order is the one behind it, not the oldest.
+    assert_eq!(replies.waiting_since_ns(), Some(10));
+    assert_eq!(answer(&mut replies, 3, TIMEOUT_NS - 1), (3, 0));
+    // The last is as late, and was not passed over before.
+    assert_eq!(answer(&mut replies, 4, TIMEOUT_NS), (0, 2));
+    assert_eq!(
+        replies.failures.by_name(),
+        [("timeout".to_owned(), 2)].into()
+    );
+    assert_eq!(replies.waiting_since_ns(), None);
+    // Too late for any of the kinds.
+    assert_eq!(answer(&mut replies, 0, 2 * TIMEOUT_NS), (0, 2));
+    assert_eq!(answer(&mut replies, 1, 2 * TIMEOUT_NS), (0, 2));
+    // In order again, whatever its age.
+    send(&mut replies, 5, 10);
+    replies.give_up_overdue(2 * TIMEOUT_NS);
+    assert_eq!(answer(&mut replies, 5, 2 * TIMEOUT_NS), (0, 2));
+    assert_eq!(replies.tally.replies, 4);
+}
