@@ -30,7 +30,7 @@ impl error::Error for UsageError {}
 ///
 /// # Errors
 ///
-/// [`StdoutClosed`] when nobody reads any more, which [`exit_code`] does not
+/// [`StdoutClosed`] when it is not read any more, which [`exit_code`] does not
 /// count as a failure; else what stdout says.
 pub fn print(line: impl fmt::Display) -> Result<()> {
     let mut stdout = Patient(io::stdout().lock());

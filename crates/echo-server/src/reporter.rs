@@ -1,5 +1,5 @@
-//! The thread that says every second what happened. It may be held up by
-//! whoever does not read the stats; nothing waits for it.
+//! The thread that reports once per second. An output that blocks may hold it up;
+//! nothing waits for it.
 
 use std::{
     sync::{
@@ -74,7 +74,7 @@ struct Report {
     since: Instant,
     frames: u64,
     bytes: u64,
-    /// Frames and bytes a second, of the last interval.
+    /// Frames and bytes per second, of the last interval.
     rates: (f64, f64),
 }
 

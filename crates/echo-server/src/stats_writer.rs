@@ -54,7 +54,7 @@ impl fmt::Display for StatsTo {
 /// | `live` | those that are alive |
 /// | `closed` | an object: reason to connections, every reason there is; `accepted` is their sum and `live` |
 /// | `frames`, `bytes`, `payload_bytes`, `reads`, `split_reads`, `writes` | as in [`Traffic`](crate::Traffic), so far |
-/// | `qps` | frames a second since the last line |
+/// | `qps` | frames per second since the last line |
 ///
 /// Nothing waits for a reader: a line that cannot be written is lost, and counted.
 #[derive(Debug)]

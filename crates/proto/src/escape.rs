@@ -59,7 +59,7 @@ fn is_layout_control(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Row L1: nothing that drives a terminal survives.
+    /// Nothing that drives a terminal survives.
     #[test]
     fn every_single_byte_is_harmless() {
         for byte in 0..=u8::MAX {

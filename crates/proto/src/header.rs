@@ -350,7 +350,7 @@ mod tests {
         }
     }
 
-    /// Row F1: every header there is, accepted iff flags and length allow.
+    /// Every header there is: accepted if and only if flags and length allow.
     #[test]
     #[ignore = "4 x 2^32 headers: half a minute optimised; cargo test --release -p proto -- --ignored all_headers"]
     fn all_headers() {

@@ -231,7 +231,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Refused { .. })
 }
 
-/// Row F6: every one of the 2^19 ways to cut a stream of 20 bytes.
+/// Every one of the 2^19 ways to cut a stream of 20 bytes.
 #[test]
 fn every_partition_of_a_stream_gives_the_same_frames() {
     let payloads = [b"abc".to_vec(), Vec::new(), b"hello".to_vec()];

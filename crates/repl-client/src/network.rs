@@ -1,5 +1,5 @@
 //! The server's side of a session: writes at once, reads all the time, so
-//! that a lost server is noticed while nobody types.
+//! that a lost server is noticed while nothing is typed.
 
 use std::{sync::Arc, thread, time::Duration};
 

@@ -180,7 +180,7 @@ fn a_lost_server_ends_a_piped_session_at_once() {
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait_for_stdout("hello");
     server.process().kill();
-    // Nobody types, stdin stays open: the line comes all the same.
+    // Nothing is typed, stdin stays open: the line comes all the same.
     let _ = repl.wait_for_stderr("closed the connection");
     let _ = repl.wait().expect_code(1);
 }

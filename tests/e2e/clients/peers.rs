@@ -1,4 +1,4 @@
-//! Peers that nobody here wrote: `CPython`'s `multiprocessing.connection` and
+//! Peers from elsewhere: `CPython`'s `multiprocessing.connection` and
 //! tokio-util's length-delimited codec, as servers and as clients.
 
 use std::{sync::mpsc, thread};

@@ -106,7 +106,7 @@ fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result
                 Err(error) => break Err(error),
             }
         };
-        // Wakes a sender that nobody reads any more.
+        // Wakes a sender whose peer does not read any more.
         let _ = stream.shutdown(Shutdown::Both);
         (back, end)
     })

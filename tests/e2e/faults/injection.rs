@@ -161,7 +161,8 @@ fn faults_of_starting_threads() {
     assert_survives(ALL, &[("clone3", &["EAGAIN", "ENOMEM"])]);
 }
 
-/// Where std aborts, nobody here is asked; all else the server has to survive.
+/// Where std itself aborts, there is no error to handle; all else the server has
+/// to survive.
 #[test]
 #[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
 fn faults_of_memory() {

@@ -1,4 +1,4 @@
-//! Nobody listens, and the system gives a client the very port that it
+//! Nothing listens, and the system gives a client the very port that it
 //! wants to connect to.
 
 use std::{fs, process::Command};

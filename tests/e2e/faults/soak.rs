@@ -111,7 +111,7 @@ fn converse(addr: SocketAddr, rng: &mut Rng, is_killed: bool) {
         let most = 1 << rng.u32(0..=20);
         let bytes = frame(&vec![rng.u8(..); rng.usize(..=most)]);
         let mut back = vec![0; bytes.len()];
-        // A frame is echoed once it is whole, so nobody waits for the other.
+        // A frame is echoed once it is whole, so neither end waits for the other.
         stream.write_all(&bytes).unwrap();
         stream.read_exact(&mut back).unwrap();
         assert!(back == bytes, "other bytes");

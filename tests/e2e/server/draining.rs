@@ -1,4 +1,4 @@
-//! A server that stops loses no frame that had fully arrived, and resets nobody.
+//! A server that stops loses no frame that had fully arrived, and resets no connection.
 
 use std::{
     io::{Read, Write},
@@ -138,7 +138,7 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
                 taken.fetch_add(n, Ordering::SeqCst);
             }
         });
-        // Nobody reads, so nothing moves in the end.
+        // Nothing is read, so nothing moves in the end.
         let mut still = (0, Instant::now());
         while still.1.elapsed() < Duration::from_millis(300) {
             let now = taken.load(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! A server whose words nobody takes.
+//! A server whose stdout, log or statistics cannot be written.
 
 use std::{
     io::{PipeReader, Write, pipe},
@@ -53,7 +53,7 @@ fn a_full_stderr_does_not_concern_those_it_is_about() {
     }
 }
 
-/// The summary has nowhere to go, and ends nobody's patience.
+/// The summary cannot be written, and does not delay the end.
 #[test]
 fn a_full_stderr_does_not_keep_a_server_from_stopping() {
     let (server, _reader) = server_with_full_stderr(&["-v", "--drain", "1h"]);
@@ -90,7 +90,7 @@ fn a_stderr_that_is_read_late_says_what_it_lost() {
 
 #[test]
 fn closed_streams() {
-    // Nobody can say which port it is, so it gets one that was free just now.
+    // Its port cannot be announced, so it gets one that was free just now.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = free.local_addr().unwrap();
     drop(free);

@@ -51,7 +51,7 @@ fn assert_given_back(connections: u64, size: usize) {
     wait_until("given back", || {
         memory::of_server(&mut server, "VmRSS") <= before + 4 * MIB
     });
-    // It grows again for whoever comes back.
+    // It grows again for peers that come back.
     for stream in &streams {
         assert_echoes(stream, &[b'y'; 10_000]);
     }

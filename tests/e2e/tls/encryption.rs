@@ -132,7 +132,7 @@ fn a_wrong_certificate_is_refused_with_its_own_line() {
     refused(
         &authority.self_signed(true),
         &trust,
-        "it is an authority's own, not a server's (CA:TRUE);",
+        "it is the certificate of a CA, not of a server (CA:TRUE);",
     );
 }
 

@@ -47,8 +47,8 @@ fn parse_schedstat(schedstat: &str) -> Option<Duration> {
 }
 
 /// What all processors together have done since the machine was started, in
-/// ticks: usually 100 a second for each processor, so a share is coarse over
-/// less than a second.
+/// ticks: usually 100 per second and processor, so a share is coarse over less
+/// than one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostTime {
     busy: u64,

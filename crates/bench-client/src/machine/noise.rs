@@ -15,7 +15,7 @@ use super::timer::wake_up_on_time;
 const CLOCK_READS: u32 = 10_000;
 
 /// Short, so that there are many, and as long as the gaps of an open loop with
-/// 10,000 messages a second.
+/// 10,000 messages per second.
 const SLEEP: Duration = Duration::from_micros(100);
 
 /// Of sleeps and of wake-ups: a p99 takes 1,000 samples, see `percentile`.

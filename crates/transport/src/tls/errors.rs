@@ -75,7 +75,7 @@ fn certificate(error: &CertificateError) -> String {
             if !presented.is_empty() {
                 let _ = write!(words, " but for {}", names(presented));
             }
-            words + "; --tls-name says what name to expect"
+            words + "; --tls-name sets the name to expect"
         }
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("it expired at {}", time(*not_after))
@@ -89,14 +89,14 @@ fn certificate(error: &CertificateError) -> String {
             time(*now)
         ),
         CertificateError::UnknownIssuer => {
-            "its issuer is unknown; --tls-ca says whom to trust".to_owned()
+            "its issuer is unknown; --tls-ca names the CAs to trust".to_owned()
         }
         CertificateError::BadSignature => {
-            "whoever signed it does not have the key of the authority to trust".to_owned()
+            "its signature is not by the key of the CA to trust".to_owned()
         }
         CertificateError::Other(OtherError(error)) => match error.downcast_ref() {
             Some(webpki::Error::CaUsedAsEndEntity) => {
-                "it is an authority's own, not a server's (CA:TRUE); --tls-pin takes it".to_owned()
+                "it is the certificate of a CA, not of a server (CA:TRUE); --tls-pin accepts it".to_owned()
             }
             _ => error.to_string(),
         },
