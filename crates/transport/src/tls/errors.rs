@@ -96,7 +96,8 @@ fn certificate(error: &CertificateError) -> String {
         }
         CertificateError::Other(OtherError(error)) => match error.downcast_ref() {
             Some(webpki::Error::CaUsedAsEndEntity) => {
-                "it is the certificate of a CA, not of a server (CA:TRUE); --tls-pin accepts it".to_owned()
+                "it is the certificate of a CA, not of a server (CA:TRUE); --tls-pin accepts it"
+                    .to_owned()
             }
             _ => error.to_string(),
         },
