@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_report::{Expect, export::Output, results::Arguments};
+use bench_report::{Expect, export::Output, results::Arguments, statistics::Until};
 use cli::{CpuList, UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
 use transport::{Dialer, ServerTls};
@@ -19,6 +19,7 @@ pub(crate) struct RunPlan {
     pub(crate) server_tls: Option<ServerTls>,
     pub(crate) cpus: Option<CpuList>,
     pub(crate) sizes: Sizes,
+    pub(crate) until: Option<Until>,
     pub(crate) expect: Vec<Expect>,
     pub(crate) noise_floor: bool,
     pub(crate) outputs: Vec<Output>,

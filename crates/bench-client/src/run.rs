@@ -28,7 +28,7 @@ use crate::{
 /// replies.
 pub(crate) const PATIENCE: u32 = 2;
 
-/// An expectation was missed, and nothing else went wrong.
+/// An expectation or a precision was missed, and nothing else went wrong.
 #[derive(Debug)]
 pub(crate) struct Missed(String);
 
@@ -120,11 +120,14 @@ fn conclude(results: &Results, unwritten: &[anyhow::Error]) -> Result<()> {
     if !errors.is_empty() {
         return Err(anyhow!(errors.join("; ")));
     }
+    let precision = results.precision.as_ref();
+    let imprecise = precision.filter(|precision| !precision.reached);
     let missed: Vec<String> = results
         .expectations
         .iter()
         .filter(|expectation| !expectation.met)
         .map(ToString::to_string)
+        .chain(imprecise.map(ToString::to_string))
         .collect();
     if !missed.is_empty() {
         return Err(Missed(missed.join("; ")).into());

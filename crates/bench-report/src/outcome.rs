@@ -14,7 +14,7 @@ use crate::{
         Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Results, SCHEMA,
         Second, SlowMessage, Target, Tcp, Verdict, attribute,
     },
-    statistics::{Fit, distribution},
+    statistics::{Fit, Precision, distribution},
     verdict,
 };
 
@@ -37,6 +37,8 @@ pub struct LoadOutcome {
     pub schedule_lag: Option<Histogram<u64>>,
     /// See [`Results::connect_latency`], in nanoseconds.
     pub connect_latency: Option<Histogram<u64>>,
+    /// See [`Results::precision`].
+    pub precision: Option<Precision>,
     /// Of Poisson arrivals: gaps between sends on a connection, in units of their
     /// expected mean.
     pub gaps: Vec<f64>,
@@ -139,6 +141,7 @@ impl LoadOutcome {
             connect_latency: self.connect_latency.as_ref().map(distribution),
             in_flight: self.in_flight(),
             arrivals: Fit::exponential(self.gaps),
+            precision: self.precision,
             tcp: self.tcp,
             slowest: self.slowest,
             series: self.series,
@@ -277,6 +280,7 @@ mod tests {
             latency_uncorrected: None,
             schedule_lag: None,
             connect_latency: None,
+            precision: None,
             gaps: Vec::new(),
             payload_bytes: 1248,
             wire_bytes: 1664,

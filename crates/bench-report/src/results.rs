@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Distribution, Fit};
+use crate::statistics::{Distribution, Fit, Precision};
 
 mod slow;
 mod tcp;
@@ -67,6 +67,9 @@ pub struct Results {
     /// process; only with Poisson arrivals, and enough of them.
     #[serde(default)]
     pub arrivals: Option<Fit>,
+    /// How precisely the figure of `--until` is known; `null` without that.
+    #[serde(default)]
+    pub precision: Option<Precision>,
     /// Messages in flight.
     pub in_flight: InFlight,
     /// CPU time.
@@ -132,6 +135,10 @@ pub struct Arguments {
     /// When messages are due in an open loop: `uniform` or `poisson`.
     #[serde(default)]
     pub arrivals: Arrivals,
+    /// A figure and how precisely it is to be known: `throughput±2%`; `null` is as
+    /// long as the other ends say.
+    #[serde(default)]
+    pub until: Option<String>,
     /// How long to measure; `null` is until another end.
     #[serde(rename = "duration_s", with = "optional_seconds")]
     pub duration: Option<Duration>,
@@ -460,6 +467,7 @@ pub(crate) fn sample() -> Results {
             pipeline: 1,
             rate: None,
             arrivals: Arrivals::Uniform,
+            until: None,
             duration: Some(Duration::from_secs(10)),
             requests: None,
             warmup: Duration::ZERO,
@@ -558,6 +566,7 @@ pub(crate) fn sample() -> Results {
         schedule_lag: None,
         connect_latency: None,
         arrivals: None,
+        precision: None,
         in_flight: InFlight {
             sampled_mean: 4.0,
             samples: 1000,

@@ -4,6 +4,8 @@
 mod capacity;
 // Poisson arrivals.
 mod arrivals;
+// As long as it takes.
+mod until;
 // What a run counts, and each kind of wrong reply.
 mod counting;
 // Files: JSON, HDR log, HTML.

@@ -85,6 +85,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
             load: LoadArgs {
                 shape: args.shape,
                 duration: None,
+                until: None,
                 requests: None,
                 rate: None,
                 arrivals: ArrivalsArg::default(),

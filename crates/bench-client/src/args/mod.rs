@@ -11,7 +11,7 @@
 use std::{str::FromStr, time::Duration};
 
 use anyhow::Result;
-use bench_report::{Expect, export, results::Arguments};
+use bench_report::{Expect, export, results::Arguments, statistics::Until};
 use clap::{ArgAction, Parser, Subcommand};
 use cli::{
     CpuList, UsageError,
@@ -103,6 +103,11 @@ pub(crate) struct LoadArgs {
     /// Measure for this long [default: until Ctrl-C]
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
     pub(crate) duration: Option<Duration>,
+
+    /// Measure until this is known so precisely, with 95 % confidence, for -d at
+    /// most [10m]: throughput±2% or p99+-5%
+    #[arg(long, value_name = "FIGURE±P%", value_parser = Until::from_str)]
+    until: Option<Until>,
 
     /// Messages to send over all connections [default: no limit]
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_count)]
@@ -208,6 +213,15 @@ impl Args {
     }
 }
 
+impl LoadArgs {
+    /// When the run ends if nothing else ends it.
+    fn longest(&self) -> Option<Duration> {
+        /// Without `-d`, `--until` may take so long.
+        const MOST: Duration = Duration::from_mins(10);
+        self.duration.or(self.until.as_ref().map(|_| MOST))
+    }
+}
+
 impl RunArgs {
     /// What to print instead of running.
     pub(crate) const fn generate(&self) -> Option<Kind> {
@@ -227,7 +241,8 @@ impl RunArgs {
             pipeline: shape.pipeline,
             rate: load.rate,
             arrivals: load.arrivals.into(),
-            duration: load.duration,
+            until: load.until.as_ref().map(ToString::to_string),
+            duration: load.longest(),
             requests: load.requests,
             warmup: shape.warmup,
             per_connection: shape.per_connection,
@@ -287,6 +302,7 @@ impl TryFrom<RunArgs> for RunPlan {
             server_tls,
             cpus: args.load.shape.cpus,
             sizes: args.messages.size,
+            until: args.load.until,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,
             outputs: args.output.files.0,

@@ -2,19 +2,24 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `batch` | confidence intervals of samples that depend on each other |
 //! | `distribution` | the figures of a histogram of latencies |
 //! | `fit` | whether samples are those of a distribution |
 //! | `percentile` | percentiles, and how many samples they take |
+//! | `precision` | how precisely a figure is known, while a run goes on |
 //! | `rank` | whether two sets of runs differ significantly |
 //! | `spread` | median and extremes of several runs |
 
+mod batch;
 mod distribution;
 mod fit;
 pub(crate) mod percentile;
+mod precision;
 pub(crate) mod rank;
 mod spread;
 
 pub(crate) use distribution::distribution;
 pub use distribution::{Bucket, Distribution, Point};
 pub use fit::Fit;
+pub use precision::{Precision, PrecisionWatch, Until};
 pub use spread::Spread;

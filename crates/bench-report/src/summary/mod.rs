@@ -27,6 +27,9 @@ impl Display for RunSummary<'_> {
         row(f, "tcp", tcp(results))?;
         latencies::write(f, results)?;
         write_failures(f, results)?;
+        if let Some(precision) = &results.precision {
+            row(f, "until", precision)?;
+        }
         for expectation in &results.expectations {
             row(f, "expected", expectation)?;
         }

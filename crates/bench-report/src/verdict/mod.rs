@@ -38,6 +38,7 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
     let notes = [
         interrupted,
         few_samples,
+        imprecise,
         pace::closed_loop,
         pace::timer_overshoot,
         load::shared_cpus,
@@ -163,6 +164,19 @@ fn few_samples(results: &Results) -> Option<String> {
     })
 }
 
+/// A figure that is not known as precisely as requested.
+fn imprecise(results: &Results) -> Option<String> {
+    let precision = results.precision.as_ref().filter(|each| !each.reached)?;
+    let known = match precision.share() {
+        Some(share) => format!("it is known to ±{:.1} %", 100.0 * share),
+        None => "its interval is not known".to_owned(),
+    };
+    Some(format!(
+        "{} was not reached, {known}: raise -d, or look in the series for what changes",
+        precision.text
+    ))
+}
+
 fn unverified(results: &Results) -> Option<String> {
     (!results.arguments.verify).then(|| {
         "replies were not verified, so wrong ones count as right: repeat with verification"
@@ -176,7 +190,7 @@ mod tests {
     use super::*;
     use crate::{
         results::{Expectation, sample},
-        statistics::Distribution,
+        statistics::{Distribution, Precision},
     };
 
     /// An open loop without a flaw: 100,000 per second, one each 10 µs.
@@ -345,6 +359,27 @@ mod tests {
             "999 samples, too few for a percentile that is expected, which takes 1000",
         );
         noted(|results| expect(None, results), "too few for p99");
+    }
+
+    #[test]
+    fn a_figure_that_is_not_precise_enough_is_noted() {
+        let precision = |reached, high| Precision {
+            text: "throughput±2%".to_owned(),
+            figure: Some(1000.0),
+            low: Some(950.0),
+            high,
+            reached,
+            looks: 5,
+        };
+        valid(|results| results.precision = Some(precision(true, Some(1050.0))));
+        noted(
+            |results| results.precision = Some(precision(false, Some(1050.0))),
+            "throughput±2% was not reached, it is known to ±5.0 %: raise -d",
+        );
+        noted(
+            |results| results.precision = Some(precision(false, None)),
+            "its interval is not known",
+        );
     }
 
     #[test]

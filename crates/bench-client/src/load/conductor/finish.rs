@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bench_report::LoadOutcome;
+use bench_report::{LoadOutcome, statistics::PrecisionWatch};
 
 use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
@@ -55,6 +55,7 @@ impl Conductor<'_> {
             latency_uncorrected,
             schedule_lag,
             connect_latency: has_successors.then(|| self.shared.connects.take()),
+            precision: self.precision.map(PrecisionWatch::finish),
             gaps: self.gaps,
             payload_bytes: measured.payload_bytes,
             wire_bytes: measured.wire_bytes,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Error, Result, anyhow};
-use bench_report::{CpuTime, LoadOutcome, results::Second};
+use bench_report::{CpuTime, LoadOutcome, results::Second, statistics::PrecisionWatch};
 use cli::signals::Stop;
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     recorder::{Interval, Measured},
     usage::Usage,
 };
-use crate::plan::Pace;
+use crate::plan::{Pace, RunPlan};
 
 mod finish;
 
@@ -66,6 +66,8 @@ pub(super) struct Conductor<'a> {
     in_flight: u64,
     in_flight_samples: u64,
     cpu: CpuTime,
+    /// Ends the run once the figure of `--until` is known well.
+    precision: Option<PrecisionWatch>,
     /// Of Poisson arrivals, as they were sent.
     gaps: Vec<f64>,
     /// The connections when the measurement began.
@@ -125,6 +127,7 @@ impl<'a> Conductor<'a> {
             in_flight: 0,
             in_flight_samples: 0,
             cpu: CpuTime::default(),
+            precision: precision_watch(&shared.plan),
             gaps: Vec::new(),
             view_before: None,
             progress: None,
@@ -414,11 +417,25 @@ impl<'a> Conductor<'a> {
         }
         let start = Duration::from_nanos(progress.second_ns);
         let length = Duration::from_nanos(length_ns);
+        if !second.warmup {
+            self.end_if_precise(now_ns, length);
+        }
         self.watch
             .interval(start, length, self.current.measured.latency());
         self.measured.merge(&self.current.measured);
         self.current = Interval::new(self.current.measured.scheduled.is_some());
         progress.advance(now_ns, self.shared.window.start_ns());
+    }
+
+    /// Ends the run if what came in this second makes a figure as precise as it is
+    /// to be.
+    fn end_if_precise(&mut self, now_ns: u64, length: Duration) {
+        let (inside, latency) = (self.current.inside, self.current.measured.latency());
+        if let Some(precision) = &mut self.precision
+            && precision.second(length, inside, latency)
+        {
+            self.shared.window.end(now_ns);
+        }
     }
 
     /// What came since the last second ended, up to `end_ns`.
@@ -449,6 +466,11 @@ impl<'a> Conductor<'a> {
             warmup: is_warmup,
         }
     }
+}
+
+fn precision_watch(plan: &RunPlan) -> Option<PrecisionWatch> {
+    let longest = plan.arguments.duration.unwrap_or_default();
+    Some(PrecisionWatch::new(plan.until.clone()?, longest))
 }
 
 impl Progress {
