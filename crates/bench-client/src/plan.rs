@@ -9,6 +9,9 @@ use transport::{Dialer, ServerTls};
 
 use crate::sizes::Sizes;
 
+/// Payload of the frames of a load beside the run.
+pub(crate) const BULK_BYTES: u64 = 64 << 10;
+
 /// What one run does.
 #[derive(Clone, Debug)]
 pub(crate) struct RunPlan {
@@ -60,6 +63,37 @@ impl RunPlan {
         let turn = turn.and_then(|turn| usize::try_from(turn).ok());
         dialer.network.source = turn.and_then(|turn| sources.get(turn)).copied();
         dialer
+    }
+
+    /// Of a run with a load beside it, when the idle part ends, and when the loaded
+    /// one begins, after the load began: the first moments of the load, a tenth of
+    /// its time and a second at most, are in neither.
+    pub(crate) fn load_edges(&self) -> Option<[Duration; 2]> {
+        let _ = self.arguments.load?;
+        let half = self.arguments.duration? / 2;
+        let idle = self.arguments.warmup + half;
+        Some([idle, idle + (half / 10).min(Duration::from_secs(1))])
+    }
+
+    /// What a load beside the run does: bulk frames, one in flight on each connection.
+    pub(crate) fn bulk(&self) -> Option<Self> {
+        let [_, start] = self.load_edges()?;
+        let mut plan = self.clone();
+        let end = self.arguments.warmup + self.arguments.duration?;
+        plan.sizes = Sizes::parse(&BULK_BYTES.to_string()).ok()?;
+        plan.until = None;
+        plan.arguments = Arguments {
+            connections: self.arguments.load?,
+            load: None,
+            pipeline: 1,
+            rate: None,
+            per_connection: None,
+            warmup: start,
+            duration: Some(end.saturating_sub(start)),
+            ramp: Duration::ZERO,
+            ..self.arguments.clone()
+        };
+        Some(plan)
     }
 
     /// When connection `index` is opened, after the load began.
@@ -122,7 +156,7 @@ impl RunPlan {
         }
     }
 
-    /// Checks that every message can be sent.
+    /// Checks that every message can be sent, those of a load included.
     ///
     /// # Errors
     ///
@@ -139,6 +173,10 @@ impl RunPlan {
         };
         let checked = framing.max_frame.check(self.largest_frame());
         checked.map_err(|error| UsageError(format!("--size against --max-frame: {error}")))?;
+        if let Some(bulk) = self.bulk() {
+            let checked = framing.max_frame.check(bulk.largest_frame());
+            checked.map_err(|error| UsageError(format!("--load against --max-frame: {error}")))?;
+        }
         Ok(())
     }
 }

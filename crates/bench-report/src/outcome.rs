@@ -11,8 +11,8 @@ use crate::{
     Expect,
     format::rfc3339,
     results::{
-        Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Results, SCHEMA,
-        Second, SlowMessage, Target, Tcp, Verdict, attribute,
+        Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Part, Results,
+        SCHEMA, Second, SlowMessage, Target, Tcp, UnderLoad, Verdict, attribute,
     },
     statistics::{Fit, Precision, distribution},
     verdict,
@@ -37,6 +37,8 @@ pub struct LoadOutcome {
     pub schedule_lag: Option<Histogram<u64>>,
     /// See [`Results::connect_latency`], in nanoseconds.
     pub connect_latency: Option<Histogram<u64>>,
+    /// See [`Results::under_load`].
+    pub under_load: Option<UnderLoad>,
     /// See [`Results::precision`].
     pub precision: Option<Precision>,
     /// Of Poisson arrivals: gaps between sends on a connection, in units of their
@@ -95,12 +97,25 @@ pub struct ConnectionOutcome {
     pub cpu: Option<Duration>,
 }
 
+impl Part {
+    /// A part with these latencies, in nanoseconds.
+    #[must_use]
+    pub fn of(elapsed: Duration, replies: u64, latencies: &Histogram<u64>) -> Self {
+        Self {
+            elapsed_s: elapsed.as_secs_f64(),
+            throughput: proto::qps::rate(replies, elapsed),
+            latency: distribution(latencies),
+        }
+    }
+}
+
 /// CPU time within the window; `None` where the system does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTime {
     /// CPUs that the load's threads may run on.
     pub cpus: u64,
-    /// Of the thread that starts, samples and ends connections.
+    /// Of the thread that starts, samples and ends connections, and of those of the
+    /// load beside them.
     pub conductor: Option<Duration>,
     /// Of the whole process.
     pub process: Option<Duration>,
@@ -142,6 +157,7 @@ impl LoadOutcome {
             in_flight: self.in_flight(),
             arrivals: Fit::exponential(self.gaps),
             precision: self.precision,
+            under_load: self.under_load,
             tcp: self.tcp,
             slowest: self.slowest,
             series: self.series,
@@ -280,6 +296,7 @@ mod tests {
             latency_uncorrected: None,
             schedule_lag: None,
             connect_latency: None,
+            under_load: None,
             precision: None,
             gaps: Vec::new(),
             payload_bytes: 1248,

@@ -14,10 +14,12 @@ use crate::statistics::{Distribution, Fit, Precision};
 
 mod slow;
 mod tcp;
+mod under_load;
 
 pub use slow::{Cause, SlowMessage};
 pub(crate) use slow::{MIN_RETRANSMISSION_US, attribute};
 pub use tcp::{Tcp, TcpEnd, TcpInfo, TcpSpan, TcpState};
+pub use under_load::{Part, UnderLoad};
 
 /// The number of this schema.
 pub const SCHEMA: u32 = 2;
@@ -70,6 +72,9 @@ pub struct Results {
     /// How precisely the figure of `--until` is known; `null` without that.
     #[serde(default)]
     pub precision: Option<Precision>,
+    /// The messages without and with the load of `--load`; `null` without that.
+    #[serde(default)]
+    pub under_load: Option<UnderLoad>,
     /// Messages in flight.
     pub in_flight: InFlight,
     /// CPU time.
@@ -147,6 +152,9 @@ pub struct Arguments {
     /// Excluded from every figure.
     #[serde(rename = "warmup_s", with = "seconds")]
     pub warmup: Duration,
+    /// Connections that stream bulk frames in the second half; `null` is none.
+    #[serde(default)]
+    pub load: Option<u64>,
     /// Messages of a connection, before another takes its place; `null` is no limit.
     #[serde(default)]
     pub per_connection: Option<u64>,
@@ -471,6 +479,7 @@ pub(crate) fn sample() -> Results {
             duration: Some(Duration::from_secs(10)),
             requests: None,
             warmup: Duration::ZERO,
+            load: None,
             per_connection: None,
             ramp: Duration::ZERO,
             timeout: Duration::from_secs(10),
@@ -567,6 +576,7 @@ pub(crate) fn sample() -> Results {
         connect_latency: None,
         arrivals: None,
         precision: None,
+        under_load: None,
         in_flight: InFlight {
             sampled_mean: 4.0,
             samples: 1000,

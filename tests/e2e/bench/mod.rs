@@ -4,8 +4,6 @@
 mod capacity;
 // Poisson arrivals.
 mod arrivals;
-// As long as it takes.
-mod until;
 // What a run counts, and each kind of wrong reply.
 mod counting;
 // Files: JSON, HDR log, HTML.
@@ -21,7 +19,11 @@ mod lies;
 mod measuring;
 // Source addresses, versions of IP, DSCP.
 mod network;
-// Connections that follow one another.
-mod per_connection;
 // `bench-client overhead`.
 mod overhead;
+// Connections that follow one another.
+mod per_connection;
+// As long as it takes.
+mod until;
+// What a load beside the run does.
+mod under_load;

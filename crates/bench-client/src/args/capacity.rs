@@ -86,6 +86,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
                 shape: args.shape,
                 duration: None,
                 until: None,
+                load: None,
                 requests: None,
                 rate: None,
                 arrivals: ArrivalsArg::default(),

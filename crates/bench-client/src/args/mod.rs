@@ -123,6 +123,12 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value = "uniform")]
     arrivals: ArrivalsArg,
 
+    /// Further connections that stream frames of 64 KiB in the second half of -d:
+    /// what they do to the messages
+    #[arg(long, value_name = "N", value_parser = parse_count, requires = "duration")]
+    #[arg(conflicts_with_all = ["requests", "until"])]
+    load: Option<u64>,
+
     /// Spread the opening of connections over this time
     #[arg(long, value_name = "DUR", default_value = "0s", value_parser = parse_span)]
     ramp: Duration,
@@ -245,6 +251,7 @@ impl RunArgs {
             duration: load.longest(),
             requests: load.requests,
             warmup: shape.warmup,
+            load: load.load,
             per_connection: shape.per_connection,
             ramp: load.ramp,
             timeout: client.timeout,
@@ -287,7 +294,9 @@ impl TryFrom<RunArgs> for RunPlan {
     type Error = anyhow::Error;
 
     fn try_from(args: RunArgs) -> Result<Self> {
-        check_connections(args.load.shape.connections, args.load.shape.with_server)?;
+        let connections = args.load.shape.connections;
+        let connections = connections.saturating_add(args.load.load.unwrap_or(0));
+        check_connections(connections, args.load.shape.with_server)?;
         export::check(&args.output.files.0).map_err(UsageError)?;
         args.load.shape.network.check()?;
         if args.load.rate.is_none() && args.load.arrivals == ArrivalsArg::Poisson {

@@ -8,6 +8,7 @@
 //! | `payload` | what they say |
 //! | `replies` | what is in flight, and what its replies are worth |
 //! | `failure` | what can go wrong |
+//! | `bulk` | a load beside it |
 //! | `connects` | connections that follow one another |
 //! | `window` | the part of the run that is measured |
 //! | `clock` | time since the load began |
@@ -36,6 +37,7 @@ use cli::signals::Stop;
 use transport::Stream;
 
 mod arrivals;
+mod bulk;
 mod clock;
 mod conductor;
 mod connection;
@@ -53,6 +55,7 @@ mod usage;
 mod watch;
 mod window;
 
+use bulk::Bulk;
 use clock::{Clock, nanos};
 use conductor::Conductor;
 use connection::LoadConnection;
@@ -96,21 +99,22 @@ pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<
         // Not scoped: one that waits for a name or a server when the run is
         // over is left behind.
         let shared = Arc::clone(&shared);
-        let reports = Reports {
-            to_conductor: reports.clone(),
-            index,
-            is_open: false,
-        };
-        let spawned = thread::Builder::new()
-            .name("connection".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || drive(index, &shared, reports));
-        if spawned.is_err() {
+        let reports = Reports::new(&reports, index);
+        if !spawn(move || drive(index, &shared, reports)) {
             conductor.lacks_thread();
         }
     }
     drop(reports);
     conductor.conduct()
+}
+
+/// Starts a connection's thread; returns whether there was one for it.
+fn spawn(drive: impl FnOnce() + Send + 'static) -> bool {
+    thread::Builder::new()
+        .name("connection".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(drive)
+        .is_ok()
 }
 
 /// What the threads of a run share.
@@ -280,6 +284,14 @@ struct Reports {
 }
 
 impl Reports {
+    fn new(to_conductor: &Sender<ThreadReport>, index: u64) -> Self {
+        Self {
+            to_conductor: to_conductor.clone(),
+            index,
+            is_open: false,
+        }
+    }
+
     fn opened(&mut self, opened: Result<Arc<Link>>) {
         self.is_open = opened.is_ok();
         self.send(ThreadReport::Opened(opened));

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::{
     format::{Bytes, Count, Latency, plural, wrap},
-    results::{Arguments, Arrivals, NoiseFloor, Results, kinds},
+    results::{Arguments, Arrivals, NoiseFloor, Part, Results, UnderLoad, kinds},
     statistics::{Distribution, Fit},
 };
 
@@ -26,6 +26,9 @@ impl Display for RunSummary<'_> {
         write_cpu(f, results)?;
         row(f, "tcp", tcp(results))?;
         latencies::write(f, results)?;
+        if let Some(load) = &results.under_load {
+            write_under_load(f, load)?;
+        }
         write_failures(f, results)?;
         if let Some(precision) = &results.precision {
             row(f, "until", precision)?;
@@ -130,6 +133,37 @@ fn connects(latency: &Distribution) -> String {
         let _ = write!(text, ", max {}", Latency(latency.max_us));
     }
     text
+}
+
+/// The messages without and with a load, side by side.
+fn write_under_load(f: &mut Formatter<'_>, load: &UnderLoad) -> fmt::Result {
+    writeln!(
+        f,
+        "{}",
+        wrap(
+            "",
+            &format!(
+                "load of {} on {}, {}/s each way, in the second part",
+                Bytes(load.frame_bytes as f64),
+                plural(load.opened, "connection"),
+                Bytes(load.bytes_per_s)
+            )
+        )
+    )?;
+    let none = Part::default();
+    let loaded = load.loaded.as_ref().unwrap_or(&none);
+    let mut line =
+        |name: &str, idle: String, loaded: String| writeln!(f, "  {name:<8}{idle:>12}{loaded:>12}");
+    line("", "idle".to_owned(), "loaded".to_owned())?;
+    let rate = |part: &Part| format!("{}/s", Count(part.throughput));
+    line("messages", rate(&load.idle), rate(loaded))?;
+    let idle = load.idle.latency.percentiles();
+    for ((name, idle), (_, loaded)) in idle.into_iter().zip(loaded.latency.percentiles()).take(4) {
+        let figure = |us: Option<f64>| us.map_or("-".to_owned(), |us| Latency(us).to_string());
+        line(name, figure(idle), figure(loaded))?;
+    }
+    let max = |part: &Part| Latency(part.latency.max_us).to_string();
+    line("max", max(&load.idle), max(loaded))
 }
 
 /// How well the times of sending fit a Poisson process.
@@ -276,6 +310,8 @@ fn write_verdict(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use hdrhistogram::Histogram;
 
     use super::*;
@@ -369,6 +405,43 @@ mod tests {
                 "{line:?} in {text}"
             );
         }
+    }
+
+    #[test]
+    fn idle_and_loaded_stand_side_by_side() {
+        let mut results = sample();
+        let part = |throughput: f64, p99_us: f64| {
+            let mut latency = sample().latency;
+            latency.p99_us = p99_us;
+            Part {
+                elapsed_s: 5.0,
+                throughput,
+                latency,
+            }
+        };
+        results.under_load = Some(UnderLoad {
+            opened: 2,
+            frame_bytes: 65_536,
+            bytes_per_s: 1.5e9,
+            failures: BTreeMap::new(),
+            idle: part(20_000.0, 90.0),
+            loaded: Some(part(12_000.0, 1900.0)),
+        });
+        let text = show(&results, 24 + 8);
+        for line in [
+            "load of 65.5 kB on 2 connections, 1.50 GB/s each way, in the second part",
+            "                  idle      loaded",
+            "  messages     20.0k/s     12.0k/s",
+            "  p99          90.0 µs     1.90 ms",
+            "  max           900 µs      900 µs",
+        ] {
+            assert!(
+                text.lines().any(|other| other == line),
+                "{line:?} in {text}"
+            );
+        }
+        results.under_load.as_mut().unwrap().loaded = None;
+        assert!(show(&results, 24 + 8).contains("  p99          90.0 µs           -\n"));
     }
 
     #[test]

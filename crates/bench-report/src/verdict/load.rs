@@ -1,7 +1,10 @@
 //! Whether the load was served evenly, and whether the generator or the server
 //! made the figures.
 
-use crate::{format::plural, results::Results};
+use crate::{
+    format::plural,
+    results::{Results, kinds},
+};
 
 /// Share of all CPUs from which on the generator waits for itself.
 const MAX_GENERATOR: f64 = 0.9;
@@ -51,6 +54,29 @@ pub(super) fn spinning(results: &Results) -> Option<String> {
             plural(cpus, "CPU")
         )
     })
+}
+
+/// A load beside the messages that was not what was requested.
+pub(super) fn without_load(results: &Results) -> Option<String> {
+    let load = results.under_load.as_ref()?;
+    let (requested, kinds) = (results.arguments.load?, kinds(&load.failures));
+    let fault = if load.loaded.is_none() {
+        "the run ended before the loaded part".to_owned()
+    } else if !kinds.is_empty() {
+        format!("connections of the load failed ({kinds})")
+    } else if load.opened < requested {
+        format!(
+            "only {} of {requested} connections of the load were opened",
+            load.opened
+        )
+    } else if load.bytes_per_s <= 0.0 {
+        "the load got no reply".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{fault}: what is shown as loaded is not; see the server's log, and repeat without that"
+    ))
 }
 
 /// Busy share of all CPUs from which on client and server wait for each other.
@@ -164,10 +190,46 @@ pub(super) fn little(results: &Results) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use super::*;
-    use crate::verdict::tests::{noted, suspect, valid};
+    use crate::{
+        results::{Part, UnderLoad},
+        verdict::tests::{noted, suspect, valid},
+    };
+
+    #[test]
+    fn a_load_has_to_be_there() {
+        let load = |change: fn(&mut UnderLoad)| {
+            move |results: &mut Results| {
+                results.arguments.load = Some(2);
+                let mut load = UnderLoad {
+                    opened: 2,
+                    frame_bytes: 65_536,
+                    bytes_per_s: 1e9,
+                    failures: BTreeMap::new(),
+                    idle: Part::default(),
+                    loaded: Some(Part::default()),
+                };
+                change(&mut load);
+                results.under_load = Some(load);
+            }
+        };
+        valid(load(|_| ()));
+        suspect(
+            load(|load| load.loaded = None),
+            "ended before the loaded part",
+        );
+        suspect(
+            load(|load| load.opened = 1),
+            "only 1 of 2 connections of the load",
+        );
+        suspect(load(|load| load.bytes_per_s = 0.0), "the load got no reply");
+        suspect(
+            load(|load| load.failures = [("closed".to_owned(), 2)].into()),
+            "connections of the load failed (2 closed)",
+        );
+    }
 
     #[test]
     fn spinning_threads_need_a_cpu_each() {

@@ -27,6 +27,7 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
         pace::other_arrivals,
         load::starved,
         load::little,
+        load::without_load,
         load::generator,
         load::busiest_thread,
         too_few_samples,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bench_report::{LoadOutcome, statistics::PrecisionWatch};
+use bench_report::{LoadOutcome, results::UnderLoad, statistics::PrecisionWatch};
 
 use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
 use crate::{
@@ -20,7 +20,7 @@ const MAX_DRAWN: u64 = 1 << 20;
 impl Conductor<'_> {
     pub(super) fn finish(mut self) -> LoadOutcome {
         let Some(progress) = self.progress else {
-            return self.outcome(SystemTime::now(), Duration::ZERO, 0);
+            return self.outcome(SystemTime::now(), Duration::ZERO, 0, None);
         };
         if progress.phase != LoadPhase::Waiting {
             self.note_usage(&progress);
@@ -29,10 +29,22 @@ impl Conductor<'_> {
         let unsent = self.add_unsent(end_ns);
         self.close_last_second(&progress, end_ns);
         let elapsed_ns = end_ns.saturating_sub(self.shared.window.start_ns());
-        self.outcome(progress.started, Duration::from_nanos(elapsed_ns), unsent)
+        let under_load = self.bulk.take().map(|bulk| {
+            let (under_load, cpu) = bulk.finish(end_ns);
+            self.cpu.conductor = self.cpu.conductor.map(|own| own + cpu);
+            under_load
+        });
+        let elapsed = Duration::from_nanos(elapsed_ns);
+        self.outcome(progress.started, elapsed, unsent, under_load)
     }
 
-    fn outcome(mut self, started: SystemTime, elapsed: Duration, unsent: u64) -> LoadOutcome {
+    fn outcome(
+        mut self,
+        started: SystemTime,
+        elapsed: Duration,
+        unsent: u64,
+        under_load: Option<UnderLoad>,
+    ) -> LoadOutcome {
         self.done.sort_unstable_by_key(|done| done.index);
         let view = self.view();
         let has_successors = self.shared.plan.arguments.per_connection.is_some();
@@ -55,6 +67,7 @@ impl Conductor<'_> {
             latency_uncorrected,
             schedule_lag,
             connect_latency: has_successors.then(|| self.shared.connects.take()),
+            under_load,
             precision: self.precision.map(PrecisionWatch::finish),
             gaps: self.gaps,
             payload_bytes: measured.payload_bytes,
@@ -140,6 +153,9 @@ impl Conductor<'_> {
                     self.watch.second(&second, Duration::from_nanos(length_ns));
                 }
             }
+        }
+        if let Some(bulk) = &mut self.bulk {
+            bulk.take(Duration::from_nanos(length_ns), &self.current);
         }
         let start = Duration::from_nanos(progress.second_ns);
         let now = Duration::from_nanos(progress.clock.now_ns());

@@ -15,7 +15,7 @@ use bench_report::{CpuTime, LoadOutcome, results::Second, statistics::PrecisionW
 use cli::signals::Stop;
 
 use super::{
-    Clock, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, dial_failure,
+    Bulk, Clock, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, dial_failure,
     kernel::KernelView,
     nanos,
     recorder::{Interval, Measured},
@@ -66,6 +66,7 @@ pub(super) struct Conductor<'a> {
     in_flight: u64,
     in_flight_samples: u64,
     cpu: CpuTime,
+    bulk: Option<Bulk>,
     /// Ends the run once the figure of `--until` is known well.
     precision: Option<PrecisionWatch>,
     /// Of Poisson arrivals, as they were sent.
@@ -127,6 +128,7 @@ impl<'a> Conductor<'a> {
             in_flight: 0,
             in_flight_samples: 0,
             cpu: CpuTime::default(),
+            bulk: Bulk::open(&shared.plan),
             precision: precision_watch(&shared.plan),
             gaps: Vec::new(),
             view_before: None,
@@ -158,7 +160,7 @@ impl<'a> Conductor<'a> {
             stops: 0,
             is_shown: false,
         };
-        progress.advance(0, self.shared.window.start_ns());
+        self.advance(&mut progress, 0);
         self.progress = Some(progress);
     }
 
@@ -419,12 +421,24 @@ impl<'a> Conductor<'a> {
         let length = Duration::from_nanos(length_ns);
         if !second.warmup {
             self.end_if_precise(now_ns, length);
+            if let Some(bulk) = &mut self.bulk {
+                bulk.take(length, &self.current);
+                bulk.pass(progress.clock, now_ns);
+            }
         }
         self.watch
             .interval(start, length, self.current.measured.latency());
         self.measured.merge(&self.current.measured);
         self.current = Interval::new(self.current.measured.scheduled.is_some());
+        self.advance(progress, now_ns);
+    }
+
+    /// Begins the next second at `now_ns`: it ends on a whole one, or with a part of
+    /// the run.
+    fn advance(&self, progress: &mut Progress, now_ns: u64) {
         progress.advance(now_ns, self.shared.window.start_ns());
+        let edge_ns = self.bulk.as_ref().map_or(u64::MAX, Bulk::edge_ns);
+        progress.next_second_ns = progress.next_second_ns.min(edge_ns);
     }
 
     /// Ends the run if what came in this second makes a figure as precise as it is
