@@ -7,6 +7,7 @@
 //! | `listen` | opening a listener |
 //! | `network` | source addresses, versions of IP, and what packets say |
 //! | `resolve` | from `host:port` to addresses |
+//! | [`sock_diag`], `tcp_info` | connections as the kernel sees them |
 //! | `socket` | socket options and system calls that std lacks |
 //! | `stream` | a connection, encrypted or not |
 //! | `tls` | encryption |
@@ -23,9 +24,12 @@ mod listen;
 mod network;
 mod poll;
 mod resolve;
+#[cfg_attr(not(target_os = "linux"), path = "sock_diag/elsewhere.rs")]
+pub mod sock_diag;
 mod socket;
 pub mod stdio;
 mod stream;
+mod tcp_info;
 mod tls;
 mod waker;
 
@@ -38,5 +42,6 @@ pub use poll::Ready;
 pub use rustls::pki_types::ServerName;
 pub use socket::{SocketOptions, is_timeout};
 pub use stream::Stream;
+pub use tcp_info::TcpInfo;
 pub use tls::{Certificate, ClientTls, Fingerprint, ParseFingerprintError, ServerTls, TlsStream};
 pub use waker::Waker;

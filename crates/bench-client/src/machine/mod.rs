@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `cpu` | CPU time |
 //! | `noise` | what the machine adds to latencies by itself |
-//! | `sock_diag` | TCP connections as the kernel sees them |
+//! | `sock_diag` | TCP connections as the kernel sees them, in the results' terms |
 //! | `timer` | how late a sleeping thread wakes up |
 
 use std::{env, fs, sync::LazyLock, thread};
@@ -13,7 +13,6 @@ use bench_report::results::Machine;
 
 pub(crate) mod cpu;
 pub(crate) mod noise;
-#[cfg_attr(not(target_os = "linux"), path = "sock_diag/elsewhere.rs")]
 pub(crate) mod sock_diag;
 pub(crate) mod timer;
 

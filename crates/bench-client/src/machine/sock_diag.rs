@@ -1,225 +1,42 @@
-//! TCP connections as the kernel sees them, by `sock_diag(7)`. It takes no privilege.
+//! TCP connections as the kernel sees them, in the results' terms.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::collections::HashMap;
 
 use bench_report::results::TcpInfo;
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
-use netlink_packet_sock_diag::{
-    SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, nlas::Nla},
-};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
-    netlink::{SOCK_DIAG, SocketAddrNetlink},
-    recv, sendto, socket_with,
-};
+use transport::sock_diag;
+pub(crate) use transport::sock_diag::{Ends, key};
 
-/// The addresses of one end of a connection and of the other.
-pub(crate) type Ends = [SocketAddr; 2];
-
-/// The most that the kernel sends at once (`netlink_recvmsg`).
-const REPLY_BYTES: usize = 32 * 1024;
-
-/// The length of a message is a multiple of it (`NLMSG_ALIGNTO`).
-const ALIGNMENT: usize = 4;
-
-/// All connections with these ports, 0 for any, by their [`key`]; `None` where
-/// the system does not say.
+/// See [`sock_diag::dump`].
 pub(crate) fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
-    let mut connections = HashMap::new();
-    for id in [SocketId::new_v4(), SocketId::new_v6()] {
-        let id = SocketId {
-            source_port: own_port,
-            destination_port: peer_port,
-            ..id
-        };
-        ask(id, NLM_F_DUMP, |ends, info| {
-            connections.insert(ends, info);
-        })?;
-    }
-    Some(connections)
+    let connections = sock_diag::dump(own_port, peer_port)?.into_iter();
+    Some(
+        connections
+            .map(|(ends, info)| (ends, results(info)))
+            .collect(),
+    )
 }
 
-/// One connection; `None` if there is none, or the system does not say.
-pub(crate) fn find([own, peer]: Ends) -> Option<TcpInfo> {
-    let id = SocketId {
-        source_port: own.port(),
-        destination_port: peer.port(),
-        source_address: own.ip(),
-        destination_address: peer.ip(),
-        interface_id: match own {
-            SocketAddr::V4(_) => 0,
-            SocketAddr::V6(own) => own.scope_id(),
-        },
-        // Whichever socket it is (`INET_DIAG_NOCOOKIE`).
-        cookie: [u8::MAX; 8],
-    };
-    let mut found = None;
-    ask(id, 0, |_, info| found = Some(info))?;
-    found
+/// See [`sock_diag::find`].
+pub(crate) fn find(ends: Ends) -> Option<TcpInfo> {
+    sock_diag::find(ends).map(results)
 }
 
-/// Addresses as they are compared: an IPv4 address is one in a socket of IPv6,
-/// too, and the kernel tells no zones.
-pub(crate) fn key(ends: Ends) -> Ends {
-    ends.map(|addr| SocketAddr::new(addr.ip().to_canonical(), addr.port()))
-}
-
-/// Sends one request and takes all replies. The kernel has them when the request
-/// is sent, so nothing waits.
-fn ask(id: SocketId, flags: u16, mut take: impl FnMut(Ends, TcpInfo)) -> Option<()> {
-    let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG)).ok()?;
-    let kernel = SocketAddrNetlink::new(0, 0);
-    sendto(&socket, &request(id, flags), SendFlags::empty(), &kernel).ok()?;
-    let mut buffer = vec![0; REPLY_BYTES];
-    loop {
-        let (_, len) = recv(&socket, buffer.as_mut_slice(), RecvFlags::DONTWAIT).ok()?;
-        let mut rest = buffer.get(..len)?;
-        while !rest.is_empty() {
-            let message: NetlinkMessage<SockDiagMessage> =
-                NetlinkMessage::deserialize(rest).ok()?;
-            match message.payload {
-                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    if let Some((ends, info)) = connection(&response) {
-                        take(ends, info);
-                    }
-                }
-                NetlinkPayload::Done(_) => return Some(()),
-                _ => return None,
-            }
-            let len = usize::try_from(message.header.length).ok()?;
-            rest = rest.get(len.next_multiple_of(ALIGNMENT)..).unwrap_or(&[]);
-        }
-        if flags & NLM_F_DUMP == 0 {
-            return Some(());
-        }
-    }
-}
-
-fn request(id: SocketId, flags: u16) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | flags;
-    let request = InetRequest {
-        family: if id.source_address.is_ipv4() {
-            AF_INET
-        } else {
-            AF_INET6
-        },
-        protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::INFO,
-        states: StateFlags::all()
-            .difference(StateFlags::LISTEN)
-            .difference(StateFlags::TIME_WAIT),
-        socket_id: id,
-    };
-    let request = SockDiagMessage::InetRequest(request);
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes
-}
-
-fn connection(response: &InetResponse) -> Option<(Ends, TcpInfo)> {
-    let info = response.nlas.iter().find_map(|nla| match nla {
-        Nla::TcpInfo(info) => Some(info),
-        _ => None,
-    })?;
-    let id = &response.header.socket_id;
-    let ends = key([
-        SocketAddr::new(id.source_address, id.source_port),
-        SocketAddr::new(id.destination_address, id.destination_port),
-    ]);
-    let info = TcpInfo {
-        retransmitted: info.total_retrans,
-        spurious: info.dsack_dups,
-        segments_out: info.segs_out,
-        segments_in: info.segs_in,
-        data_segments_out: info.data_segs_out,
-        data_segments_in: info.data_segs_in,
-        rtt_us: info.rtt,
-        rtt_variance_us: info.rttvar,
-        min_rtt_us: info.min_rtt,
-        congestion_window: info.snd_cwnd,
+fn results(info: transport::TcpInfo) -> TcpInfo {
+    TcpInfo {
+        retransmitted: info.retransmitted,
+        spurious: info.spurious,
+        segments_out: info.segments_out,
+        segments_in: info.segments_in,
+        data_segments_out: info.data_segments_out,
+        data_segments_in: info.data_segments_in,
+        rtt_us: info.rtt_us,
+        rtt_variance_us: info.rtt_variance_us,
+        min_rtt_us: info.min_rtt_us,
+        congestion_window: info.congestion_window,
         delivery_rate: info.delivery_rate,
-        mss: info.snd_mss,
-        ack_timeout_us: info.ato,
-        since_sent_ms: info.last_data_sent,
-        since_received_ms: info.last_data_recv,
-    };
-    Some((ends, info))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::{
-        io::{Read, Write},
-        net::{TcpListener, TcpStream},
-    };
-
-    use super::*;
-
-    fn ends(stream: &TcpStream) -> Ends {
-        [stream.local_addr().unwrap(), stream.peer_addr().unwrap()]
-    }
-
-    #[test]
-    fn both_ends_of_a_connection_are_found() {
-        // The last listens for both kinds.
-        for (listen, host) in [
-            ("127.0.0.1:0", "127.0.0.1"),
-            ("[::1]:0", "::1"),
-            ("[::]:0", "127.0.0.1"),
-        ] {
-            let listener = TcpListener::bind(listen).unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let mut near = TcpStream::connect((host, port)).unwrap();
-            let (mut far, _) = listener.accept().unwrap();
-            for _ in 0..3 {
-                near.write_all(b"hello").unwrap();
-                far.read_exact(&mut [0; 5]).unwrap();
-            }
-            let (own, peer) = (ends(&near), ends(&far));
-            let dumped = [dump(0, port).unwrap(), dump(port, 0).unwrap()];
-            for (ends, dumped) in [own, peer].into_iter().zip(&dumped) {
-                assert_eq!(dumped.len(), 1, "{host}");
-                let found = find(key(ends)).unwrap();
-                assert_eq!(dumped[&key(ends)].mss, found.mss, "{host}");
-                assert!(found.rtt_us > 0 || found.data_segments_in > 0);
-            }
-            assert_eq!(dumped[0][&key(own)].data_segments_out, 3);
-            assert_eq!(dumped[1][&key(peer)].data_segments_in, 3);
-            drop(far);
-        }
-    }
-
-    #[test]
-    fn what_is_not_there_is_not_found() {
-        let nowhere = "127.0.0.1:1".parse().unwrap();
-        assert_eq!(find([nowhere, nowhere]), None);
-        assert!(dump(1, 1).unwrap().is_empty());
-    }
-
-    #[test]
-    #[ignore = "measures: cargo test -p bench-client -- --ignored --nocapture connections_at_once"]
-    #[allow(clippy::print_stdout)]
-    fn many_connections_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let pairs: Vec<_> = (0..5000)
-            .map(|_| {
-                let near = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                (near, listener.accept().unwrap())
-            })
-            .collect();
-        let started = std::time::Instant::now();
-        let dumped = dump(0, port).unwrap().len() + dump(port, 0).unwrap().len();
-        println!("{dumped} ends of connections in {:?}", started.elapsed());
-        assert_eq!(dumped, 2 * pairs.len());
+        mss: info.mss,
+        ack_timeout_us: info.ack_timeout_us,
+        since_sent_ms: info.since_sent_ms,
+        since_received_ms: info.since_received_ms,
     }
 }

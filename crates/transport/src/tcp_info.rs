@@ -1,0 +1,39 @@
+//! What the kernel knows of one end of a connection.
+
+/// `TCP_INFO` of one end of a connection (tcp(7)). Counts are since it was opened,
+/// and begin again after 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// Segments sent again.
+    pub retransmitted: u32,
+    /// Those of them that the peer had already (RFC 2883).
+    pub spurious: u32,
+    /// Segments sent, with and without data.
+    pub segments_out: u32,
+    /// Segments received, with and without data.
+    pub segments_in: u32,
+    /// Segments sent with data.
+    pub data_segments_out: u32,
+    /// Segments received with data.
+    pub data_segments_in: u32,
+    /// Bytes of data sent, those sent again included.
+    pub bytes_sent: u64,
+    /// Smoothed round-trip time.
+    pub rtt_us: u32,
+    /// Its mean deviation.
+    pub rtt_variance_us: u32,
+    /// The lowest of the last five minutes.
+    pub min_rtt_us: u32,
+    /// In segments.
+    pub congestion_window: u32,
+    /// As last measured, in bytes per second.
+    pub delivery_rate: u64,
+    /// Maximum segment size, in bytes.
+    pub mss: u32,
+    /// How long an acknowledgement may be delayed.
+    pub ack_timeout_us: u32,
+    /// Since data was sent, in ticks of the kernel's clock: 1 to 10 ms.
+    pub since_sent_ms: u32,
+    /// Since data was received, in the same ticks.
+    pub since_received_ms: u32,
+}
