@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use anyhow::{Context, Result};
 
 use transport::stdio::Patient;
@@ -42,6 +43,12 @@ pub fn print(line: impl fmt::Display) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
         other => other.context("cannot write to stdout"),
     }
+}
+
+/// Whether stdout or stderr is a terminal with colors, and they are wanted:
+/// `NO_COLOR` and `CLICOLOR` say so, and `TERM`.
+pub fn has_color(stream: &impl RawStream) -> bool {
+    !matches!(AutoStream::choice(stream), ColorChoice::Never)
 }
 
 /// The reader of stdout is gone: the work is done, not failed.

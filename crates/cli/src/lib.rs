@@ -17,5 +17,5 @@ pub mod signals;
 mod usage;
 
 pub use cpus::CpuList;
-pub use exit::{StdoutClosed, UsageError, exit_code, print};
+pub use exit::{StdoutClosed, UsageError, exit_code, has_color, print};
 pub use usage::parse;

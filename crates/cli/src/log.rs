@@ -8,7 +8,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -19,6 +18,8 @@ use tracing_subscriber::{
 };
 
 use transport::stdio::Patient;
+
+use crate::has_color;
 
 /// Most bytes of lines that wait to be written: some ten thousand lines.
 const MAX_WAITING: usize = 1 << 20;
@@ -93,7 +94,7 @@ fn init(
         .unwrap_or_else(by_option);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_ansi(has_color())
+        .with_ansi(has_color(&io::stderr()))
         .with_timer(Utc)
         .with_target(false)
         // Its report of a failed write would be another write to stderr,
@@ -112,12 +113,6 @@ impl FormatTime for Utc {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
         write!(w, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
     }
-}
-
-/// Whether stderr is a terminal with colors, and they are wanted: `NO_COLOR` and
-/// `CLICOLOR` say so, and `TERM`.
-fn has_color() -> bool {
-    !matches!(AutoStream::choice(&io::stderr()), ColorChoice::Never)
 }
 
 /// A log that a thread writes. Dropped, it waits for the last lines, half a
