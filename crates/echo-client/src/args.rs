@@ -1,17 +1,27 @@
 //! The command line, and how it becomes a [`SendPlan`].
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use cli::{
     UsageError,
     args::{ClientArgs, ClientSettings, parse_count},
 };
 use proto::Writer;
 
+use crate::lab::LabArgs;
+
 /// Sends numbered messages to an echo server and prints the replies
 #[derive(Debug, Parser)]
-#[command(version, disable_help_flag = true)]
+#[command(
+    version,
+    disable_help_flag = true,
+    args_conflicts_with_subcommands = true
+)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct EchoArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Messages to send
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
     count: u64,
@@ -26,6 +36,11 @@ pub(crate) struct EchoArgs {
 
     #[command(flatten)]
     pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Lab(LabArgs),
 }
 
 /// Which messages are sent, where, and when.

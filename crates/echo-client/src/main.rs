@@ -7,8 +7,9 @@ use cli::{log, signals::Stop};
 
 mod args;
 mod conversation;
+mod lab;
 
-use args::{EchoArgs, SendPlan};
+use args::{Command, EchoArgs, SendPlan};
 
 fn main() -> ExitCode {
     let args: EchoArgs = match cli::parse() {
@@ -16,7 +17,10 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     log::to_stderr(args.client.common.verbose, &[]);
-    cli::exit_code(args.try_into().and_then(|plan| run(&plan)))
+    cli::exit_code(match args.command {
+        Some(Command::Lab(args)) => lab::run(&args),
+        None => args.try_into().and_then(|plan| run(&plan)),
+    })
 }
 
 fn run(plan: &SendPlan) -> Result<()> {
