@@ -10,6 +10,14 @@ use cli::args::{ClientArgs, ClientSettings};
 #[command(version, disable_help_flag = true)]
 #[command(mut_arg("heartbeat", |arg| arg.default_value("15s")))]
 pub(crate) struct ReplArgs {
+    /// Show the bytes that go and come: header, payload, checksum
+    #[arg(long)]
+    wire: bool,
+
+    /// Show the round-trip time of each reply
+    #[arg(long)]
+    time: bool,
+
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }
@@ -20,15 +28,21 @@ pub(crate) struct SessionPlan {
     pub(crate) client: ClientSettings,
     /// Maximum length of a line to send, in bytes.
     pub(crate) max_line: usize,
+    /// Whether to show the bytes of each message.
+    pub(crate) shows_wire: bool,
+    /// Whether to show round-trip times.
+    pub(crate) shows_time: bool,
 }
 
 impl TryFrom<ReplArgs> for SessionPlan {
     type Error = anyhow::Error;
 
-    fn try_from(ReplArgs { client }: ReplArgs) -> Result<Self> {
+    fn try_from(args: ReplArgs) -> Result<Self> {
         Ok(Self {
-            max_line: client.max_frame.get() as usize,
-            client: client.resolve()?,
+            max_line: args.client.max_frame.get() as usize,
+            client: args.client.resolve()?,
+            shows_wire: args.wire,
+            shows_time: args.time,
         })
     }
 }

@@ -130,6 +130,14 @@ impl Input {
         }
     }
 
+    /// Whether text would stand in the middle of a line that is typed.
+    pub(crate) const fn shows_line(&self) -> bool {
+        matches!(
+            self.source,
+            LineSource::Editor { .. } | LineSource::Prompt(true)
+        )
+    }
+
     /// Shows what does not belong to the conversation, and then the line again
     /// that is being typed, as far as the terminal can.
     pub(crate) fn show_aside(&mut self, line: &str) {

@@ -19,6 +19,7 @@ mod session;
 mod tally;
 #[cfg_attr(not(unix), path = "terminal/elsewhere.rs")]
 mod terminal;
+mod wire;
 
 use args::{ReplArgs, SessionPlan};
 use ended::Ended;

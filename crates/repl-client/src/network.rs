@@ -35,7 +35,7 @@ pub(crate) fn start(
     let mut reader = Reader::new(plan.client.wire).max_read(plan.client.read_buffer);
     let host = plan.client.dialer.host.clone();
     let queue = Arc::clone(queue);
-    let spin = plan.client.spin;
+    let (spin, shows_wire) = (plan.client.spin, plan.shows_wire);
     thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || {
@@ -45,7 +45,7 @@ pub(crate) fn start(
                     let _ = stream.spin(spin);
                 }
                 match reader.read(&mut &*stream) {
-                    Ok(Received::Batch(batch)) if hand_over(&batch, &queue) => {}
+                    Ok(Received::Batch(batch)) if hand_over(&batch, &queue, shows_wire) => {}
                     Ok(Received::Batch(_)) => return,
                     Ok(Received::Closed) => break anyhow!("{host} closed the connection"),
                     Err(error) => {
@@ -59,8 +59,13 @@ pub(crate) fn start(
     Ok(network)
 }
 
-/// Puts what came into the queue; `false` when nothing more is wanted.
-fn hand_over(batch: &Batch<'_>, queue: &EventQueue) -> bool {
+/// Puts what came into the queue, with all of its bytes if those are shown;
+/// `false` when nothing more is wanted.
+fn hand_over(batch: &Batch<'_>, queue: &EventQueue, shows_wire: bool) -> bool {
+    if shows_wire {
+        let mut messages = batch.chunks(1);
+        return messages.all(|message| queue.push(Event::Payload(message.to_vec())));
+    }
     let mut scratch = Vec::new();
     batch.frames().all(|frame| {
         queue.push(match frame.payload(&mut scratch) {

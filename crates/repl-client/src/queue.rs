@@ -22,7 +22,8 @@ pub(crate) enum Event {
     Line(Line),
     /// The user is done.
     EndOfInput,
-    /// The server sent a payload; of bare bytes, whatever came.
+    /// The server sent a payload; of bare bytes, whatever came; with `--wire`, all
+    /// bytes of a frame.
     Payload(Vec<u8>),
     /// One side is gone and why.
     Lost(Error),

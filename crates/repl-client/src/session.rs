@@ -20,6 +20,7 @@ use crate::{
     network::Network,
     queue::{Event, EventQueue},
     tally::Tally,
+    wire,
 };
 
 /// How often a waiting session looks whether a signal asked it to end.
@@ -47,6 +48,8 @@ pub(crate) fn run(
         pings: 0,
         flood: Flood::new(now),
         tally: Tally::default(),
+        is_editing: false,
+        received_at: now,
     };
     let outcome = session.converse().and_then(|()| {
         if session.input.is_interactive() {
@@ -75,15 +78,21 @@ struct Session<'a> {
     /// What came without being asked for since the last line was sent.
     flood: Flood,
     tally: Tally,
+    /// Whether the user has yet to enter the next line.
+    is_editing: bool,
+    /// When something came last.
+    received_at: Instant,
 }
 
 impl Session<'_> {
     fn converse(&mut self) -> Result<()> {
         loop {
             self.input.want_line()?;
+            self.is_editing = true;
             let Some(line) = self.next_line()? else {
                 return Ok(());
             };
+            self.is_editing = false;
             self.tally.lines += 1;
             match line {
                 Line::TooLong => {
@@ -129,6 +138,8 @@ impl Session<'_> {
             self.refuse(error);
             return Ok(());
         }
+        self.show_wire("->", writer.as_bytes())?;
+        let sent = Instant::now();
         self.network.send(&mut writer)?;
         self.flood = Flood::new(Instant::now());
         let Some(mut reply) = self.reply(line.len())? else {
@@ -139,7 +150,14 @@ impl Session<'_> {
             // Of bare bytes, more may have come with it.
             Wire::Raw => reply.split_off(line.len().min(reply.len())),
         };
+        let took = self.received_at.saturating_duration_since(sent);
         cli::print(Escaped(&reply))?;
+        if self.plan.shows_time {
+            cli::print(format_args!(
+                "round trip {:.3} ms",
+                1e3 * took.as_secs_f64()
+            ))?;
+        }
         if reply != line {
             tracing::warn!("the reply to line {} differs from it", self.tally.lines);
             self.tally.wrong += 1;
@@ -200,8 +218,10 @@ impl Session<'_> {
             let now = Instant::now();
             let wait = self.heartbeat.wait(now).unwrap_or(TICK).min(TICK);
             match self.queue.pop(wait) {
-                Some(Event::Payload(payload)) => {
-                    self.heartbeat.heard(Instant::now());
+                Some(Event::Payload(bytes)) => {
+                    self.received_at = Instant::now();
+                    self.heartbeat.heard(self.received_at);
+                    let payload = self.payload(bytes)?;
                     if !payload.is_empty() {
                         return Ok(Some(Event::Payload(payload)));
                     }
@@ -225,6 +245,28 @@ impl Session<'_> {
         }
     }
 
+    /// The payload of what came, which is shown first if all bytes are.
+    fn payload(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        if !self.plan.shows_wire {
+            return Ok(bytes);
+        }
+        self.show_wire("<-", &bytes)?;
+        Ok(wire::payload(&bytes, self.plan.client.wire)?)
+    }
+
+    /// Shows the bytes of a message if they are wanted.
+    fn show_wire(&mut self, direction: &str, bytes: &[u8]) -> Result<()> {
+        if !self.plan.shows_wire {
+            return Ok(());
+        }
+        let text = wire::show(direction, bytes, self.plan.client.wire);
+        if self.is_editing && self.input.shows_line() {
+            self.input.show_aside(&text);
+            return Ok(());
+        }
+        cli::print(text)
+    }
+
     /// Fails once the reply is late.
     fn check(&self, deadline: Option<Instant>) -> Result<()> {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -242,6 +284,7 @@ impl Session<'_> {
                 let mut heartbeat = Writer::new(self.plan.client.wire);
                 heartbeat.add(&[])?;
                 self.pings += 1;
+                self.show_wire("->", heartbeat.as_bytes())?;
                 self.network.send(&mut heartbeat)
             }
             Liveness::Dead(timeout) => {
