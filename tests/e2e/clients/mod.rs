@@ -8,6 +8,8 @@ mod coded;
 mod conversations;
 // Servers that send more than they were asked for.
 mod floods;
+// `echo-client lab`, and the bytes that `repl-client` shows.
+mod lab;
 // Standard streams that do not block.
 mod nonblocking;
 // Peers of other languages and libraries: Python, tokio-util.

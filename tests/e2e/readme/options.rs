@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use testkit::run;
 
 /// The programs, with their subcommands.
-const PROGRAMS: [&str; 7] = [
+const PROGRAMS: [&str; 8] = [
     "echo-server",
     "echo-client",
+    "echo-client lab",
     "repl-client",
     "bench-client",
     "bench-client compare",
@@ -62,16 +63,19 @@ pub(super) fn of_command(line: &str) -> Vec<NamedOption> {
         } else if word == "--" {
             // Behind it are those of the program that cargo runs.
             program = bin;
-        } else if program == Some("bench-client")
-            && ["compare", "overhead", "capacity"].contains(&word)
-        {
-            program = PROGRAMS.into_iter().find(|p| p.ends_with(word));
+        } else if let Some(subcommand) = subcommand(program, word) {
+            program = Some(subcommand);
         } else if program.is_some() && is_option(word) {
             options.push((program, option(word)));
         }
         is_first = ends || word.ends_with(';');
     }
     options
+}
+
+fn subcommand(program: Option<&str>, word: &str) -> Option<&'static str> {
+    let name = format!("{} {word}", program?);
+    PROGRAMS.into_iter().find(|program| *program == name)
 }
 
 /// The options in a span: of a command, or on their own.

@@ -199,7 +199,8 @@ impl<'a> Session<'a> {
 
     /// The command with the address of the server in it.
     fn addressed(&self, command: &str) -> String {
-        let Some(server) = &self.server else {
+        // The lab has its own.
+        let Some(server) = self.server.as_ref().filter(|_| !command.contains(" lab")) else {
             return command.to_owned();
         };
         if command.contains(ADDR) {
