@@ -8,7 +8,7 @@ use cli::{
 };
 use proto::Writer;
 
-use crate::lab::LabArgs;
+use crate::{check::CheckArgs, lab::LabArgs};
 
 /// Sends numbered messages to an echo server and prints the replies
 #[derive(Debug, Parser)]
@@ -40,7 +40,18 @@ pub(crate) struct EchoArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(CheckArgs),
     Lab(LabArgs),
+}
+
+impl EchoArgs {
+    /// How often `-v` was given.
+    pub(crate) const fn verbose(&self) -> u8 {
+        match &self.command {
+            Some(Command::Check(args)) => args.common.verbose,
+            Some(Command::Lab(_)) | None => self.client.common.verbose,
+        }
+    }
 }
 
 /// Which messages are sent, where, and when.

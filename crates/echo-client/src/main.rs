@@ -6,6 +6,7 @@ use anyhow::Result;
 use cli::{log, signals::Stop};
 
 mod args;
+mod check;
 mod conversation;
 mod lab;
 
@@ -16,17 +17,22 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    log::to_stderr(args.client.common.verbose, &[]);
-    cli::exit_code(match args.command {
-        Some(Command::Lab(args)) => lab::run(&args),
-        None => args.try_into().and_then(|plan| run(&plan)),
-    })
+    log::to_stderr(args.verbose(), &[]);
+    cli::exit_code(execute(args))
 }
 
-fn run(plan: &SendPlan) -> Result<()> {
+fn execute(args: EchoArgs) -> Result<()> {
     // Without patience: a signal ends the program, also as the first process of a
     // container.
     let _stop = Stop::on_signals()?;
+    match args.command {
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Lab(args)) => lab::run(&args),
+        None => echo(&args.try_into()?),
+    }
+}
+
+fn echo(plan: &SendPlan) -> Result<()> {
     let dialer = &plan.client.dialer;
     let stream = dialer.dial()?;
     tracing::info!("connection established to tcp://{}", dialer.host);
