@@ -2,6 +2,8 @@
 
 // Read, write and socket buffers.
 mod buffering;
+// `echo-client check`, on ours and on broken servers.
+mod checking;
 // Checksums and compression.
 mod coded;
 // Each program against each, framed and raw; the tutorial's transcripts.

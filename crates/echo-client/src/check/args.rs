@@ -1,24 +1,33 @@
 //! The options of `check`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use cli::args::{CommonArgs, parse_addr, parse_timeout};
+use cli::args::{CommonArgs, parse_addr, parse_max_frame, parse_timeout};
+use proto::MaxFrame;
 
-/// Checks what echo servers get wrong, rule by rule
+/// Checks a server by what echo servers get wrong, rule by rule
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CheckArgs {
     /// Server to check, as host:port
     #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     pub(super) host: String,
 
-    /// It echoes bare bytes instead of frames
+    /// Send and expect bare bytes instead of frames
     #[arg(long)]
     pub(super) raw: bool,
 
-    /// Maximum wait for a connection, and for what is due on it
+    /// Maximum wait for a connection, and for anything that is due on it
     #[arg(long, value_name = "DUR", default_value = "2s", value_parser = parse_timeout)]
     pub(super) timeout: Duration,
+
+    /// Largest frame to send
+    #[arg(long, value_name = "BYTES", default_value = "65537", value_parser = parse_max_frame)]
+    pub(super) max_frame: MaxFrame,
+
+    /// Write what was found as JSON; - is stdout, in place of the table
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -1,0 +1,117 @@
+//! The rules, in the order of the table. A new one is an entry here, its
+//! function, and a row in the README.
+
+use super::{framing, hostile, reported, streams, target::Target};
+
+/// What was sent and came back; or what came instead.
+pub(super) type Verdict = Result<String, Fault>;
+
+/// How a rule is broken.
+pub(super) struct Fault {
+    pub(super) sent: String,
+    pub(super) came: String,
+}
+
+/// Of what is reported, only what came.
+impl From<String> for Fault {
+    fn from(came: String) -> Self {
+        let sent = String::new();
+        Self { sent, came }
+    }
+}
+
+/// The verdict on what was sent, by what came.
+pub(super) fn verdict(sent: impl Into<String>, outcome: Result<(), String>) -> Verdict {
+    let sent = sent.into();
+    match outcome {
+        Ok(()) => Ok(sent),
+        Err(came) => Err(Fault { sent, came }),
+    }
+}
+
+/// Something that a server can get wrong.
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    pub(super) level: Level,
+    is_framed: bool,
+    pub(super) check: fn(&Target) -> Verdict,
+    /// Why it matters.
+    pub(super) why: &'static str,
+}
+
+/// What it means when a rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// The server is not an echo server.
+    Must,
+    /// A warning.
+    Should,
+    /// Nothing: it is an option.
+    Reported,
+}
+
+impl Rule {
+    /// Whether it is about bare bytes, too.
+    pub(super) const fn applies_to(&self, target: &Target) -> bool {
+        !(self.is_framed && target.is_raw)
+    }
+
+    const fn why(mut self, why: &'static str) -> Self {
+        self.why = why;
+        self
+    }
+}
+
+const fn rule(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+    Rule {
+        name,
+        level: Level::Must,
+        is_framed: false,
+        check,
+        why: "",
+    }
+}
+
+const fn framed(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+    Rule {
+        is_framed: true,
+        ..rule(name, check)
+    }
+}
+
+const fn reported(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+    Rule {
+        level: Level::Reported,
+        ..framed(name, check)
+    }
+}
+
+/// Those that can bring a server down come last.
+pub(super) const RULES: [Rule; 21] = [
+    rule("echo", framing::echo).why("an echo is the same bytes, whatever they are"),
+    framed("split", framing::split).why("a read returns what has arrived, not what was written"),
+    rule("drip", framing::drip).why("one read is not one message, nor one header"),
+    framed("sticky", framing::sticky).why("one read can bring many messages"),
+    framed("across", framing::across).why("a message can take many reads, until it is whole"),
+    framed("empty", framing::empty).why("a length of 0 is a message, not the end of the stream"),
+    rule("sizes", framing::sizes).why("buffers and length fields overflow at powers of two"),
+    framed("two-writes", framing::two_writes).why("many clients write a header on its own"),
+    rule("half-close", streams::half_close).why("FIN ends what is sent, not what is awaited"),
+    Rule {
+        level: Level::Should,
+        ..rule("urgent", streams::urgent)
+    }
+    .why("without SO_OOBINLINE the stream loses the byte (RFC 6093)"),
+    rule("reset", streams::reset).why("what a dead client left must not reach the next one"),
+    rule("crowd", streams::crowd).why("connections share nothing, above all no buffer"),
+    rule("slow-reader", streams::slow_reader)
+        .why("a client that does not read holds up itself only"),
+    rule("order", streams::order).why("replies have no number but their place"),
+    reported("limit", reported::limit).why("the longest frame that is accepted"),
+    reported("heartbeat", reported::heartbeat).why("the echo of an empty frame is a sign of life"),
+    reported("checksum", reported::checksum).why("bit 31 of a header announces a CRC-32C"),
+    reported("compression", reported::compression).why("bit 30 of a header announces LZ4"),
+    framed("huge", hostile::huge).why("memory must follow the bytes that came, not a promise"),
+    framed("cut-header", hostile::cut_header).why("a stream that ends in a header is cut off"),
+    framed("garbage", hostile::garbage).why("a length is not trusted before it is checked"),
+];
