@@ -24,6 +24,9 @@ mod signals;
 mod terminal;
 // Bad usage, help and version.
 mod usage;
+// The dissector for Wireshark.
+#[cfg(target_os = "linux")]
+mod wireshark;
 // Zones of IPv6 addresses.
 #[cfg(target_os = "linux")]
 mod zones;

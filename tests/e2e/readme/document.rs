@@ -44,6 +44,7 @@ impl Document {
         let mut paths = vec![
             "README.md".to_owned(),
             "crates/proto/fuzz/README.md".to_owned(),
+            "crates/proto/wireshark/README.md".to_owned(),
         ];
         for (folder, suffix) in [("crates", "/README.md"), (".github", "")] {
             let entries = fs::read_dir(root().join(folder)).expect("a folder");
