@@ -10,7 +10,7 @@ fn picture(options: &str) -> String {
     let output = run("echo-client", &args).expect_code(0);
     let lines = output.stdout.lines();
     let lines = lines.filter(|line| !line.contains(" segment"));
-    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -20,8 +20,7 @@ fn a_read_that_is_taken_for_a_message() {
 3 writes     ├ 14 ─────────────────├ 14 ─────────────────├ 14 ─────────────────┤
 1 read       ├ 42 ─────────────────────────────────────────────────────────────┤
 1 understood ├ ✗ 1 hello world!2 hello\\nworld!3 hello world! ──────────────────┤
-             right: 0 of 3; wrong: 1, 2, 3
-";
+             right: 0 of 3; wrong: 1, 2, 3";
     assert_eq!(picture("--reader one-read"), expected);
 }
 
