@@ -24,6 +24,9 @@ mod exhaustion;
 mod heartbeat;
 // Figures of `bench-client` that depend on when something happens.
 mod measuring;
+// A header in a write of its own.
+#[cfg(target_os = "linux")]
+mod nagle;
 // Bad clients beside honest ones.
 #[cfg(target_os = "linux")]
 mod neighbours;

@@ -24,6 +24,19 @@ fn a_read_that_is_taken_for_a_message() {
     assert_eq!(picture("--reader one-read"), expected);
 }
 
+/// Without Nagle's algorithm nothing is held back.
+#[test]
+#[cfg(target_os = "linux")]
+fn each_write_is_a_segment() {
+    let args = ["lab", "--reader", "framed", "--cut", "2,20"];
+    let output = run("echo-client", &args).expect_code(0);
+    let row = |name: &str| {
+        let line = output.stdout.lines().find(|line| line.contains(name));
+        line.unwrap_or_else(|| panic!("{output}")).replace(name, "")
+    };
+    assert_eq!(row("segments"), row("writes  "));
+}
+
 /// How many messages come out right, and which not.
 fn verdict(options: &str) -> String {
     picture(options).lines().last().unwrap().trim().to_owned()
