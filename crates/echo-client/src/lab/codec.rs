@@ -64,7 +64,7 @@ impl Decoder {
         }
     }
 
-    /// Takes what one read brought; returns the messages that are whole by then.
+    /// Takes what one read brought, nothing at the end; returns the messages that are whole by then.
     pub(super) fn feed(&mut self, mut read: &[u8]) -> Result<Vec<Message>, proto::Error> {
         let mut messages = Vec::new();
         let done = &mut self.done;
@@ -74,6 +74,7 @@ impl Decoder {
             messages.push(Message { span, payload });
         };
         match self.codec {
+            Codec::OneRead if read.is_empty() => {}
             Codec::OneRead => add(read.len(), read),
             Codec::Delimiter | Codec::Base64Delimiter => {
                 self.partial.extend_from_slice(read);
@@ -112,9 +113,7 @@ mod tests {
         let (mut messages, mut rest) = (Vec::new(), stream.as_slice());
         for len in reads.iter().copied().chain([usize::MAX]) {
             let (read, behind) = rest.split_at(len.min(rest.len()));
-            if !read.is_empty() {
-                messages.extend(decoder.feed(read).unwrap());
-            }
+            messages.extend(decoder.feed(read).unwrap());
             rest = behind;
         }
         let text = |payload| String::from_utf8(payload).unwrap();

@@ -117,18 +117,11 @@ impl Experiment {
             segments: Segments::new(&socket, self.stream.len())?,
             read: 0,
         };
-        let mut rest = self.stream.as_slice();
-        for &end in &self.ends {
-            let start = self.stream.len() - rest.len();
-            let (write, behind) = rest.split_at(end - start);
-            let at = log.started.elapsed();
-            socket.write_all(write)?;
-            rest = behind;
-            log.outcome.writes.push(Chunk {
-                span: start..end,
-                at,
-            });
+        for span in self.writes() {
+            let (at, end) = (log.started.elapsed(), span.end);
+            socket.write_all(self.stream.get(span.clone()).unwrap_or_default())?;
             log.segments.sample();
+            log.outcome.writes.push(Chunk { span, at });
             if let Some(pause) = self.pause {
                 log.wait_until_read(end, reads)?;
                 thread::sleep(pause);
@@ -176,15 +169,11 @@ impl Experiment {
             let len = socket.read(&mut buffer).context("the receiver")?;
             let at = Instant::now();
             let read = buffer.get(..len).unwrap_or_default();
-            let understood = if read.is_empty() {
-                Vec::new()
-            } else {
-                decoder.feed(read)?
-            };
-            let encoded = understood
-                .iter()
-                .map(|message| self.codec.encode(&message.payload));
-            let echo: Vec<Vec<u8>> = encoded.collect::<Result<_, _>>()?;
+            let understood = decoder.feed(read)?;
+            let mut echo = Vec::new();
+            for message in &understood {
+                echo.extend(self.codec.encode(&message.payload)?);
+            }
             let event = ReadEvent {
                 len,
                 at,
@@ -193,8 +182,13 @@ impl Experiment {
             if reads.send(event).is_err() || len == 0 {
                 return Ok(());
             }
-            socket.write_all(&echo.concat())?;
+            socket.write_all(&echo)?;
         }
+    }
+
+    fn writes(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| start..*end)
     }
 
     const fn round_trips(&self) -> usize {
