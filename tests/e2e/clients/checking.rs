@@ -8,6 +8,7 @@ use std::{
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -16,7 +17,7 @@ use std::{
 use serde_json::Value;
 use socket2::SockRef;
 use testkit::{
-    Server, run,
+    DEADLINE, Server, run, tokio_peer,
     wire::{fake_server, silent_server},
 };
 
@@ -37,13 +38,20 @@ fn outcome<'a>(found: &'a Value, rule: &str) -> &'a Value {
 fn our_server_keeps_every_rule() {
     for (mode, rules) in [(&[][..], 21), (&["--raw"], 9)] {
         let server = Server::start(mode);
-        let args = [mode, &["--timeout", "8s", "--max-frame", "1MiB"]].concat();
+        let args = [mode, &["--timeout", "16s", "--max-frame", "1MiB"]].concat();
         let found = check(&server.host(), &args, 0);
         let rows = found["rules"].as_array().unwrap();
         assert_eq!(rows.len(), rules);
+        let readme = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../crates/echo-client/README.md"
+        );
+        let readme = std::fs::read_to_string(readme).unwrap();
         for row in rows {
             let is_good = row["outcome"] == "pass" || row["outcome"] == "info";
             assert!(is_good, "{row}");
+            let name = row["name"].as_str().unwrap();
+            assert!(readme.contains(&format!("| `{name}` | ")), "{name}");
         }
         if mode.is_empty() {
             assert_eq!(outcome(&found, "limit")["came"], "8388608 bytes");
@@ -53,6 +61,20 @@ fn our_server_keeps_every_rule() {
                 assert!(came.as_str().unwrap().starts_with("verified"), "{came}");
             }
         }
+    }
+}
+
+#[test]
+fn the_codec_of_tokio_util_keeps_every_rule() {
+    let (listening, addr) = mpsc::channel();
+    thread::spawn(move || tokio_peer::serve(|addr| listening.send(addr).unwrap()));
+    let addr = addr.recv_timeout(DEADLINE).unwrap();
+    let found = check(&addr.to_string(), &["--timeout", "16s"], 0);
+    assert_eq!(outcome(&found, "urgent")["outcome"], "warn", "{found:#}");
+    assert_eq!(outcome(&found, "limit")["came"], "8388608 bytes");
+    for coding in ["checksum", "compression"] {
+        let came = &outcome(&found, coding)["came"];
+        assert!(came.as_str().unwrap().starts_with("none: "), "{came}");
     }
 }
 
@@ -83,7 +105,7 @@ fn a_broken_rule_is_named_and_no_other() {
         for rule in BROKEN {
             scope.spawn(move || {
                 let host = Mutant::start(rule).to_string();
-                let found = check(&host, &["--timeout", "4s"], 1);
+                let found = check(&host, &["--timeout", "8s"], 1);
                 assert_eq!(found["failed"], serde_json::json!([rule]), "{found:#}");
                 let row = outcome(&found, rule);
                 let is_told = |part: &str| row[part].as_str().is_some_and(|text| !text.is_empty());
@@ -97,7 +119,7 @@ fn a_broken_rule_is_named_and_no_other() {
 #[test]
 fn a_lost_urgent_byte_is_a_warning() {
     let host = Mutant::start("urgent").to_string();
-    let found = check(&host, &["--timeout", "4s"], 0);
+    let found = check(&host, &["--timeout", "8s"], 0);
     assert_eq!(outcome(&found, "urgent")["outcome"], "warn", "{found:#}");
 }
 

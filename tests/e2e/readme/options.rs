@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use testkit::run;
 
 /// The programs, with their subcommands.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 9] = [
     "echo-server",
     "echo-client",
+    "echo-client check",
     "echo-client lab",
     "repl-client",
     "bench-client",
@@ -73,6 +74,7 @@ pub(super) fn of_command(line: &str) -> Vec<NamedOption> {
     options
 }
 
+/// The subcommand of a program that a word is, by its whole name.
 fn subcommand(program: Option<&str>, word: &str) -> Option<&'static str> {
     let name = format!("{} {word}", program?);
     PROGRAMS.into_iter().find(|program| *program == name)

@@ -62,7 +62,7 @@ pub(super) fn sizes(target: &Target) -> Verdict {
     let sizes = sizes_up_to(target.max_frame);
     for &size in &sizes {
         let outcome = target.exchange(&[&target.message(&text(size))], Duration::ZERO);
-        verdict(format!("a message of {size} bytes"), outcome)?;
+        verdict(format!("a payload of {size} B"), outcome)?;
     }
     let (count, most) = (sizes.len(), target.max_frame);
     Ok(format!(

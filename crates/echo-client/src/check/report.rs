@@ -69,7 +69,7 @@ fn wrapped(text: &str) -> Vec<String> {
         let mut fitting = String::new();
         for word in line.split_inclusive(' ') {
             if fitting.chars().count() + word.trim_end().chars().count() > WIDTH - INDENT {
-                lines.push(std::mem::take(&mut fitting));
+                lines.push(std::mem::take(&mut fitting).trim_end().to_owned());
             }
             fitting += word;
         }

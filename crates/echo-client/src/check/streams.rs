@@ -36,7 +36,10 @@ pub(super) fn half_close(target: &Target) -> Verdict {
                 .then_some(())
                 .ok_or_else(|| "all of it, then a reset".to_owned())
         });
-        verdict(format!("{count} messages, then FIN"), outcome)?;
+        verdict(
+            format!("FIN after {count} of 0, 1 and 64 messages"),
+            outcome,
+        )?;
     }
     Ok("FIN after 0, 1 and 64 messages".to_owned())
 }
