@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket2::SockRef;
 use testkit::{
     DEADLINE, Server, run, tokio_peer,
@@ -22,10 +22,14 @@ use testkit::{
 };
 
 /// What `check` finds, as JSON.
-fn check(host: &str, args: &[&str], code: i32) -> Value {
+fn check(host: &str, args: &[&str], code: impl Into<Option<i32>>) -> Value {
     let args = [&["check", "-h", host, "--json", "-"], args].concat();
-    let output = run("echo-client", &args).expect_code(code);
-    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
+    let output = run("echo-client", &args);
+    let found: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"));
+    let expected = i32::from(found["failed"] != json!([]));
+    let _ = output.expect_code(code.into().unwrap_or(expected));
+    found
 }
 
 /// What came of a rule.
@@ -105,8 +109,14 @@ fn a_broken_rule_is_named_and_no_other() {
         for rule in BROKEN {
             scope.spawn(move || {
                 let host = Mutant::start(rule).to_string();
-                let found = check(&host, &["--timeout", "8s"], 1);
-                assert_eq!(found["failed"], serde_json::json!([rule]), "{found:#}");
+                // On a busy machine two writes can be one read, and nothing shows.
+                let found = (0..5).find_map(|_| {
+                    let found = check(&host, &["--timeout", "8s"], None);
+                    (found["failed"] != json!([])).then_some(found)
+                });
+                let found =
+                    found.unwrap_or_else(|| panic!("{rule} is broken, and that is not noticed"));
+                assert_eq!(found["failed"], json!([rule]), "{found:#}");
                 let row = outcome(&found, rule);
                 let is_told = |part: &str| row[part].as_str().is_some_and(|text| !text.is_empty());
                 assert!(["sent", "came", "why"].into_iter().all(is_told), "{row}");

@@ -14,7 +14,7 @@ use transport::{Dialer, Stream};
 use super::CheckArgs;
 
 /// Time between two writes that a server is to see as two reads.
-pub(super) const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Bytes of a wrong reply that are shown.
 const SHOWN: usize = 12;
