@@ -76,7 +76,9 @@ impl Target {
             let write = || peer.write(pieces, pause);
             let writer = thread::Builder::new().spawn_scoped(scope, write);
             writer.map_err(|error| format!("no thread: {error}"))?;
-            peer.expect(&pieces.concat())
+            // The pauses are not the server's.
+            let pauses = pause * u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+            peer.expect_within(self.timeout + pauses, &pieces.concat())
         })
     }
 
@@ -108,7 +110,11 @@ impl Peer {
 
     /// Reads until all that is due has come.
     pub(super) fn expect(&self, due: &[u8]) -> Result<(), String> {
-        let deadline = Instant::now() + self.timeout;
+        self.expect_within(self.timeout, due)
+    }
+
+    fn expect_within(&self, time: Duration, due: &[u8]) -> Result<(), String> {
+        let deadline = Instant::now() + time;
         let mut buf = [0; 16 * 1024];
         let mut rest = due;
         while !rest.is_empty() {
