@@ -1,4 +1,4 @@
-//! The loop that takes connections, whatever accept says.
+//! The accept loop, which survives every error of accept.
 
 use std::{
     io,
@@ -22,17 +22,17 @@ use crate::{
     warnings::Throttle,
 };
 
-/// Stack of a connection's thread. Its buffer is on the heap; logging is the
-/// deepest it ever goes. Only touched pages are resident.
+/// Stack of a connection's thread, in bytes. Its buffer is on the heap; logging
+/// needs the most stack. Only touched pages are resident.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// First and longest pause when the machine is out of something. The
+/// First and longest pause when the machine is out of a resource. The
 /// connection stays in the kernel's queue, so accept would fail again at once.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a newcomer waits for a place, where there are as many connections
-/// as there may be: one that has left may not have been noticed yet.
+/// How long a new connection waits at the limit: a connection that has just
+/// ended may not be joined yet.
 const LEAVING: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// The limits, in words.
+    /// The limits as text.
     pub(crate) fn limits(&self) -> String {
         let Self {
             max, max_memory, ..
@@ -60,7 +60,7 @@ impl Acceptor {
         self.settings.is_encrypted()
     }
 
-    /// Of a listener, until `stop` is woken.
+    /// Accepts from `listener` until `stop` is woken.
     pub(crate) fn new(
         listener: TcpListener,
         config: &Config,
@@ -110,8 +110,8 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
             Err(AcceptError::Machine(what)) => backoff.pause(&what),
         }
     }
-    // Clients in the queue believe that they are connected: serve them. No
-    // more than one full queue, or newcomers could keep a server from stopping.
+    // Clients in the queue are already connected: serve them. Take at most one
+    // full queue, or new clients could keep the server from stopping.
     for (stream, peer) in queue.close() {
         if !places.has_one(registry) {
             refuse(peer, max, registry);
@@ -123,7 +123,7 @@ pub(crate) fn run(acceptor: Acceptor, registry: &Arc<Registry>) {
 
 fn refuse(peer: SocketAddr, max: MaxConnections, registry: &Registry) {
     registry.refuse(CloseReason::Limit);
-    let why = format_args!("refused {peer}: there are {max}");
+    let why = format_args!("refused {peer}: already at {max}");
     registry.warnings.warn(CloseReason::Limit, why);
 }
 
@@ -157,7 +157,7 @@ fn spawn(
         .name("connection".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
-            // Given back behind the connection, which is gone by then.
+            // Dropped after the guard, so the budget outlives the connection.
             let mut memory = memory;
             let guard = guard.on_thread();
             connection::serve(&guard, &settings, &mut memory);
@@ -169,18 +169,18 @@ fn spawn(
 }
 
 fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
-    // Elsewhere a connection does not block either if its listener does not.
+    // On some systems accepted sockets inherit non-blocking mode.
     if cfg!(not(target_os = "linux")) {
         stream.set_nonblocking(false)?;
     }
     options.set_connected(stream)
 }
 
-/// Places for connections.
+/// Free places below the connection limit.
 struct Places {
     max: MaxConnections,
-    /// How many had left when a newcomer last waited for a place in vain. No
-    /// other does before one more has: a flood is refused at once.
+    /// [`Registry::left`] when a wait for a place last timed out. The next wait
+    /// starts only after one more has left, so a flood is refused at once.
     left: Option<u64>,
 }
 
@@ -189,7 +189,7 @@ impl Places {
         Self { max, left: None }
     }
 
-    /// Whether there is a place; waits for one that may be about to leave.
+    /// Whether there is a place; at the limit, waits for a connection to leave.
     fn has_one(&mut self, registry: &Registry) -> bool {
         let Self { max, left } = self;
         if registry.live() < max.connections {
@@ -206,7 +206,7 @@ impl Places {
     }
 }
 
-/// Pauses that grow while exhaustion lasts, and complaints that do not flood.
+/// Growing pauses while the machine is out of a resource, and throttled errors.
 #[derive(Default)]
 struct Backoff {
     pause: Option<Duration>,
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_accepted_connection_waits_for_ever_and_holds_nothing_back() {
+    fn an_accepted_connection_blocks_without_timeout_or_delay() {
         let config = Config::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();

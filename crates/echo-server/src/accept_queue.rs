@@ -1,4 +1,4 @@
-//! Connections on their way from the kernel to their threads.
+//! Connections that are accepted and have no thread yet.
 
 use std::{
     collections::VecDeque,
@@ -8,22 +8,22 @@ use std::{
 
 use transport::Waker;
 
-/// Most connections that wait for a thread. They hold a descriptor each.
+/// Maximum of connections that wait for a thread. Each holds a descriptor.
 const LONGEST_QUEUE: usize = 16 * 1024;
 
-/// Connections that were accepted and have no thread yet.
+/// Connections that are accepted and have no thread yet.
 ///
 /// Starting a thread takes longer than a client takes to connect, so a burst
-/// would overflow the kernel's queue, and every client too many waits a whole
-/// second for its retransmission. Accepting is quick: whatever is queued in
-/// the kernel is taken before the next thread is started.
+/// would overflow the kernel's queue, and each dropped client waits a whole
+/// second for its retransmission. Accepting is quick: the kernel's queue is
+/// drained before the next thread starts.
 pub(crate) struct Queue {
     listener: TcpListener,
     accepted: VecDeque<(TcpStream, SocketAddr)>,
 }
 
 impl Queue {
-    /// Of a listener that does not block.
+    /// Takes a non-blocking listener.
     pub(crate) const fn new(listener: TcpListener) -> Self {
         Self {
             listener,
@@ -31,8 +31,8 @@ impl Queue {
         }
     }
 
-    /// Waits for the next connection; `None` when there is none after all, or
-    /// the server stops.
+    /// Waits for the next connection; `None` on a spurious wake-up or when the
+    /// server stops.
     pub(crate) fn next(
         &mut self,
         stop: &Waker,
@@ -42,14 +42,14 @@ impl Queue {
                 .map_err(|error| AcceptError::Machine(format!("poll failed: {error}")))?;
         }
         match self.accept_all() {
-            // What the kernel has no room for now does not concern the others.
+            // Serve the accepted connections first; accept is retried later.
             Err(AcceptError::Machine(_)) if !self.accepted.is_empty() => {}
             other => other?,
         }
         Ok(self.accepted.pop_front())
     }
 
-    /// Takes all that the kernel has queued.
+    /// Accepts every connection that the kernel has queued.
     fn accept_all(&mut self) -> Result<(), AcceptError> {
         while self.accepted.len() < LONGEST_QUEUE {
             match self.listener.accept() {
@@ -62,7 +62,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Closes the listener and returns who came before that.
+    /// Closes the listener and returns the connections queued until then.
     pub(crate) fn close(mut self) -> VecDeque<(TcpStream, SocketAddr)> {
         while self.accepted.len() < LONGEST_QUEUE {
             match self.accept_all() {
@@ -74,9 +74,9 @@ impl Queue {
     }
 }
 
-/// Why there is no new connection.
+/// Why accept returned no connection.
 pub(crate) enum AcceptError {
-    /// It was gone before it was accepted.
+    /// The connection failed before it was accepted.
     Peer(io::Error),
     /// The machine is out of descriptors, memory or threads.
     Machine(String),
@@ -95,14 +95,14 @@ impl AcceptError {
             | Kind::NetworkUnreachable
             | Kind::HostUnreachable => Self::Peer(error),
             _ if is_protocol_error(&error) => Self::Peer(error),
-            // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever is not known:
-            // pausing is right for all that may last.
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM and unknown errors: a pause is
+            // right for every error that may last.
             _ => Self::Machine(format!("accept failed: {error}")),
         }
     }
 }
 
-/// Network errors of the new connection that std has no kind for.
+/// Network errors of the new connection without a kind in std.
 #[cfg(unix)]
 fn is_protocol_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_accept_are_told_apart() {
+    fn errors_of_the_peer_and_of_the_machine_differ() {
         for errno in [
             Errno::CONNABORTED,
             Errno::CONNRESET,

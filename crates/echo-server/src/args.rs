@@ -1,4 +1,4 @@
-//! The command line, and how it becomes a [`Config`].
+//! The command line, and its conversion to a [`Config`].
 
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use cli::{
 use echo_server::{Config, Deadlines, StatsTo};
 use proto::{Framing, MaxFrame, Wire};
 
-/// Sends back what it receives: frames once they are whole, or bare bytes as
-/// they come
+/// Echoes what it receives: complete frames, or raw bytes as they arrive
 #[derive(Debug, Parser)]
 #[command(version, disable_help_flag = true)]
 pub(crate) struct ServerArgs {
@@ -22,7 +21,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     listen: String,
 
-    /// Echo bare bytes instead of frames
+    /// Echo raw bytes instead of frames
     #[arg(long)]
     raw: bool,
 
@@ -34,7 +33,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, conflicts_with = "raw")]
     require_checksum: bool,
 
-    /// Write statistics to a file, a line of JSON per second; - is standard
+    /// Write statistics to a file, one line of JSON per second; - is standard
     /// output
     #[arg(long, value_name = "FILE", value_parser = parse_stats)]
     stats: Option<StatsTo>,
@@ -65,7 +64,7 @@ pub(crate) struct ServerArgs {
     tls: ServerTlsArgs,
 }
 
-/// When connections are closed that have done nothing wrong.
+/// Limits on well-behaved connections.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
@@ -73,12 +72,12 @@ struct LimitArgs {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     max_connections: Option<u64>,
 
-    /// Maximum memory for the buffers of all connections, TLS included (at least
-    /// 77 KiB each); beside it each connection has a thread of about 10 KiB
+    /// Maximum memory for the buffers of all connections, TLS included (at
+    /// least 77 KiB each); each connection's thread takes about 10 KiB more
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_size)]
     max_memory: u64,
 
-    /// Maximum silence between two frames
+    /// Maximum time without a byte between two frames
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = parse_timeout)]
     idle_timeout: Duration,
 
@@ -86,11 +85,11 @@ struct LimitArgs {
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
     frame_timeout: Duration,
 
-    /// Maximum time in which a peer takes none of what waits for it
+    /// Maximum time for the peer to read any of its pending echoes
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_timeout)]
     write_timeout: Duration,
 
-    /// Maximum life of a connection [default: no limit]
+    /// Maximum age of a connection [default: no limit]
     #[arg(long, value_name = "DUR", value_parser = parse_timeout)]
     max_connection_age: Option<Duration>,
 
@@ -98,13 +97,13 @@ struct LimitArgs {
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     max_connection_bytes: Option<u64>,
 
-    /// Maximum time to finish what has arrived when the server stops
+    /// Maximum time to finish echoing received data when the server stops
     #[arg(long, value_name = "DUR", default_value = "5s", value_parser = parse_timeout)]
     drain: Duration,
 }
 
-/// Parses a file's name; `-` is standard output.
-#[allow(clippy::unnecessary_wraps)] // Parsers may fail.
+/// Parses a file name; `-` is standard output.
+#[allow(clippy::unnecessary_wraps)] // Value parsers return a Result.
 fn parse_stats(text: &str) -> Result<StatsTo, String> {
     Ok(match text {
         "-" => StatsTo::Stdout,

@@ -1,12 +1,12 @@
-//! Why a connection ended, and how many did for each reason.
+//! Why connections ended, and how many for each reason.
 
 use std::{fmt, io};
 
 use proto::{Error, FrameError};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Why a connection ended. Every connection has exactly one reason: what
-/// happened first.
+/// Why a connection ended. Every connection has exactly one reason: the first
+/// that occurred.
 ///
 /// # Examples
 ///
@@ -25,38 +25,38 @@ pub enum CloseReason {
     Clean,
     /// The peer closed inside a frame.
     Truncated,
-    /// A frame exceeded the limit, as sent or decompressed.
+    /// A frame exceeded the limit, on the wire or decompressed.
     TooLarge,
-    /// A header had reserved flags, or no room for what its flags announce.
+    /// A header had reserved flags, or was too short for its flags.
     BadHeader,
     /// A checksum was wrong, or missing where one is required.
     BadChecksum,
-    /// A payload did not decompress as announced.
+    /// A payload did not decompress to its announced length.
     BadCompression,
     /// The TLS handshake failed or took too long.
     Handshake,
-    /// Nothing came for too long.
+    /// No byte arrived for too long.
     Idle,
-    /// A frame began and was not whole in time.
+    /// A frame was incomplete past its deadline.
     FrameTimeout,
-    /// The peer did not take its echoes in time.
+    /// The peer did not read its echoes in time.
     WriteTimeout,
-    /// The connection failed: mostly the peer or the way to it is gone.
+    /// The connection failed: usually the peer or the path is down.
     Reset,
-    /// There were as many connections as there may be.
+    /// The connection limit was reached.
     Limit,
     /// All read buffers together would have exceeded their budget, or the
-    /// machine had no memory for this one.
+    /// system had no memory for this one.
     Memory,
-    /// There was no thread for it.
+    /// No thread could be started.
     Spawn,
     /// The server stopped.
     Shutdown,
     /// Its thread panicked.
     Panic,
-    /// It was as old as a connection may become.
+    /// The connection reached its maximum age.
     Age,
-    /// It had echoed as much as a connection may.
+    /// The connection echoed its maximum of bytes.
     Bytes,
 }
 
@@ -64,7 +64,7 @@ impl CloseReason {
     /// All reasons, in the order of their declaration.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name for machines: the words joined by `_`.
+    /// The name for machines, in `snake_case`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
@@ -87,7 +87,7 @@ impl From<&Error> for CloseReason {
                 FrameError::ChecksumMissing | FrameError::BadChecksum { .. } => Self::BadChecksum,
                 FrameError::BadCompression { .. } => Self::BadCompression,
                 FrameError::NoMemory { .. } => Self::Memory,
-                // Reserved flags, too short, or what is yet to be refused.
+                // Reserved flags, a short header, or a variant added later.
                 _ => Self::BadHeader,
             },
             // The stream failed.
@@ -96,7 +96,8 @@ impl From<&Error> for CloseReason {
     }
 }
 
-/// How many connections ended for each reason; as text those that there were.
+/// How many connections ended for each reason. The text lists counts above
+/// zero.
 ///
 /// # Examples
 ///
@@ -118,13 +119,13 @@ impl CloseCounts {
         }
     }
 
-    /// How many ended for this reason.
+    /// Connections that ended for this reason.
     #[must_use]
     pub fn of(&self, close: CloseReason) -> u64 {
         self.0.get(close as usize).copied().unwrap_or_default()
     }
 
-    /// How many ended for whatever reason.
+    /// Connections that ended, for any reason.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -136,7 +137,7 @@ impl CloseCounts {
     }
 }
 
-/// `3 clean, 1 truncated`: the reasons there were.
+/// `3 clean, 1 truncated`: the counts above zero.
 impl fmt::Display for CloseCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut is_first = true;
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_its_own_place() {
+    fn each_reason_has_its_own_count() {
         let mut closed = CloseCounts::default();
         assert_eq!(closed.to_string(), "none");
         for (place, &close) in CloseReason::ALL.iter().enumerate() {
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reasons_that_were_are_shown() {
+    fn only_counts_above_zero_are_shown() {
         let mut closed = CloseCounts::default();
         closed.add(CloseReason::FrameTimeout);
         closed.add(CloseReason::Clean);

@@ -33,37 +33,37 @@ use crate::{Deadlines, StatsTo};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Address to listen on, as `host:port`; port 0 takes a free one. Of no use
-    /// to a [server from a listener](crate::Server::from_listener).
+    /// Address to listen on, as `host:port`; port 0 takes a free one. Ignored
+    /// by [`Server::from_listener`](crate::Server::from_listener).
     pub listen: String,
-    /// What is echoed: frames once they are whole, or bytes as they come.
+    /// Complete frames, or raw bytes as they arrive.
     pub wire: Wire,
-    /// Most bytes that one read takes, at least 1; `None`: 64 KiB, and more
-    /// for a frame that is larger.
+    /// Maximum bytes per read, at least 1; `None`: 64 KiB, or more for a larger
+    /// frame.
     pub read_buffer: Option<usize>,
-    /// Bytes of echoes to collect before a write. All that a read brought is
+    /// Bytes of echoes to collect per write. Everything from one read is
     /// written before the next read; `None`: in one write.
     pub write_buffer: Option<usize>,
-    /// How long a read polls before it sleeps; each connection then keeps a CPU
-    /// busy that long.
+    /// How long a read polls before it sleeps; each connection keeps a CPU busy
+    /// meanwhile.
     pub spin: Duration,
-    /// How each socket is set up.
+    /// Options of each socket.
     pub socket: SocketOptions,
-    /// How connections are encrypted; `None`: they are not.
+    /// TLS; `None`: plain TCP.
     pub tls: Option<ServerTls>,
-    /// How long a connection may take for what.
+    /// Deadlines and limits of a connection.
     pub deadlines: Deadlines,
-    /// Most connections at once; `None`, or more than the machine allows: as
-    /// many as the machine allows.
+    /// Maximum connections at once; `None`, or more than the machine allows:
+    /// the machine's limit.
     pub max_connections: Option<u64>,
-    /// Maximum bytes that peers can make all connections hold together: read
-    /// buffers and what TLS has, without the threads themselves.
+    /// Maximum bytes that all connections hold together: read buffers and TLS
+    /// state, without the threads themselves.
     pub max_memory: u64,
-    /// How long a stopping server lets connections finish what has arrived.
+    /// How long a stopping server waits for connections to echo received data.
     pub drain: Duration,
-    /// Where the statistics go every second.
+    /// Where statistics go every second.
     pub stats: Option<StatsTo>,
-    /// Address to answer Prometheus on, as `host:port`.
+    /// Address of the Prometheus endpoint, as `host:port`.
     pub metrics: Option<String>,
 }
 

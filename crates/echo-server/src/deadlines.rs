@@ -1,4 +1,4 @@
-//! How long a connection may take for what.
+//! The deadlines of a connection.
 
 use std::{fmt, time::Duration};
 
@@ -8,14 +8,14 @@ use crate::{
     units::{ByteSize, Time},
 };
 
-/// Longest and shortest time between two sweeps of the connections. What a
-/// sweep finds began after the one before, and it is found too late by less
-/// than another interval: half a second for both.
+/// Longest and shortest time between two sweeps. A sweep sees a phase up to one
+/// interval after it began, and its expiry up to one interval late: half a
+/// second for both.
 const LONGEST_TICK: Duration = Duration::from_millis(250);
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
 
-/// How long a connection may take for what. It is ended within a second of
-/// that, and never before.
+/// The deadlines of a connection. It is closed within a second after one
+/// expires, never before.
 ///
 /// # Examples
 ///
@@ -32,18 +32,18 @@ const SHORTEST_TICK: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// From being accepted to the end of the TLS handshake.
+    /// From accept to the end of the TLS handshake.
     pub handshake: Duration,
-    /// Without a byte, between frames.
+    /// Between frames, without a byte.
     pub idle: Duration,
     /// From the first byte of a frame to its last.
     pub frame: Duration,
-    /// For the peer to make room for the bytes of one write.
+    /// For the peer to take any byte of a write.
     pub write: Duration,
-    /// From being accepted to the end.
+    /// From accept to close.
     pub max_age: Option<Duration>,
-    /// Most bytes to echo on one connection; it may be exceeded by what flows
-    /// until the next sweep.
+    /// Maximum bytes to echo on one connection; exceeded by the traffic until
+    /// the next sweep.
     pub max_bytes: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Default for Deadlines {
     }
 }
 
-/// All of them, as the log says them at start.
+/// All of them, as logged at start.
 impl fmt::Display for Deadlines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -100,7 +100,7 @@ impl Deadlines {
         (shortest / 4).clamp(SHORTEST_TICK, LONGEST_TICK)
     }
 
-    /// `None` for a phase that ends by itself.
+    /// `None` for a phase without a deadline here.
     pub(crate) const fn of(&self, phase: Phase) -> Option<(CloseReason, Duration)> {
         match phase {
             Phase::Handshake => Some((CloseReason::Handshake, self.handshake)),
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sweeps_are_as_frequent_as_the_shortest_deadline_needs() {
+    fn the_shortest_deadline_sets_the_sweep_interval() {
         assert_eq!(Deadlines::default().tick(), LONGEST_TICK);
         let tick = |idle| {
             Deadlines {

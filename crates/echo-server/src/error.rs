@@ -1,4 +1,4 @@
-//! Why a server cannot start.
+//! Startup errors.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::StatsTo;
 
-/// Why a server cannot start. Each is one line, and its source another.
+/// Why a server cannot start. Each error is one line, and its source another.
 ///
 /// # Examples
 ///
@@ -24,35 +24,32 @@ use crate::StatsTo;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address of [`Config::listen`](crate::Config::listen) cannot be
-    /// listened on.
+    /// The server cannot listen on [`Config::listen`](crate::Config::listen).
     #[error(transparent)]
     Listen(#[from] transport::Error),
-    /// The address of [`Config::metrics`](crate::Config::metrics) cannot be
-    /// listened on.
+    /// The server cannot listen on [`Config::metrics`](crate::Config::metrics).
     #[error("cannot serve metrics")]
     Metrics(#[source] transport::Error),
-    /// The statistics cannot be written where [`Config::stats`](crate::Config::stats)
-    /// says.
+    /// Statistics cannot be written to [`Config::stats`](crate::Config::stats).
     #[error("cannot write {to}")]
     Stats {
-        /// Where.
+        /// The destination.
         to: StatsTo,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system lacks something, such as a descriptor or a thread.
+    /// The system is out of something, such as descriptors or threads.
     #[error("cannot {what}")]
     System {
-        /// What cannot be done, such as `start the watchdog thread`.
+        /// The operation that failed, such as `start the watchdog thread`.
         what: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// For `map_err`: the system does not let `what` be done.
+    /// For `map_err`: the system failed to do `what`.
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { what, source }
     }

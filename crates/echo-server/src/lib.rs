@@ -3,7 +3,7 @@
 //! # Threads
 //!
 //! ```text
-//!  the caller of serve             a thread for each connection
+//!  the caller of serve             one thread per connection
 //!  +-----------------------+       +-------------------------------+
 //!  | listener              |       | handshake (TLS)               |
 //!  |   -> accept_queue     | spawn | loop: read -> whole frames    |
@@ -17,58 +17,56 @@
 //!          |   |    |
 //!          |   |    +--> metrics: HTTP for Prometheus, at most 8 scrapers
 //!          |   +-------> reporter: every second, to the log and --stats
-//!          +-----------> watchdog: ends what is past its deadline, joins threads
+//!          +-----------> watchdog: closes expired connections, joins threads
 //! ```
 //!
-//! With TLS there is a thread for each CPU besides, for the arithmetic of
-//! handshakes. Nothing on the way of a message takes a lock that connections
-//! share; over bare TCP nothing there reads a clock or allocates once the buffer
-//! has grown. While there are no connections the watchdog sleeps, and so does the
-//! reporter unless there are statistics to write.
+//! With TLS, one more thread per CPU computes handshakes. The hot path takes no
+//! lock that connections share; over plain TCP it reads no clock, and allocates
+//! only while the buffer grows. Without connections the watchdog sleeps, and so
+//! does the reporter unless it writes statistics.
 //!
-//! # The way of a message
+//! # The path of a message
 //!
-//! 1. `accept` takes what the kernel has queued, in `accept_queue`, and starts a
-//!    thread for each connection if `limits` and `memory` allow.
+//! 1. `accept` drains the kernel's queue into `accept_queue` and starts one
+//!    thread per connection if `limits` and `memory` allow.
 //! 2. `connection/serve` reserves memory for the next read, reads through
-//!    `connection/input`, and gets from [`proto::Reader`] all frames that are
-//!    whole by then.
-//! 3. It writes them back from the read buffer, in one write, and counts them in
+//!    `connection/input`, and gets all complete frames from [`proto::Reader`].
+//! 3. It writes them back from the read buffer in one write and counts them in
 //!    `connection/traffic`.
-//! 4. The connection ends by what its thread finds, or by what the `watchdog`
-//!    or a stop decides: the first [`CloseReason`] counts. The `registry` counts
-//!    it once the thread is joined.
+//! 4. The connection's thread, the `watchdog` or a stop ends the connection:
+//!    the first [`CloseReason`] counts. The `registry` counts it once the
+//!    thread is joined.
 //!
 //! # Modules
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `config` | a server's configuration |
-//! | `error` | why a server cannot start |
+//! | `error` | startup errors |
 //! | `server` | one server's life, from bind to summary |
 //! | `accept` | the loop that accepts connections |
-//! | `accept_queue` | connections on their way from the kernel to their threads |
-//! | `connection` | a connection as its thread and the watchdog share it |
+//! | `accept_queue` | accepted connections without a thread yet |
+//! | `connection` | the state that a connection's thread and the watchdog share |
 //! | `connection/serve` | one connection's life: read, echo, close |
-//! | `connection/input` | what it reads, up to its end |
-//! | `connection/traffic` | what goes through it, counted |
+//! | `connection/input` | its input, up to its end |
+//! | `connection/traffic` | its traffic counters |
 //! | `close` | why a connection ended |
-//! | `registry` | the connections alive now |
-//! | `registry/guard` | a connection's place there |
-//! | `stats` | what became of all connections |
-//! | `summary` | the same at the end, in a few lines |
-//! | `deadlines` | how long a connection may take for what |
+//! | `registry` | the live connections |
+//! | `registry/guard` | a connection's registration |
+//! | `stats` | counts over all connections |
+//! | `summary` | the same as text, when the server stops |
+//! | `deadlines` | the deadlines of a connection |
 //! | `limits` | how many connections the machine allows |
-//! | `memory` | a budget for what connections hold |
-//! | `watchdog` | the thread that ends what is past its deadline |
-//! | `watchdog/watched` | what it remembers of a connection, and what has expired |
+//! | `memory` | the memory budget of all connections |
+//! | `watchdog` | the thread that closes expired connections |
+//! | `watchdog/watched` | its state per connection, and the check for expiry |
 //! | `warnings` | warnings about peers, at most one per second for each reason |
 //! | `reporter` | the thread that reports every second |
-//! | `metrics` | the statistics for Prometheus, over HTTP |
-//! | `metrics/exposition` | the same, in its formats |
-//! | `metrics/request` | what a scraper asks for |
-//! | `stats_writer` | the statistics as lines of JSON |
-//! | `units` | sizes and times as a person writes them |
+//! | `metrics` | statistics for Prometheus, over HTTP |
+//! | `metrics/exposition` | the same, in both text formats |
+//! | `metrics/request` | parsing of a scraper's request |
+//! | `stats_writer` | statistics as lines of JSON |
+//! | `units` | readable sizes and times |
 //!
 //! # Examples
 //!
@@ -99,8 +97,8 @@
 //! # Features
 //!
 //! `bin`, on by default, is for the program `echo-server` only. Without it the
-//! library has no command line, no signal handling and no subscriber for its logs,
-//! which go to [`tracing`](https://docs.rs/tracing).
+//! library has no command line, no signal handling and no log subscriber; it
+//! logs through [`tracing`](https://docs.rs/tracing).
 
 mod accept;
 mod accept_queue;
@@ -128,11 +126,11 @@ pub use connection::Traffic;
 pub use deadlines::Deadlines;
 pub use error::Error;
 pub use limits::{Cost, MaxConnections};
-/// What the types here are made of: [`Wire`](proto::Wire), and so on.
+/// Types used here: [`Wire`](proto::Wire), and so on.
 pub use proto;
 pub use server::{Server, ServerHandle};
 pub use stats::Stats;
 pub use stats_writer::StatsTo;
 pub use summary::Summary;
-/// The same: [`ServerTls`](transport::ServerTls), and so on.
+/// Types used here: [`ServerTls`](transport::ServerTls), and so on.
 pub use transport;

@@ -2,19 +2,19 @@
 
 use std::{fmt, fs, path::Path};
 
-/// Descriptors and threads that are not connections: standard streams, the
-/// listeners, files, connections that wait for a thread; and as many again.
+/// Descriptors and threads of other uses: standard streams, listeners, files,
+/// connections that wait for a thread; doubled for safety.
 const RESERVE: u64 = 32;
 
-/// Memory maps of the program itself, its libraries and what is not a
-/// connection's.
+/// Memory maps of the program itself, its libraries and everything but
+/// connections.
 const OTHER_MAPS: u64 = 1000;
 
-/// Threads where a system does not say what it allows: fewer than any does that
-/// is in use (macOS: 4,096, `kern.num_taskthreads`).
+/// Threads assumed where the system has no readable limit: below the limit of
+/// every system in use (macOS: 4,096, `kern.num_taskthreads`).
 const UNKNOWN_THREADS: u64 = 2000;
 
-/// What a connection takes of the machine.
+/// Resources that a connection takes.
 ///
 /// # Examples
 ///
@@ -28,16 +28,16 @@ const UNKNOWN_THREADS: u64 = 2000;
 pub struct Cost {
     /// Threads.
     pub threads: u64,
-    /// Memory maps of these threads and their buffers. Rust aborts when a thread
-    /// cannot have them.
+    /// Memory maps of these threads and their buffers. Rust aborts when a
+    /// thread cannot map them.
     pub maps: u64,
     /// Descriptors.
     pub descriptors: u64,
 }
 
 impl Cost {
-    /// One end of a connection, by a thread of its own: its stack, the guard page,
-    /// the signal stack with its own guard page, and a large buffer.
+    /// One end of a connection, with its own thread: the stack, its guard page,
+    /// the signal stack, its guard page, and a large buffer.
     pub const ONE_END: Self = Self {
         threads: 1,
         maps: 5,
@@ -52,7 +52,8 @@ impl Cost {
     };
 }
 
-/// Maximum of connections at once, and what sets it; as text one line.
+/// The maximum of connections at once, and the limit that sets it; one line as
+/// text.
 ///
 /// # Examples
 ///
@@ -66,13 +67,13 @@ impl Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaxConnections {
-    /// How many.
+    /// Connections at once.
     pub connections: u64,
     limited_by: &'static str,
 }
 
 impl MaxConnections {
-    /// What was `requested`, unless the machine allows less.
+    /// The number `requested`, unless the machine allows less.
     pub(crate) fn new(requested: Option<u64>) -> Self {
         let machine = Self::of_machine(Cost::ONE_END);
         match requested {
@@ -88,13 +89,13 @@ impl MaxConnections {
         }
     }
 
-    /// What the machine allows this process, if each connection costs `cost`.
+    /// The maximum for this process, if each connection costs `cost`.
     #[must_use]
     pub fn of_machine(cost: Cost) -> Self {
         Self::within(Path::new("/"), Rlimits::of_process(), cost)
     }
 
-    /// The least of the limits found below `root`, and of the process's own.
+    /// The least of the limits below `root` and of the process's own.
     fn within(root: &Path, rlimits: Rlimits, cost: Cost) -> Self {
         let kernel = |name: &str| number(&root.join("proc/sys").join(name));
         let maps = kernel("vm/max_map_count");
@@ -124,7 +125,7 @@ impl MaxConnections {
         .min();
         let (most, limited_by) = least.unwrap_or((u64::MAX, "no known limit"));
         Self {
-            // A server for none would be no use.
+            // A server needs at least one connection.
             connections: most.max(1),
             limited_by,
         }
@@ -141,11 +142,11 @@ impl fmt::Display for MaxConnections {
     }
 }
 
-/// The process's own limits (getrlimit(2)).
+/// The process's limits (getrlimit(2)).
 #[derive(Clone, Copy, Debug, Default)]
 struct Rlimits {
     open_files: Option<u64>,
-    /// Of the user, threads included; `None` where it does not hold.
+    /// Of the user, threads included; `None` if the process is exempt.
     processes: Option<u64>,
     user: u32,
 }
@@ -170,10 +171,11 @@ impl Rlimits {
         Self::default()
     }
 
-    /// How many processes the user may still start.
+    /// Processes that the user may still start.
     fn processes_left(self, root: &Path) -> Option<u64> {
         let limit = self.processes?;
-        // The user's others count, too; how many is careful where unknown.
+        // The user's other processes count too; if unknown, assume half the
+        // limit.
         let running = threads_of_user(root, self.user).unwrap_or(limit / 2);
         Some(limit.saturating_sub(running))
     }
@@ -190,7 +192,7 @@ fn has_capability() -> bool {
     })
 }
 
-/// The number that a file holds.
+/// The number in a file.
 fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -199,7 +201,7 @@ fn number(file: &Path) -> Option<u64> {
 fn threads_of_user(root: &Path, user: u32) -> Option<u64> {
     let processes = fs::read_dir(root.join("proc")).ok()?;
     let threads = processes.flatten().filter_map(|process| {
-        // Not a process, or gone by now.
+        // Not a process, or one that has just ended.
         let status = fs::read_to_string(process.path().join("status")).ok()?;
         let is_theirs = field(&status, "Uid:")?.parse() == Ok(user);
         is_theirs.then(|| field(&status, "Threads:")?.parse::<u64>().ok())?
@@ -207,14 +209,15 @@ fn threads_of_user(root: &Path, user: u32) -> Option<u64> {
     Some(threads.sum())
 }
 
-/// The first word behind a label.
+/// The first word after a label.
 fn field<'a>(status: &'a str, label: &str) -> Option<&'a str> {
     let line = status.lines().find_map(|line| line.strip_prefix(label))?;
     line.split_whitespace().next()
 }
 
-/// Most threads in this process's control group or any above it (cgroups(7)):
-/// `0::/path` is its place in version 2, `N:pids:/path` in version 1.
+/// Maximum threads of this process's control group and its ancestors
+/// (cgroups(7)). The group is at `0::/path` in version 2, `N:pids:/path` in
+/// version 1.
 fn cgroup_pids(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     groups
@@ -232,7 +235,7 @@ fn cgroup_pids(root: &Path) -> Option<u64> {
             group
                 .ancestors()
                 .take_while(|folder| folder.starts_with(&mount))
-                // `max` is no number, and no limit.
+                // `max` means no limit and does not parse.
                 .filter_map(|folder| number(&folder.join("pids.max")))
                 .min()
         })
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_no_licence() {
+    fn unknown_limits_have_a_cautious_default() {
         assert_eq!(
             machine(&[], Rlimits::default()).to_string(),
             "1968 connections, limited by caution, as the system does not say what it allows"
@@ -312,7 +315,7 @@ mod tests {
             machine(&usual, rlimits).to_string(),
             "200 connections, limited by processes of this user (ulimit -u)"
         );
-        // Nothing is known of the others.
+        // The user's other processes are unknown.
         let unknown = MaxConnections::within(Path::new("/none"), rlimits, Cost::ONE_END);
         assert_eq!(unknown.connections, 118);
     }

@@ -1,4 +1,4 @@
-//! `echo-server`: sends back what it receives.
+//! `echo-server`: echoes what it receives.
 
 use std::{io, process::ExitCode};
 
@@ -41,12 +41,12 @@ fn serve(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Says where the server listens. Where stdout cannot take that, it serves all
-/// the same.
+/// Prints the address that the server listens on. A failing stdout does not
+/// stop the server.
 fn announce(server: &Server) {
     let line = format!("listening on {}", server.local_addr());
     if !stdio::has_room(&io::stdout()) {
-        return tracing::warn!("stdout is full, so it does not say: {line}");
+        return tracing::warn!("stdout is full, not written: {line}");
     }
     match cli::print(&line) {
         Err(error) if !error.is::<cli::StdoutClosed>() => tracing::warn!("{error:#}: {line}"),

@@ -1,4 +1,4 @@
-//! A budget for what all connections hold, and what must be left beside it.
+//! The memory budget of all connections, and the headroom beside it.
 
 use std::{
     fmt,
@@ -13,20 +13,20 @@ use transport::Stream;
 
 use crate::units::ByteSize;
 
-/// Bytes of address space (`ulimit -v`) that stay free when a thread starts or a
-/// buffer grows. Where a small allocation fails, std and the C library abort the
-/// whole process, so large ones are given up before.
+/// Bytes of address space (`ulimit -v`) to keep free when a thread starts or a
+/// buffer grows. If a small allocation fails, std and the C library abort the
+/// process, so large ones are refused earlier.
 ///
-/// A new thread maps its stack and a signal stack, and glibc gives each of the
-/// first a heap of its own: it reserves 64 MiB of address space (`HEAP_MAX_SIZE`)
-/// and for a moment twice that, to align them.
+/// A new thread maps its stack and a signal stack, and glibc gives the first
+/// threads a heap each: it reserves 64 MiB of address space (`HEAP_MAX_SIZE`),
+/// and briefly twice that, to align it.
 const HEADROOM: u64 = 192 << 20;
 
-/// Keys and state of a TLS session, in bytes. 1,000 sessions of rustls 0.23 in
-/// one process, both ends of each, took 10.1 KiB a pair.
+/// Keys and state of a TLS session, in bytes. 1,000 sessions of rustls 0.23,
+/// both ends in one process, took 10.1 KiB a pair.
 const TLS_SESSION: usize = 5 * 1024;
 
-/// Least that a read asks TLS for, in bytes: the first buffer of a reader, which
+/// Minimum length of a read over TLS, in bytes: a reader's first buffer, which
 /// is on the stack of its thread.
 const FIRST_READ: usize = 1024;
 
@@ -40,28 +40,28 @@ struct Account {
     held: AtomicUsize,
 }
 
-/// One connection's part of the budget, given back when dropped.
+/// One connection's share of the budget, returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Budget,
     bytes: usize,
 }
 
-/// Why a connection must not have more.
+/// Why a connection gets no more memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoMemory {
     /// All connections together would exceed the budget.
     Budget { bytes: usize, max: usize },
-    /// The process has reached its limit, nearly.
+    /// The process is close to its address-space limit.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     Headroom,
-    /// The system gave none.
+    /// The system refused the allocation.
     System,
 }
 
-/// Checks that this process may have `more` bytes.
+/// Checks that this process may take `more` bytes.
 ///
-/// It is computed: to try would take it from others for that moment.
+/// Computed, not tried: a trial allocation would take the memory from others.
 pub(crate) fn check_headroom(more: usize) -> Result<(), NoMemory> {
     match address_space_left() {
         Some(left) if left < HEADROOM.saturating_add(more as u64) => Err(NoMemory::Headroom),
@@ -69,7 +69,7 @@ pub(crate) fn check_headroom(more: usize) -> Result<(), NoMemory> {
     }
 }
 
-/// Bytes below the process's limit; `None` when there is none.
+/// Bytes below the process's limit; `None` without a limit.
 #[cfg(target_os = "linux")]
 fn address_space_left() -> Option<u64> {
     use rustix::{
@@ -78,19 +78,19 @@ fn address_space_left() -> Option<u64> {
     };
 
     let limit = getrlimit(Resource::As).current?;
-    // What cannot be told could be all.
+    // An unknown size counts as the maximum.
     let pages = size_in_pages().unwrap_or(u64::MAX);
     Some(limit.saturating_sub(pages.saturating_mul(page_size() as u64)))
 }
 
-/// Nothing is known of a limit here.
+/// The limit is unknown on this system.
 #[cfg(not(target_os = "linux"))]
 const fn address_space_left() -> Option<u64> {
     None
 }
 
-/// The process's address space, by the first field of proc(5)'s `statm`. The
-/// file stays open: a process without descriptors to spare must know, too.
+/// The process's address space, from the first field of proc(5)'s `statm`. The
+/// file stays open: the check must work without a spare descriptor.
 #[cfg(target_os = "linux")]
 fn size_in_pages() -> Option<u64> {
     use std::{fs::File, os::unix::fs::FileExt, sync::OnceLock};
@@ -114,7 +114,7 @@ impl Budget {
         }))
     }
 
-    /// A part of nothing yet.
+    /// An empty share.
     pub(crate) fn share(&self) -> Share {
         Share {
             budget: self.clone(),
@@ -124,28 +124,28 @@ impl Budget {
 }
 
 impl Share {
-    /// Reserves what a connection holds from its first byte on: over TLS its
-    /// session, and the records of a handshake.
+    /// Reserves what a connection holds from its first byte: with TLS, the
+    /// session and the records of a handshake.
     pub(crate) fn reserve_session(&mut self, stream: &Stream) -> Result<(), NoMemory> {
         self.resize(held_by(stream, FIRST_READ))
     }
 
-    /// Reserves what a connection holds during the next read and the write of
-    /// what it brings, before it does.
+    /// Reserves, in advance, what a connection holds during the next read and
+    /// the write of its echoes.
     #[inline]
     pub(crate) fn reserve(&mut self, reader: &mut Reader, stream: &Stream) -> Result<(), NoMemory> {
         let (held, next) = (reader.capacity(), reader.next_capacity());
         let stream = held_by(stream, next);
         if next > held {
-            // While it grows, the old buffer and the new one can both be there.
+            // During growth the old and the new buffer can both exist.
             self.resize(stream.saturating_add(held).saturating_add(next))?;
             reader.reserve().map_err(|_| NoMemory::System)?;
         }
         self.resize(stream.saturating_add(next))
     }
 
-    /// Makes the part `bytes` large, or leaves it as it is. When nothing
-    /// changes, which is nearly always, it costs a comparison.
+    /// Makes the share `bytes` large, or leaves it unchanged on error. Usually
+    /// nothing changes, which costs one comparison.
     #[inline]
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), NoMemory> {
         if bytes == self.bytes {
@@ -171,12 +171,13 @@ impl Share {
     }
 }
 
-/// What a stream holds, at most, while at most `len` bytes are read or written.
+/// Maximum bytes that a stream holds while at most `len` bytes are read or
+/// written.
 ///
-/// TLS says how much its buffers can grow to until it returns, whatever the peer
-/// sends: 72 KiB even for small frames, since a record has up to 16 KiB and is
-/// in up to four places at once. A peer decides when they grow, so what is
-/// counted is that, also while they are empty.
+/// The TLS stream reports how far its buffers can grow during a call: 72 KiB
+/// even for small frames, since a record has up to 16 KiB and exists in up to
+/// four places at once. The peer controls that growth, so empty buffers count
+/// in full.
 #[inline]
 fn held_by(stream: &Stream, len: usize) -> usize {
     match stream {
@@ -200,7 +201,7 @@ impl fmt::Display for NoMemory {
         match self {
             Self::Budget { bytes, max } => write!(
                 f,
-                "it would hold {bytes} bytes, too much for --max-memory: all together may hold {}",
+                "its {bytes} bytes would exceed --max-memory: {} for all connections",
                 ByteSize(*max as u64)
             ),
             Self::Headroom => write!(
@@ -208,7 +209,7 @@ impl fmt::Display for NoMemory {
                 "less than {} are left of the process's address space (ulimit -v)",
                 ByteSize(HEADROOM)
             ),
-            Self::System => f.write_str("the system has no memory for its read buffer"),
+            Self::System => f.write_str("the system is out of memory for its read buffer"),
         }
     }
 }
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_one_that_would_exceed_it_is_told_and_stays_as_it_is() {
+    fn a_share_that_would_exceed_the_budget_fails_and_is_unchanged() {
         let budget = Budget::new(100);
         let (mut a, mut b) = (budget.share(), budget.share());
         assert_eq!(a.resize(60), Ok(()));
@@ -227,7 +228,7 @@ mod tests {
         let (bytes, max) = (41, 100);
         assert_eq!(b.resize(41), Err(NoMemory::Budget { bytes, max }));
         assert_eq!(budget.0.held.load(Ordering::Relaxed), 100);
-        // It can become smaller, and another larger by that.
+        // A share can shrink, and another can grow by as much.
         assert_eq!(b.resize(10), Ok(()));
         assert_eq!(a.resize(90), Ok(()));
         drop(b);
@@ -238,10 +239,10 @@ mod tests {
         assert_eq!(budget.0.held.load(Ordering::Relaxed), 0);
     }
 
-    /// One that is refused takes nothing meanwhile: another that fits is never
-    /// refused for it.
+    /// A refused request reserves nothing meanwhile, so a request that fits is
+    /// never refused because of it.
     #[test]
-    fn a_refusal_costs_others_nothing() {
+    fn a_refusal_does_not_affect_other_shares() {
         let budget = Budget::new(100);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_size_of_the_process_is_known() {
-        // The program, its libraries and this thread's stack are more.
+        // The program, its libraries and this thread's stack exceed 1 MiB.
         assert!(size_in_pages().is_some_and(|pages| pages > 256));
         assert_eq!(check_headroom(0), Ok(()));
     }

@@ -1,5 +1,5 @@
-//! The thread that reports once per second. An output that blocks may hold it up;
-//! nothing waits for it.
+//! The thread that reports once per second. A blocking output delays only this
+//! thread.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use crate::{Error, registry::Registry, stats::Stats, stats_writer::StatsWriter};
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a stopping server waits for the last report to be taken.
+/// How long a stopping server waits for the last report.
 const LAST_REPORT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Reporter {
@@ -42,7 +42,7 @@ impl Reporter {
         Ok(Self { ended })
     }
 
-    /// Waits for the last report, if that is taken soon.
+    /// Waits for the last report, for a limited time.
     pub(crate) fn wait(self) {
         let _ = self.ended.recv_timeout(LAST_REPORT);
     }
@@ -63,7 +63,7 @@ fn report(registry: &Registry, mut writer: Option<StatsWriter>) {
         let has_warnings = registry.warnings.flush(Instant::now());
         let is_idle = stats.live == 0 && stats.qps == 0.0 && !has_warnings;
         if is_idle && writer.is_none() {
-            // No report until there is something to say.
+            // Sleep until the first connection.
             registry.wait_for_first();
             report = Report::since_now(&stats);
         }
@@ -92,7 +92,7 @@ impl Report {
         }
     }
 
-    /// Takes the statistics, with what the time since the last call brought.
+    /// Takes the statistics, with rates since the last call.
     fn make(&mut self, registry: &Registry) -> Stats {
         let stats = registry.stats();
         let elapsed = self.since.elapsed();
@@ -108,7 +108,7 @@ impl Report {
         Stats { qps, ..stats }
     }
 
-    /// Logs the last interval, if it brought anything.
+    /// Logs the last interval, if it had traffic.
     fn say(&self, stats: &Stats) {
         let (qps, bytes) = self.rates;
         if qps > 0.0 {

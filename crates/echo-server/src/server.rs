@@ -1,4 +1,4 @@
-//! One server's life: bind, serve, stop, summary.
+//! The server: bind, serve, stop, summary.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -20,14 +20,14 @@ use crate::{
     watchdog,
 };
 
-/// How long connections that were cut may take to notice.
+/// How long connections may take to end once they are shut down.
 const CUT: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not accept yet.
 ///
 /// # Examples
 ///
-/// From a listener that is made elsewhere, for example by socket activation:
+/// From an existing listener, for example from socket activation:
 ///
 /// ```
 /// use std::{net::TcpListener, thread};
@@ -54,7 +54,7 @@ pub struct Server {
     metrics: Option<Metrics>,
 }
 
-/// Watches and stops a server from another thread.
+/// Observes and stops a server from another thread.
 ///
 /// # Examples
 ///
@@ -80,15 +80,16 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Asks the server to stop: [`Server::serve`] takes no new connection,
-    /// echoes what has arrived, and returns.
+    /// Stops the server: [`Server::serve`] accepts no new connection, echoes
+    /// received data, and returns.
     pub fn stop(&self) {
         self.waker.wake();
     }
 
-    /// The statistics as of this instant; once the server has stopped, its last.
+    /// The statistics as of this instant; after the server has stopped, the
+    /// last.
     ///
-    /// Takes a lock, and time for each connection: for a few calls per second.
+    /// Takes a lock and time per connection: call it a few times per second.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.registry.stats()
@@ -96,25 +97,25 @@ impl ServerHandle {
 }
 
 impl Server {
-    /// Listens as `config` says. Clients can connect from here on; they are
-    /// served once [`serve`](Self::serve) runs.
+    /// Listens as `config` says. Clients can connect from here on; their
+    /// connections are served once [`serve`](Self::serve) runs.
     ///
     /// # Errors
     ///
-    /// One line that says why the address cannot be listened on, or what else of
-    /// `config` is not to be had.
+    /// When an address cannot be listened on, or another part of `config`
+    /// cannot be applied; one line.
     pub fn bind(config: &Config) -> Result<Self, Error> {
         let listener = transport::listen(&config.listen, config.socket)?;
         Self::over(listener, config)
     }
 
-    /// Takes a listener that is made elsewhere, with the clients that wait to be
-    /// accepted. It is set to not block, also for others that share it, and to a
-    /// backlog of [`transport::BACKLOG`].
+    /// Takes an existing listener, including its queued clients. It becomes
+    /// non-blocking, also for others that share it, with a backlog of
+    /// [`transport::BACKLOG`].
     ///
     /// # Errors
     ///
-    /// What of `config` is not to be had.
+    /// When a part of `config` cannot be applied.
     pub fn from_listener(listener: TcpListener, config: &Config) -> Result<Self, Error> {
         transport::set_up_listener(&listener, config.socket)
             .map_err(Error::system("set up the listener"))?;
@@ -124,7 +125,7 @@ impl Server {
     fn over(listener: TcpListener, config: &Config) -> Result<Self, Error> {
         let local_addr = listener
             .local_addr()
-            .map_err(Error::system("tell the address of the listener"))?;
+            .map_err(Error::system("get the address of the listener"))?;
         if !local_addr.ip().is_loopback() {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can use it");
         }
@@ -142,7 +143,7 @@ impl Server {
         })
     }
 
-    /// The address that the server listens on, with the real port.
+    /// The address that the server listens on, with its actual port.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -157,21 +158,21 @@ impl Server {
         }
     }
 
-    /// A flag that, once set, lets the file of [`Config::stats`] be opened anew,
-    /// so that it can be moved away; `None` without such a file.
+    /// A flag that, once set, makes the server reopen the file of
+    /// [`Config::stats`], for log rotation; `None` without such a file.
     #[must_use]
     pub fn reopen_stats(&self) -> Option<&Arc<AtomicBool>> {
         self.stats.as_ref().and_then(StatsWriter::reopen)
     }
 
-    /// Serves until it is stopped, then says what it did.
+    /// Serves until it is stopped; returns a summary.
     ///
-    /// Stopping takes [`Config::drain`] and a second at most: connections may
-    /// finish what has arrived, then they are cut.
+    /// Stopping takes at most [`Config::drain`] plus one second: connections
+    /// may finish echoing received data, then they are shut down.
     ///
     /// # Errors
     ///
-    /// When the threads that watch and report cannot be started.
+    /// When the watchdog, reporter or metrics thread cannot be started.
     pub fn serve(self) -> Result<Summary, Error> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
@@ -189,7 +190,7 @@ impl Server {
         // The listener is closed, so no connection can register any more.
         end_connections(&registry, self.drain);
         registry.end();
-        // A panic of the watchdog has been printed; there is no more to do.
+        // A panic of the watchdog has been printed; nothing is left to do.
         let _ = watchdog.join();
         reporter.wait();
         if let Some(metrics) = metrics {
@@ -207,10 +208,10 @@ impl Server {
     }
 }
 
-/// Lets connections finish what has arrived, for `drain` at most, and cuts those
-/// that are left.
+/// Lets connections finish echoing received data, for at most `drain`, and
+/// shuts down the rest.
 fn end_connections(registry: &Registry, drain: Duration) {
-    // Peers that have just left are no part of the stop.
+    // Connections that peers are just closing keep their own close reason.
     let at_work = drain.min(AT_WORK);
     registry.wait_until_empty(at_work);
     registry.stop();

@@ -1,9 +1,9 @@
-//! What became of all connections.
+//! Counts over all connections.
 
 use crate::{close::CloseCounts, connection::Traffic};
 
-/// What became of all connections. Exact at any instant: as many were
-/// accepted as have ended, for whatever reason, or are alive.
+/// Counts over all connections. Consistent at any instant: `accepted` is the
+/// sum of `closed`, over all reasons, and `live`.
 ///
 /// # Examples
 ///
@@ -19,14 +19,14 @@ use crate::{close::CloseCounts, connection::Traffic};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Connections accepted so far, those that were closed at once included.
+    /// Connections accepted so far, including those refused at once.
     pub accepted: u64,
-    /// Those that ended, by reason.
+    /// Connections that ended, by reason.
     pub closed: CloseCounts,
-    /// Those that are alive. One whose thread the system still has is.
+    /// Live connections. One is live until its thread has exited.
     pub live: u64,
-    /// What all of them echoed.
+    /// Traffic of all of them.
     pub traffic: Traffic,
-    /// Frames echoed in the last whole second; of bare bytes, reads.
+    /// Frames echoed in the last whole second; of raw bytes, reads.
     pub qps: f64,
 }

@@ -1,4 +1,4 @@
-//! The statistics for machines: one line of JSON per second.
+//! Statistics for machines: one line of JSON per second.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use transport::stdio;
 
 use crate::{Error, stats::Stats};
 
-/// Where the lines of statistics go.
+/// Where statistics go.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ use crate::{Error, stats::Stats};
 pub enum StatsTo {
     /// To standard output.
     Stdout,
-    /// To the end of a file, or to a FIFO while it is read.
+    /// To the end of a file, or to a FIFO that has a reader.
     File(PathBuf),
 }
 
@@ -51,20 +51,21 @@ impl fmt::Display for StatsTo {
 /// | --- | --- |
 /// | `elapsed_s` | seconds since the server started |
 /// | `accepted` | connections accepted so far |
-/// | `live` | those that are alive |
-/// | `closed` | an object: reason to connections, every reason there is; `accepted` is their sum and `live` |
+/// | `live` | live connections |
+/// | `closed` | an object: connections by reason, with every reason; `accepted` is their sum plus `live` |
 /// | `frames`, `bytes`, `payload_bytes`, `reads`, `split_reads`, `writes` | as in [`Traffic`](crate::Traffic), so far |
 /// | `qps` | frames per second since the last line |
 ///
-/// Nothing waits for a reader: a line that cannot be written is lost, and counted.
+/// It never waits for a reader: a line that cannot be written is dropped and
+/// counted.
 #[derive(Debug)]
 pub(crate) struct StatsWriter {
     to: StatsTo,
-    /// `None` while it cannot be opened.
+    /// `None` while the file cannot be opened.
     out: Option<File>,
-    /// Of a line that was cut.
+    /// The unwritten rest of a partly written line.
     rest: Vec<u8>,
-    /// Whether that was said, and lines lost since.
+    /// Whether the failure is logged, and lines dropped since.
     has_failed: bool,
     lost: u64,
     reopen: Arc<AtomicBool>,
@@ -75,7 +76,9 @@ impl StatsWriter {
     pub(crate) fn open(to: &StatsTo) -> Result<Self, Error> {
         let out = match open(to) {
             Err(error) if is_unread(&error) => {
-                tracing::warn!("{to} is a FIFO that is not read: statistics are lost until it is");
+                tracing::warn!(
+                    "{to} is a FIFO that is not read: statistics are dropped until it is"
+                );
                 None
             }
             Err(source) => {
@@ -95,7 +98,7 @@ impl StatsWriter {
         })
     }
 
-    /// A flag that lets the file be opened anew, where it is one.
+    /// A flag that makes the writer reopen its file; `None` for stdout.
     pub(crate) const fn reopen(&self) -> Option<&Arc<AtomicBool>> {
         match self.to {
             StatsTo::File(_) => Some(&self.reopen),
@@ -103,7 +106,8 @@ impl StatsWriter {
         }
     }
 
-    /// Writes one line, or loses it. Says so when that begins and when it ends.
+    /// Writes one line, or drops it. Logs the first and the end of a run of
+    /// failures.
     pub(crate) fn write(&mut self, stats: &Stats) {
         let mut line = line(stats, self.started.elapsed().as_secs_f64());
         line.push('\n');
@@ -111,7 +115,7 @@ impl StatsWriter {
         let Self { to, lost, .. } = self;
         match outcome {
             Ok(()) if self.has_failed => {
-                tracing::info!("statistics are written to {to} again; {lost} lines are lost");
+                tracing::info!("statistics are written to {to} again; {lost} lines dropped");
                 (self.has_failed, self.lost) = (false, 0);
             }
             Ok(()) => {}
@@ -138,22 +142,22 @@ impl StatsWriter {
         };
         let out = self.out.insert(out);
         if !stdio::has_room(out) {
-            return Err(io::Error::other("it is full"));
+            return Err(io::Error::other("the buffer is full"));
         }
         write_most(out, &mut self.rest)?;
         self.rest = line.to_vec();
         let outcome = write_most(out, &mut self.rest);
         if self.rest.len() == line.len() {
-            // Nothing of it was written.
+            // No byte of it was written.
             self.rest.clear();
             return outcome;
         }
-        // The rest of a line that was begun comes before the next.
+        // The rest of a partial line precedes the next one.
         Ok(())
     }
 }
 
-/// Writes until an error; what is left is in `bytes`.
+/// Writes until an error; `bytes` keeps the rest.
 fn write_most(out: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
     while !bytes.is_empty() {
         match out.write(bytes) {
@@ -173,7 +177,8 @@ fn open(to: &StatsTo) -> io::Result<File> {
     }
 }
 
-/// Opens a file to append to it: what another program cuts off leaves no gap.
+/// Opens a file for appending, so that truncation by another program leaves no
+/// gap.
 fn open_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.append(true).create(true);
@@ -181,14 +186,14 @@ fn open_file(path: &Path) -> io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        // Else a FIFO would wait for its reader, now and at each write.
+        // Otherwise opening a FIFO and each write block without a reader.
         let flags = rustix::fs::OFlags::NONBLOCK.bits();
         options.custom_flags(i32::try_from(flags).unwrap_or_default());
     }
     options.open(path)
 }
 
-/// Standard output without a buffer that would cut lines.
+/// Unbuffered standard output: a buffer would split lines.
 #[cfg(unix)]
 fn stdout() -> io::Result<File> {
     use std::os::fd::AsFd;
@@ -203,7 +208,7 @@ fn stdout() -> io::Result<File> {
     Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }
 
-/// Whether that was a FIFO without a reader (fifo(7)).
+/// Whether the error is that of a FIFO without a reader (fifo(7)).
 #[cfg(unix)]
 fn is_unread(error: &io::Error) -> bool {
     rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NXIO)

@@ -1,20 +1,20 @@
-//! What a server did between start and stop.
+//! What a server did from start to stop.
 
 use std::{fmt, time::Duration};
 
 use crate::{CloseCounts, Traffic};
 
-/// What a server did between start and stop; as text a few lines.
+/// What a server did from start to stop; a few lines as text.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Summary {
     /// Connections accepted.
     pub connections: u64,
-    /// Why they ended. One that is missing there did not notice its end.
+    /// Connections by close reason. One missing here did not end in time.
     pub closed: CloseCounts,
-    /// What all of them echoed.
+    /// Traffic of all of them.
     pub traffic: Traffic,
-    /// From start to stop.
+    /// Time from start to stop.
     pub elapsed: Duration,
     /// Whether the connections were encrypted.
     pub is_encrypted: bool,
@@ -50,7 +50,7 @@ impl fmt::Display for Summary {
             "writes       {writes}, {:.2} frames each",
             ratio(frames, writes)
         )?;
-        // TLS makes its own, of which nothing is known here.
+        // TLS makes system calls of its own, which are not counted here.
         if !self.is_encrypted {
             let calls = ratio(reads + writes, frames);
             writeln!(f, "system calls {calls:.2} per frame")?;

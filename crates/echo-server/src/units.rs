@@ -1,4 +1,4 @@
-//! Sizes and times as a person writes them.
+//! Readable sizes and times.
 
 use std::{fmt, time::Duration};
 
@@ -10,7 +10,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(bytes) = *self;
         let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        // Only what it is exactly.
+        // Only a unit that divides it exactly.
         match units.into_iter().find(|(size, _)| bytes % size == 0) {
             Some((size, unit)) if bytes > 0 => write!(f, "{} {unit}", bytes / size),
             _ => write!(f, "{bytes} bytes"),

@@ -1,5 +1,5 @@
-//! Warnings about peers: at most one per second for each reason, so that bad
-//! peers cannot fill the log.
+//! Warnings about peers: at most one per second for each reason, so that
+//! misbehaving peers cannot fill the log.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::close::CloseReason;
 
-/// Least time between two warnings of a kind.
+/// Minimum time between two warnings of a kind.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Warnings of one kind.
@@ -20,8 +20,8 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// How many were held back before this one; `None` when it is held back,
-    /// too.
+    /// How many warnings were held back before this one; `None` if this one is
+    /// held back too.
     pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.is_due(now) {
             self.last = Some(now);
@@ -37,12 +37,12 @@ impl Throttle {
     }
 }
 
-/// Warnings about connections that are closed, by reason.
+/// Warnings about closed connections, by reason.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings(Mutex<[Throttle; CloseReason::ALL.len()]>);
 
 impl Warnings {
-    /// Says why a connection is closed. What is held back is shown by `-v`.
+    /// Logs why a connection is closed. `-v` shows the warnings held back.
     pub(crate) fn warn(&self, reason: CloseReason, why: fmt::Arguments<'_>) {
         let admitted = match self.lock().get_mut(reason as usize) {
             Some(throttle) => throttle.admit(Instant::now()),
@@ -50,13 +50,13 @@ impl Warnings {
         };
         match admitted {
             Some(0) => tracing::warn!("{why}"),
-            Some(more) => tracing::warn!("{why}; {more} more before it: {reason}"),
+            Some(more) => tracing::warn!("{why}; {more} more before: {reason}"),
             None => tracing::debug!("{why}"),
         }
     }
 
-    /// Says how many were held back and not counted by a later line. Returns
-    /// whether there are more, for which it is not yet time.
+    /// Logs how many warnings were held back and not yet counted. Returns
+    /// whether more remain that are not due yet.
     pub(crate) fn flush(&self, now: Instant) -> bool {
         let mut due = Vec::new();
         let mut has_more = false;
@@ -78,14 +78,14 @@ impl Warnings {
         has_more
     }
 
-    /// The same at the end.
+    /// [`flush`](Self::flush) for all reasons, when the server stops.
     pub(crate) fn flush_all(&self) {
         if let Some(later) = Instant::now().checked_add(INTERVAL) {
             self.flush(later);
         }
     }
 
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    /// A panic leaves no partial update, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, [Throttle; CloseReason::ALL.len()]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_per_second_and_it_counts_the_others() {
+    fn one_per_second_counts_those_held_back() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut throttle = Throttle::default();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_has_its_own_and_none_is_forgotten() {
+    fn each_reason_is_throttled_and_counted_alone() {
         let warnings = Warnings::default();
         for reason in [CloseReason::Idle, CloseReason::Limit, CloseReason::Limit] {
             warnings.warn(reason, format_args!("closing"));

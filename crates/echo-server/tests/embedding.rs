@@ -1,4 +1,5 @@
-//! The server in another program: by what this crate exports, and nothing else.
+//! The server embedded in another program, through this crate's public API
+//! only.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -15,7 +16,7 @@ use echo_server::{
     transport::{ClientTls, Dialer, ServerTls},
 };
 
-/// How long anything may take: far more than it does.
+/// Deadline of every wait: far longer than any takes.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 type Serving = JoinHandle<Result<Summary, Error>>;
@@ -69,10 +70,10 @@ fn the_statistics_are_there_while_it_runs_and_after() {
     assert_eq!(stats.traffic, summary.traffic);
 }
 
-/// A listener that another program made: with clients already queued, of which
-/// one has sent an urgent byte, and a short queue.
+/// A listener from another program: a short queue, with clients already queued,
+/// one of which has sent an urgent byte.
 #[test]
-fn a_listener_is_taken_with_those_that_wait() {
+fn a_listener_is_taken_with_its_queued_clients() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let early = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     early.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -80,7 +81,7 @@ fn a_listener_is_taken_with_those_that_wait() {
     let mut config = on_loopback();
     config.wire = Wire::Raw;
     let server = Server::from_listener(listener, &config).unwrap();
-    // As many as std's own backlog has no room for, and no one accepts yet.
+    // More than std's own backlog holds; nothing accepts yet.
     let clients: Vec<_> = (0..300)
         .map(|_| TcpStream::connect_timeout(&server.local_addr(), DEADLINE / 6).unwrap())
         .collect();
@@ -111,7 +112,7 @@ fn send_urgent(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[test]
-fn it_encrypts_by_what_is_exported() {
+fn tls_works_through_the_public_api() {
     let mut config = on_loopback();
     let (tls, certificate) = ServerTls::self_signed(&config.listen).unwrap();
     config.tls = Some(tls);
@@ -126,7 +127,7 @@ fn it_encrypts_by_what_is_exported() {
 }
 
 #[test]
-fn what_is_not_to_be_had_is_an_error_with_its_source() {
+fn a_startup_error_has_its_source() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
     for (wrong, what) in [

@@ -41,7 +41,7 @@ fn one_connection_too_many_is_closed_at_once() {
     }
     let _ = server
         .process()
-        .wait_for_stderr(": there are 3 connections, limited by --max-connections");
+        .wait_for_stderr(": already at 3 connections, limited by --max-connections");
     for stream in &inside {
         assert_echoes(stream, b"hi");
     }
@@ -85,8 +85,8 @@ fn the_connection_that_would_exceed_the_memory_is_ended() {
     }
     let line = server
         .process()
-        .wait_for_stderr("too much for --max-memory");
-    assert!(line.contains("all together may hold 5 MiB"), "{line}");
+        .wait_for_stderr("would exceed --max-memory");
+    assert!(line.contains("5 MiB for all connections"), "{line}");
     assert_echoes(&modest, b"hi");
     drop(greedy);
     // What was given back is there for others.

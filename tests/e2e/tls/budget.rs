@@ -39,8 +39,8 @@ fn idle_sessions_count() {
     assert!(inside.len() <= 20, "{} inside", inside.len());
     let line = server
         .process()
-        .wait_for_stderr("too much for --max-memory");
-    assert!(line.ends_with("all together may hold 1 MiB"), "{line}");
+        .wait_for_stderr("would exceed --max-memory");
+    assert!(line.ends_with("1 MiB for all connections"), "{line}");
     for tls in &mut inside {
         assert_echoes(tls, b"still inside");
     }

@@ -1,4 +1,4 @@
-//! What a connection still reads once its end is decided.
+//! A connection's input, up to its end.
 
 use std::{
     io::{self, Read},
@@ -7,15 +7,16 @@ use std::{
 
 use super::Connection;
 
-/// How long a read may wait for what has arrived already, some of which can be
-/// a part of a record that TLS cannot decrypt yet.
+/// How long a read may wait for data that has arrived already, which can
+/// include a partial TLS record that cannot be decrypted yet.
 const AT_HAND: Duration = Duration::from_millis(1);
 
-/// A connection's bytes, up to its end: what the peer decides, or, once this
-/// side has, what had arrived by then.
+/// A connection's input, up to its end: the peer's close or, once this side has
+/// decided to end, the last byte that had arrived by then.
 ///
-/// The socket's own way to end reading (`shutdown`) would do, were it not that
-/// bytes which come after it and our own end reset the connection (RFC 1122,
+/// `shutdown` of the reading side would do, but bytes that arrive after it and
+/// after our FIN reset the connection (RFC 1122, 4.2.2.13), and the reset
+/// discards all echoes in flight.
 /// 4.2.2.13), with all echoes that are still on their way.
 pub(crate) struct ConnectionInput<'a> {
     connection: &'a Connection,
@@ -31,7 +32,7 @@ impl<'a> ConnectionInput<'a> {
         }
     }
 
-    /// Reads of what is left, without waiting for more.
+    /// Reads from the rest, without waiting for more.
     fn read_rest(&mut self, left: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.connection.stream.set_read_timeout(Some(AT_HAND))?;
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());

@@ -1,4 +1,4 @@
-//! A connection that is alive, as its own thread and the watchdog share it.
+//! The state that a connection's thread and the watchdog share.
 
 mod input;
 mod serve;
@@ -21,22 +21,22 @@ pub(crate) use serve::{ServerSettings, serve};
 use traffic::Counters;
 pub use traffic::Traffic;
 
-/// How long a connection that is at work has to notice that it is to end. After
-/// that it seems to wait for something to read.
+/// How long a busy connection has to notice that it must end. After that it is
+/// taken to be waiting for input.
 pub(crate) const AT_WORK: Duration = Duration::from_millis(50);
 
-/// What a peer that is being closed may still be sending, in time and bytes.
-/// Closing with bytes unread resets the connection, and a reset destroys what
+/// What to read from a peer after the decision to close, in time and bytes.
+/// Closing with unread bytes resets the connection, and a reset destroys what
 /// the peer has not read yet.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 64 * 1024;
 
-/// A connection that is alive.
+/// A live connection.
 ///
-/// In this order there are 48 bytes and more on both sides of what its thread
-/// writes on the hot path, and the allocator's and `Arc`'s own: no other
-/// connection's data shares a cache line with it. To align it to one would cost
-/// 128 bytes for each connection.
+/// In this field order, 48 bytes or more and the headers of the allocator and
+/// `Arc` separate both sides of the counters that its thread writes on the hot
+/// path: no cache line is shared with another connection's data. Aligning it to
+/// a cache line would cost 128 bytes per connection.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Connection {
@@ -44,12 +44,12 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     activity: Activity,
     pub(crate) accepted: Instant,
-    /// Set once, by what ends the connection first.
+    /// Set once, by the first cause of the end.
     outcome: OnceLock<Outcome>,
 }
 
-/// What the connection's thread writes on the hot path. Everything is relaxed:
-/// nothing is ordered by it.
+/// Written by the connection's thread on the hot path. All accesses are
+/// relaxed: they order nothing.
 #[derive(Debug)]
 struct Activity {
     counters: Counters,
@@ -57,19 +57,19 @@ struct Activity {
     phase: AtomicU8,
 }
 
-/// What a connection's thread is doing.
+/// What a connection's thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// Agreeing on keys.
+    /// In the TLS handshake.
     Handshake,
-    /// Waiting for a frame to begin; of bare bytes, for any.
+    /// Waiting for the first byte of a frame; of raw bytes, for any byte.
     Between,
     /// Waiting for the rest of a frame.
     Inside,
     /// Sending echoes.
     Writing,
-    /// Waiting for the peer to take the end.
+    /// Lingering after the end of output.
     Closing,
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) reason: CloseReason,
-    /// How long what ended it had lasted, where that is why.
+    /// How long it had lasted when its deadline expired; otherwise zero.
     pub(crate) after: Duration,
 }
 
@@ -100,14 +100,14 @@ impl Connection {
         }
     }
 
-    /// Makes the TLS handshake, if there is one to make.
+    /// Does the TLS handshake, if there is TLS.
     pub(crate) fn handshake(&self) -> io::Result<()> {
         self.stream.handshake(None)?;
         self.enter(Phase::Between);
         Ok(())
     }
 
-    /// Notes what the thread does from now on.
+    /// Stores the current phase of the thread.
     pub(crate) fn enter(&self, phase: Phase) {
         self.activity.phase.store(phase as u8, Ordering::Relaxed);
     }
@@ -124,20 +124,19 @@ impl Connection {
         phase.copied().unwrap_or(Phase::Closing)
     }
 
-    /// What went through so far, for its thread to add to.
+    /// The traffic counters, for the connection's thread to add to.
     pub(crate) const fn counters(&self) -> &Counters {
         &self.activity.counters
     }
 
-    /// Wakes the thread up if it waits for something to read; `false` where it
-    /// does not.
+    /// Wakes the thread if it waits for input; `false` if it does not.
     ///
-    /// Where a system discards what has arrived when reading is shut down, that
-    /// is nothing by now: else the thread would be at work.
+    /// Some systems discard received data when reading is shut down. There is
+    /// none by now, or the thread would be busy.
     pub(crate) fn wake_reader(&self) -> bool {
         let is_reading = !matches!(self.phase(), Phase::Writing | Phase::Closing);
         if is_reading {
-            // One that the peer has closed already cannot be shut down.
+            // Fails if the peer has closed already, which is harmless.
             let _ = self.stream.shutdown(Shutdown::Read);
         }
         is_reading
@@ -148,7 +147,7 @@ impl Connection {
         self.activity.counters.total()
     }
 
-    /// Decides how the connection ends; `false` when that was decided before.
+    /// Decides how the connection ends; `false` if that was decided before.
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {
         self.outcome.set(outcome).is_ok()
     }
@@ -168,7 +167,7 @@ impl From<CloseReason> for Outcome {
     }
 }
 
-/// Why the server ended a connection, as the log says it.
+/// Why the server ended a connection, for the log.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.after.as_secs_f64();
@@ -177,17 +176,14 @@ impl fmt::Display for Outcome {
                 f,
                 "the TLS handshake took longer than --handshake-timeout: {after:.1} s"
             ),
-            CloseReason::Idle => write!(
-                f,
-                "nothing came for {after:.1} s, longer than --idle-timeout"
-            ),
+            CloseReason::Idle => write!(f, "no data for {after:.1} s, longer than --idle-timeout"),
             CloseReason::FrameTimeout => write!(
                 f,
-                "a frame was not whole after {after:.1} s, longer than --frame-timeout"
+                "a frame was incomplete after {after:.1} s, longer than --frame-timeout"
             ),
             CloseReason::WriteTimeout => write!(
                 f,
-                "the peer left its echoes unread for {after:.1} s, longer than --write-timeout"
+                "the peer read no echoes for {after:.1} s, longer than --write-timeout"
             ),
             CloseReason::Age => {
                 write!(f, "open for {after:.1} s, longer than --max-connection-age")

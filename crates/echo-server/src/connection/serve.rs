@@ -1,4 +1,4 @@
-//! One connection's life: read, echo, close.
+//! The life of a connection: read, echo, close.
 
 use std::{
     fmt,
@@ -19,28 +19,27 @@ use crate::{
     registry::ConnectionGuard,
 };
 
-/// Most bytes of a message that the log shows.
+/// Maximum bytes of a message in the log.
 const SHOWN: usize = 1024;
 
-/// Largest payload that the log decompresses to show its beginning, in bytes:
-/// more would be memory that a peer takes beside `--max-memory`.
+/// Largest payload to decompress for the log, in bytes: more would let a peer
+/// take memory beside `--max-memory`.
 const MAX_DECOMPRESSED: usize = 64 * 1024;
 
-/// How long a peer is quiet before what a burst made its buffers grow to is
-/// given back.
+/// How long a peer is silent before buffers that a burst has grown are freed.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What a stream's own buffers may keep while the peer is quiet, in bytes: over
-/// TLS, those for frames that fit into the first read buffer.
+/// Bytes that a stream's own buffers may keep while the peer is silent: with
+/// TLS, enough for frames that fit the first read buffer.
 const SMALL: usize = 4096;
 
-/// What every connection of a server does.
+/// The settings that all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
     wire: Wire,
     spin: Duration,
     read_buffer: Option<usize>,
-    /// Bytes to collect before a write, of what one read brought.
+    /// Bytes to collect per write, out of one read.
     write_buffer: usize,
     pub(crate) socket: SocketOptions,
     tls: Option<ServerTls>,
@@ -68,7 +67,7 @@ impl ServerSettings {
         self.tls.is_some()
     }
 
-    /// Starts encryption on an accepted socket, if it is on.
+    /// Wraps an accepted socket, in TLS if it is on.
     pub(crate) fn encrypt(&self, socket: TcpStream) -> io::Result<Stream> {
         Ok(match &self.tls {
             Some(tls) => tls.over(socket)?.into(),
@@ -77,7 +76,7 @@ impl ServerSettings {
     }
 }
 
-/// Serves one connection until it ends, and says why it did.
+/// Serves one connection until it ends, and logs why it did.
 pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: &mut Share) {
     let peer = guard.peer;
     let result = guard
@@ -93,7 +92,7 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
     let is_forced = !guard.decide(reason.into());
     guard.enter(Phase::Closing);
     let (most, timeout) = match (guard.outcome(), result) {
-        // It was ended from outside; what the thread saw came of that.
+        // Ended by the watchdog or a stop; the thread's error follows from it.
         (Some(outcome), _) if is_forced => match outcome.reason {
             CloseReason::Shutdown => {
                 tracing::debug!("connection closed, the server stops: {peer}");
@@ -102,7 +101,7 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
             reason => {
                 guard.warn(reason, format_args!("closing {peer}: {outcome}"));
                 let is_busy = matches!(reason, CloseReason::Age | CloseReason::Bytes);
-                // It may take its time to read what was sent to it.
+                // The peer may take its time to read its echoes.
                 if is_busy {
                     (u64::MAX, settings.drain)
                 } else {
@@ -122,7 +121,7 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
     guard.stream.linger(most, timeout);
 }
 
-/// Why a connection ended otherwise than by a close between two frames.
+/// Why a connection ended, other than by a close between two frames.
 enum ServeError {
     Handshake(io::Error),
     Stream(Error),
@@ -161,11 +160,11 @@ impl From<Error> for ServeError {
     }
 }
 
-/// Sends what comes back until the peer closes, or the server ends it.
+/// Echoes until the peer closes or the server ends the connection.
 ///
-/// A buffer that a burst made grow is given back once the peer has been quiet
-/// for a while. The socket's own timeout says when: until the buffer grows
-/// there is none, and no read costs a system call more.
+/// A buffer that a burst has grown is freed once the peer is silent for a
+/// while, by the socket's own timeout. The timeout is set only while the buffer
+/// is grown, so no read costs an additional system call.
 fn echo(
     connection: &Connection,
     settings: &ServerSettings,
@@ -197,9 +196,9 @@ fn echo(
     }
 }
 
-/// Whether a read found nothing for as long as the socket's timeout says.
+/// Whether a read timed out by the socket's timeout.
 fn is_quiet(error: &io::Error) -> bool {
-    // On Unix `TimedOut` is a peer that is gone: ETIMEDOUT.
+    // On Unix `TimedOut` means a dead peer: ETIMEDOUT.
     let kind = if cfg!(unix) {
         io::ErrorKind::WouldBlock
     } else {
@@ -208,8 +207,8 @@ fn is_quiet(error: &io::Error) -> bool {
     error.kind() == kind
 }
 
-/// Sends all that is whole after a read back, straight from the read buffer,
-/// in one write unless smaller ones were asked for.
+/// Echoes all complete frames of a read, straight from the read buffer, in one
+/// write unless smaller ones are configured.
 fn send_back(
     connection: &Connection,
     batch: &Batch<'_>,
@@ -244,8 +243,8 @@ fn send_back(
     Ok(())
 }
 
-/// Writes all of `bytes`, counts the writes that it takes, and adds to `written`
-/// what they took.
+/// Writes all of `bytes`, counts the writes, and adds the bytes written to
+/// `written`.
 fn write(connection: &Connection, bytes: &[u8], written: &mut usize) -> io::Result<()> {
     let mut stream = &connection.stream;
     let mut rest = bytes;

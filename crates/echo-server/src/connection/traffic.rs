@@ -1,10 +1,10 @@
-//! What goes through connections, counted.
+//! Traffic counters.
 
 use std::ops::AddAssign;
 
 use proto::{Batch, qps::Counter};
 
-/// What went through one connection or all of them.
+/// Traffic of one connection or of all.
 ///
 /// # Examples
 ///
@@ -18,17 +18,17 @@ use proto::{Batch, qps::Counter};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Frames echoed, once they are written as a whole; of bare bytes, reads.
+    /// Frames echoed in full; of raw bytes, reads.
     pub frames: u64,
-    /// Bytes written, headers included; also those of a frame that was cut.
+    /// Bytes written, headers included, also of a partly written frame.
     pub bytes: u64,
-    /// Bytes of payload in whole frames, decompressed.
+    /// Payload bytes of frames echoed in full, decompressed.
     pub payload_bytes: u64,
-    /// Reads that brought something.
+    /// Reads that returned data.
     pub reads: u64,
     /// Reads that ended inside a frame.
     pub split_reads: u64,
-    /// Writes that took something.
+    /// Writes that accepted data.
     pub writes: u64,
 }
 
@@ -43,7 +43,7 @@ impl AddAssign for Traffic {
     }
 }
 
-/// One connection's traffic so far. Its thread alone adds to it; others read it
+/// One connection's traffic so far. Only its thread adds to it; others read it
 /// a few times per second.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -76,11 +76,12 @@ impl Counters {
         self.payload_bytes.add(batch.payload_len() as u64);
     }
 
-    /// The same where only the first `written` bytes were: whole frames count.
+    /// The same if only the first `written` bytes were written: complete frames
+    /// count.
     #[cold]
     pub(crate) fn count_frames_within(&self, batch: &Batch<'_>, written: usize) {
         let mut left = written;
-        // A chunk of at least one byte is one frame.
+        // Chunks of at least one byte are one frame each.
         for (raw, frame) in batch.chunks(1).zip(batch.frames()) {
             match left.checked_sub(raw.len()) {
                 Some(rest) => left = rest,
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_write_that_was_cut_only_whole_frames_count() {
+    fn a_partial_write_counts_complete_frames_only() {
         let wire = Wire::Framed(Framing {
             compress: true,
             ..Framing::default()

@@ -1,4 +1,4 @@
-//! The statistics in the text formats that Prometheus reads.
+//! The statistics in Prometheus's text formats.
 
 use std::{fmt, sync::Arc};
 
@@ -16,12 +16,12 @@ use crate::{Traffic, registry::Registry, stats::Stats};
 pub(super) enum TextFormat {
     /// `OpenMetrics` 1.0.
     OpenMetrics,
-    /// Prometheus's own, which most tools read.
+    /// Prometheus's own, supported by most tools.
     Text,
 }
 
 impl TextFormat {
-    /// By the formats' specifications.
+    /// As the formats' specifications define it.
     pub(super) const fn media_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -30,7 +30,7 @@ impl TextFormat {
     }
 }
 
-/// All metrics; each scrape shows the statistics of its own instant.
+/// All metrics; each scrape shows the statistics of that instant.
 #[derive(Debug)]
 pub(super) struct Exposition(registry::Registry);
 
@@ -52,8 +52,8 @@ impl Exposition {
     }
 }
 
-/// The same in the older format: there a counter's name has its suffix also
-/// where it is described, and there is no line for the end.
+/// Converts to the older format: there a counter's `# HELP` and `# TYPE` have
+/// the suffix too, and there is no `# EOF`.
 fn plain(open: &str) -> String {
     let mut text = String::with_capacity(open.len());
     let mut help = "";
@@ -91,7 +91,7 @@ impl Collector for Source {
             metric(name, help, &ConstCounter::new(count))?;
         }
         let live = ConstGauge::new(stats.live);
-        metric("connections_live", "Connections that are alive", &live)?;
+        metric("connections_live", "Live connections", &live)?;
         let qps = ConstGauge::new(stats.qps.round());
         metric("queries_per_second", "Frames in the last second", &qps)?;
 
@@ -109,10 +109,10 @@ impl Collector for Source {
     }
 }
 
-/// All counters but those by reason: name, meaning, count. The format appends
-/// `_total` to the names.
+/// All counters without labels: name, help, count. The format appends `_total`
+/// to the names.
 const fn counters(stats: &Stats) -> [(&'static str, &'static str, u64); 7] {
-    let frames = "Frames echoed; of bare bytes, reads";
+    let frames = "Frames echoed; of raw bytes, reads";
     let payload = "Bytes of payload, decompressed";
     let Traffic {
         frames: count,
@@ -131,13 +131,13 @@ const fn counters(stats: &Stats) -> [(&'static str, &'static str, u64); 7] {
         ("frames", frames, count),
         ("bytes", "Bytes echoed, headers included", bytes),
         ("payload_bytes", payload, payload_bytes),
-        ("reads", "Reads that brought something", reads),
+        ("reads", "Reads that returned data", reads),
         (
             "split_reads",
             "Reads that ended inside a frame",
             split_reads,
         ),
-        ("writes", "Writes that took something", writes),
+        ("writes", "Writes that accepted data", writes),
     ]
 }
 

@@ -1,7 +1,7 @@
-//! The statistics for Prometheus, over HTTP.
+//! Statistics for Prometheus, over HTTP.
 //!
-//! A thread for each of a few connections, under deadlines: one that is silent
-//! or slow delays none of the others, and gives its place up to a newcomer.
+//! One thread per connection, for a few connections, under deadlines: a silent
+//! or slow one delays no other and is closed to make room for a new one.
 
 mod exposition;
 mod request;
@@ -20,24 +20,24 @@ use crate::{Error, registry::Registry};
 use exposition::{Exposition, TextFormat};
 use request::{MAX_HEAD, Refusal};
 
-/// Longest time for a request to arrive, and for its answer to be taken.
+/// Maximum time for a request to arrive, and for a response to be sent.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Maximum connections at once; the oldest goes for a newcomer. A scraper has
-/// one, and for milliseconds.
+/// Maximum connections at once; a new one replaces the oldest. A scraper uses
+/// one, for milliseconds.
 const MAX_CONNECTIONS: usize = 8;
 
-/// Pause after accept failed, since it may fail again at once.
+/// Pause after a failed accept, which may fail again at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Bytes behind a request that are read and dropped: closed with bytes unread, a
-/// connection is reset, and the answer may be lost.
+/// Bytes after a request to read and discard: closing with unread bytes resets
+/// the connection, and the response may be lost.
 const MAX_SURPLUS: usize = 64 * 1024;
 
 /// Stack of a connection's thread, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// A listener for scrapers; they are answered once it is [spawned](Self::spawn).
+/// A listener for scrapers, served once it is [spawned](Self::spawn).
 #[derive(Debug)]
 pub(crate) struct Metrics {
     listener: TcpListener,
@@ -101,17 +101,17 @@ impl Running {
     /// Ends all its connections and waits for their threads.
     pub(crate) fn stop(self) {
         self.waker.wake();
-        // Its panic has been printed.
+        // A panic there has been printed.
         let _ = self.thread.join();
     }
 }
 
-/// Scrapers being answered, the oldest first. Dropped, they are ended.
+/// Scrapers being served, the oldest first. Dropping one ends its connection.
 #[derive(Default)]
 struct Scrapers(Vec<Scraper>);
 
 struct Scraper {
-    /// Its thread has it, and closes it.
+    /// The thread owns the stream, and closes it.
     stream: Weak<TcpStream>,
     /// `None` once it is joined.
     thread: Option<JoinHandle<()>>,
@@ -150,14 +150,14 @@ impl Drop for Scraper {
             let _ = stream.shutdown(Shutdown::Both);
         }
         if let Some(thread) = self.thread.take() {
-            // Its panic has been printed.
+            // A panic there has been printed.
             let _ = thread.join();
         }
     }
 }
 
 fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
-    // Elsewhere a connection does not block either if its listener does not.
+    // On some systems accepted sockets inherit non-blocking mode.
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let deadline = Instant::now() + TIMEOUT;
@@ -194,8 +194,8 @@ fn response(head: &[u8], wanted: Result<TextFormat, Refusal>, exposition: &Expos
     response.into_bytes()
 }
 
-/// Reads the head of a request; returns it with what it asks for, or why that is
-/// refused.
+/// Reads the head of a request; returns it with the requested format or the
+/// refusal.
 fn read_request(
     stream: &TcpStream,
     deadline: Instant,
@@ -217,7 +217,7 @@ fn read_request(
     }
 }
 
-/// Reads once, until `deadline` at most.
+/// Reads once, at the latest until `deadline`.
 fn read_by(mut stream: &TcpStream, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {

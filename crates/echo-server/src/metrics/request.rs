@@ -1,14 +1,14 @@
-//! The head of an HTTP request, and what it asks for.
+//! Parsing of the head of an HTTP request.
 
 use super::exposition::TextFormat;
 
-/// Maximum size of a head, in bytes. A scraper's has a few hundred.
+/// Maximum size of a head, in bytes. A scraper sends a few hundred.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
 
-/// Maximum lines of it. A scraper's has about ten.
+/// Maximum header lines. A scraper sends about ten.
 const MAX_HEADERS: usize = 64;
 
-/// Why there are no metrics in the answer.
+/// Why a response has no metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     BadRequest,
@@ -18,7 +18,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The status, more lines of the head, and the body.
+    /// The status, additional header lines, and the body.
     pub(super) const fn response(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::BadRequest => ("400 Bad Request", "", "not an HTTP request\n"),
@@ -31,14 +31,13 @@ impl Refusal {
             Self::TooLarge => (
                 "431 Request Header Fields Too Large",
                 "",
-                "the head of a request may have 8 KiB and 64 lines\n",
+                "request head larger than 8 KiB or 64 lines\n",
             ),
         }
     }
 }
 
-/// The format in which a request asks for the metrics; `None` while its head is
-/// incomplete.
+/// The requested format of the metrics; `None` while the head is incomplete.
 pub(super) fn parse(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -68,18 +67,18 @@ pub(super) fn parse(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
     ))
 }
 
-/// Whether only the head of the answer is wanted: also of a request that is
-/// refused, whatever for (RFC 9110, section 9.3.2).
+/// Whether the response has no body: for HEAD, also when the request is refused
+/// (RFC 9110, section 9.3.2).
 pub(super) fn is_head(head: &[u8]) -> bool {
     let mut rest = head;
-    // Line ends in front of a request are no part of it (RFC 9112, section 2.2).
+    // Line ends before a request are ignored (RFC 9112, section 2.2).
     while let [b'\r' | b'\n', behind @ ..] = rest {
         rest = behind;
     }
     rest.starts_with(b"HEAD ")
 }
 
-/// The path of a target (RFC 9112, section 3.2), which may be a whole address,
+/// The path of a target (RFC 9112, section 3.2), which may be an absolute URI,
 /// without its query.
 fn path(target: &str) -> &str {
     let is_scheme = |scheme: &str| scheme.eq_ignore_ascii_case("http");
@@ -93,7 +92,7 @@ fn path(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Whether a media range (RFC 9110, section 12.5.1) is of `OpenMetrics`, and
+/// Whether a media range (RFC 9110, section 12.5.1) is `OpenMetrics` and
 /// acceptable.
 fn is_open(range: &str) -> bool {
     let mut parts = range.split(';').map(str::trim);
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_as_people_and_programs_write_them() {
+    fn heads_of_tools_and_by_hand_parse() {
         for head in [
             "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /metrics HTTP/1.0\n\n",
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_head_is_told_from_its_first_word() {
+    fn a_head_request_is_detected_by_its_first_word() {
         let long = format!("HEAD /metrics HTTP/1.1\r\nX: {}", "y".repeat(MAX_HEAD));
         for head in [
             "HEAD /metrics HTTP/1.1\r\n\r\n",
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_and_how() {
+    fn each_refusal_has_its_status() {
         let many = format!("GET /metrics HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65));
         for (head, refusal) in [
             ("\0\0\0\x02hi", Refusal::BadRequest),
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_for_those_that_accept_it() {
+    fn open_metrics_only_if_accepted() {
         for (accept, format) in [
             ("*/*", TextFormat::Text),
             ("text/plain;version=0.0.4", TextFormat::Text),

@@ -1,12 +1,12 @@
-//! A connection's place in the registry.
+//! A connection's registration.
 
 use std::{fmt, ops::Deref, sync::Arc};
 
 use super::{EndingThread, Registry};
 use crate::{close::CloseReason, connection::Connection};
 
-/// A connection's place in the registry, given up when dropped: at the end
-/// of its thread, by a panic, or when there was no thread for it.
+/// A connection's registration, removed when dropped: at the end of its thread,
+/// by a panic, or when no thread could be started.
 #[derive(Debug)]
 pub(crate) struct ConnectionGuard {
     connection: Arc<Connection>,
@@ -16,7 +16,7 @@ pub(crate) struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    /// Of a connection that was registered under `key`.
+    /// Guards a connection registered under `key`.
     pub(super) const fn new(
         connection: Arc<Connection>,
         key: u64,
@@ -30,18 +30,18 @@ impl ConnectionGuard {
         }
     }
 
-    /// Says that the connection has its thread.
+    /// Marks that the connection has its thread.
     pub(crate) fn on_thread(mut self) -> Self {
         self.has_thread = true;
         self
     }
 
-    /// Says why the connection is closed.
+    /// Logs why the connection is closed.
     pub(crate) fn warn(&self, reason: CloseReason, why: fmt::Arguments<'_>) {
         self.registry.warnings.warn(reason, why);
     }
 
-    /// By which the thread is [attached](Registry::attach).
+    /// The key to [attach](Registry::attach) the thread with.
     pub(crate) const fn key(&self) -> u64 {
         self.key
     }
@@ -56,8 +56,8 @@ impl Deref for ConnectionGuard {
 }
 
 impl Drop for ConnectionGuard {
-    /// A thread still takes its place until the system has it no more: its
-    /// connection is counted as closed once it is joined.
+    /// A thread occupies its place until the system has freed it: its
+    /// connection counts as closed once it is joined.
     fn drop(&mut self) {
         let reason = match self.connection.outcome() {
             Some(outcome) => outcome.reason,

@@ -1,4 +1,4 @@
-//! The connections alive now, and the statistics of all that ever were.
+//! The live connections, and the statistics of all connections.
 
 mod guard;
 #[cfg(test)]
@@ -29,22 +29,22 @@ pub(crate) use guard::ConnectionGuard;
 pub(crate) struct Registry {
     pub(crate) warnings: Warnings,
     inner: Mutex<Inner>,
-    /// There is something to do for the watchdog.
+    /// Signals work for the watchdog.
     work: Condvar,
-    /// There is a connection where there was none, or the server stops.
+    /// Signals the first connection, or the stop of the server.
     first: Condvar,
-    /// A connection is gone.
+    /// Signals that a connection's thread was joined.
     gone: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     live: HashMap<u64, Entry>,
-    /// Threads that are about to end, or have.
+    /// Threads that are ending or have ended.
     ending: Vec<EndingThread>,
-    /// How many of those, or being joined.
+    /// Threads in `ending` or being joined.
     leaving: u64,
-    /// How many are gone.
+    /// Threads joined so far.
     left: u64,
     /// Connections accepted so far; the next one's key.
     accepted: u64,
@@ -59,25 +59,25 @@ struct Inner {
 struct Entry {
     connection: Arc<Connection>,
     watched: Watched,
-    /// `None` until it is known.
+    /// `None` until attached.
     thread: Option<JoinHandle<()>>,
 }
 
-/// A thread that has done all that it does here.
+/// A thread that has finished its work here.
 #[derive(Debug)]
 struct EndingThread {
     key: u64,
     reason: CloseReason,
-    /// `None` until it is known.
+    /// `None` until attached.
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the watchdog has to do.
+/// Work for the watchdog.
 pub(crate) enum Work {
-    /// A thread has done all that it does here.
+    /// Join a thread that has finished its work here.
     Join(JoinHandle<()>, CloseReason),
     Sweep,
-    /// Nothing any more.
+    /// Exit.
     End,
 }
 
@@ -95,7 +95,7 @@ impl Inner {
 }
 
 impl Registry {
-    /// Adds a connection; it leaves when the returned guard is dropped.
+    /// Adds a connection; dropping the returned guard removes it.
     pub(crate) fn register(self: &Arc<Self>, stream: Stream, peer: SocketAddr) -> ConnectionGuard {
         let connection = Arc::new(Connection::new(stream, peer));
         let entry = Entry {
@@ -113,7 +113,7 @@ impl Registry {
         ConnectionGuard::new(connection, key, Arc::clone(self))
     }
 
-    /// Notes the thread of a connection, which may have ended by now.
+    /// Stores the thread of a connection, which may have ended by now.
     pub(crate) fn attach(&self, key: u64, thread: JoinHandle<()>) {
         let mut inner = self.lock();
         if let Some(entry) = inner.live.get_mut(&key) {
@@ -124,25 +124,25 @@ impl Registry {
         }
     }
 
-    /// Counts a connection that is closed at once.
+    /// Counts a connection that is refused at once.
     pub(crate) fn refuse(&self, reason: CloseReason) {
         let mut inner = self.lock();
         inner.accepted += 1;
         inner.closed.add(reason);
     }
 
-    /// How many connections are alive.
+    /// Live connections.
     pub(crate) fn live(&self) -> u64 {
         self.lock().live()
     }
 
-    /// How many have left so far.
+    /// Connections joined so far.
     pub(crate) fn left(&self) -> u64 {
         self.lock().left
     }
 
-    /// Waits until fewer than `max` connections are alive; `false` when that
-    /// takes longer than `timeout`.
+    /// Waits until fewer than `max` connections are live; `false` after
+    /// `timeout`.
     pub(crate) fn wait_for_place(&self, max: u64, timeout: Duration) -> bool {
         let is_full = |inner: &mut Inner| inner.live() >= max;
         let waited = self.gone.wait_timeout_while(self.lock(), timeout, is_full);
@@ -150,8 +150,8 @@ impl Registry {
         inner.live() < max
     }
 
-    /// Waits for what the watchdog has to do; while there are connections, for
-    /// the next sweep at the latest.
+    /// Waits for work for the watchdog; while there are connections, at the
+    /// latest until the next sweep.
     pub(crate) fn next_work(&self, sweep_at: Instant) -> Work {
         let mut inner = self.lock();
         loop {
@@ -176,7 +176,7 @@ impl Registry {
         }
     }
 
-    /// Counts a connection whose thread is gone.
+    /// Counts a connection whose thread was joined.
     pub(crate) fn joined(&self, reason: CloseReason) {
         let mut inner = self.lock();
         inner.leaving -= 1;
@@ -185,7 +185,7 @@ impl Registry {
         self.gone.notify_all();
     }
 
-    /// Checks every connection and ends those past their deadlines.
+    /// Checks every connection and ends the expired ones.
     pub(crate) fn sweep(&self, now: Instant, deadlines: &Deadlines, drain: Duration) {
         for entry in self.lock().live.values_mut() {
             entry
@@ -210,36 +210,34 @@ impl Registry {
         }
     }
 
-    /// Notes what the last second brought.
+    /// Stores the rate of the last second.
     pub(crate) fn set_qps(&self, qps: f64) {
         self.lock().qps = qps;
     }
 
-    /// Decides that every connection ends because the server stops. Each thread
-    /// finds out when it has read next.
+    /// Marks every connection to end because the server stops. Each thread
+    /// checks that after its next read.
     pub(crate) fn stop(&self) {
         for entry in self.lock().live.values() {
             entry.connection.decide(CloseReason::Shutdown.into());
         }
     }
 
-    /// Wakes up those that wait for something to read. The others are at work,
-    /// and find out by themselves.
+    /// Wakes threads that wait for input. The others check by themselves.
     pub(crate) fn wake_readers(&self) {
         for entry in self.lock().live.values() {
             entry.connection.wake_reader();
         }
     }
 
-    /// Ends whatever any connection is still doing.
+    /// Shuts down every connection.
     pub(crate) fn cut(&self) {
         for entry in self.lock().live.values() {
             let _ = entry.connection.stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Waits for the last connection to end; `false` when `timeout` was
-    /// shorter.
+    /// Waits for the last connection to end; `false` after `timeout`.
     pub(crate) fn wait_until_empty(&self, timeout: Duration) -> bool {
         self.wait_for_place(1, timeout)
     }
@@ -250,7 +248,7 @@ impl Registry {
         drop(self.first.wait_while(self.lock(), is_empty));
     }
 
-    /// Waits for the end; `false` when `timeout` was shorter.
+    /// Waits for the end; `false` after `timeout`.
     pub(crate) fn wait_for_end(&self, timeout: Duration) -> bool {
         let goes_on = |inner: &mut Inner| !inner.is_over;
         let waited = self.first.wait_timeout_while(self.lock(), timeout, goes_on);
@@ -264,7 +262,7 @@ impl Registry {
         self.first.notify_all();
     }
 
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    /// A panic leaves no partial update, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,7 +20,7 @@ fn assert_stats(registry: &Registry, live: u64, closed: &str) {
     assert_eq!(stats.accepted, stats.closed.total() + live);
 }
 
-/// Does what the watchdog does.
+/// Joins one thread, as the watchdog does.
 #[track_caller]
 fn join_one(registry: &Registry) {
     match registry.next_work(Instant::now() + Duration::from_mins(1)) {
@@ -33,7 +33,7 @@ fn join_one(registry: &Registry) {
 }
 
 #[test]
-fn every_end_is_accounted_for() {
+fn every_end_is_counted() {
     let registry = Arc::new(Registry::default());
     let register = || {
         let (stream, addr) = stream();
@@ -71,13 +71,13 @@ fn every_end_is_accounted_for() {
 }
 
 #[test]
-fn a_connection_is_alive_until_its_thread_is_gone() {
+fn a_connection_is_live_until_its_thread_is_joined() {
     let registry = Arc::new(Registry::default());
     let (stream, addr) = stream();
     let guard = registry.register(stream, addr).on_thread();
     let key = guard.key();
     guard.decide(CloseReason::Clean.into());
-    // It ends before its thread is known, and the thread lasts longer.
+    // The connection ends before its thread is attached; the thread lives on.
     drop(guard);
     assert_stats(&registry, 1, "none");
     let (lasts, wait) = mpsc::channel::<()>();

@@ -1,6 +1,6 @@
-//! The thread that checks all connections at each tick and ends those past
-//! their deadlines, and that sees ended ones off. It never logs: a stderr that
-//! is not drained must not hold deadlines up.
+//! The thread that checks all connections at each tick, closes the expired ones
+//! and joins the threads of ended ones. It never logs: a stderr that is not
+//! drained must not delay deadlines.
 
 mod watched;
 
@@ -35,7 +35,7 @@ fn watch(registry: &Registry, deadlines: &Deadlines, drain: Duration) {
     loop {
         match registry.next_work(sweep_at) {
             Work::Join(thread, reason) => {
-                // Its panic has been printed and counted.
+                // A panic there has been printed and counted.
                 let _ = thread.join();
                 registry.joined(reason);
             }

@@ -1,4 +1,4 @@
-//! What the watchdog remembers of a connection, and what has expired.
+//! The watchdog's state per connection, and the check for expiry.
 
 use std::{
     net::Shutdown,
@@ -11,24 +11,24 @@ use crate::{
     deadlines::Deadlines,
 };
 
-/// What the watchdog remembers of a connection between two sweeps.
+/// The watchdog's state of a connection between two sweeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     phase: Phase,
-    /// What had counted as progress in this phase at the last sweep.
+    /// The progress counter of this phase at the last sweep.
     progress: u64,
-    /// When it was first seen to be where it is now.
+    /// When the current phase and progress were first seen.
     since: Instant,
     ending: Option<GracefulEnd>,
 }
 
-/// How a connection ends that has done nothing wrong: as all do when the server
-/// stops. What had arrived is echoed, then the peer may take its time.
+/// How a well-behaved connection ends, as when the server stops: received data
+/// is echoed, then the peer gets time to read.
 #[derive(Clone, Copy, Debug)]
 struct GracefulEnd {
-    /// When its thread seems to wait for more to read, if it has not been woken.
+    /// When its thread is taken to wait for input; `None` once it is woken.
     wake_at: Option<Instant>,
-    /// `None`: later than an instant can be.
+    /// `None`: later than an instant can represent.
     cut_at: Option<Instant>,
 }
 
@@ -53,7 +53,7 @@ impl Watched {
     }
 
     /// Checks the connection, and ends it if it is past a deadline or a limit.
-    /// It may take `drain` to finish where it has done nothing wrong.
+    /// A well-behaved connection gets `drain` to finish.
     pub(crate) fn sweep(
         &mut self,
         connection: &Connection,
@@ -75,11 +75,11 @@ impl Watched {
             return;
         }
         let (wake_after, cut_after) = match outcome.reason {
-            // It has waited for long.
+            // It has been waiting for long.
             CloseReason::Idle => (Duration::ZERO, LINGER),
-            // It may be at work, and finds out by itself.
+            // It may be busy, and checks by itself.
             CloseReason::Age | CloseReason::Bytes => (AT_WORK, drain),
-            // One that the peer has closed already cannot be shut down.
+            // Fails if the peer has closed already, which is harmless.
             _ => return drop(connection.stream.shutdown(Shutdown::Both)),
         };
         let ending = self.ending.insert(GracefulEnd {
@@ -89,7 +89,7 @@ impl Watched {
         ending.advance(connection, now);
     }
 
-    /// Says how a connection that is in `phase` has to end, if it has to.
+    /// How a connection in `phase` has to end, if it has to.
     fn check(
         &mut self,
         phase: Phase,
@@ -101,7 +101,7 @@ impl Watched {
         let progress = match phase {
             Phase::Handshake | Phase::Closing => 0,
             Phase::Between => traffic.reads,
-            // Bytes do not count: a slow drip would go on for ever.
+            // Bytes are not progress: a slow drip would go on for ever.
             Phase::Inside => traffic.frames,
             Phase::Writing => traffic.writes,
         };
@@ -145,8 +145,8 @@ mod tests {
         writes: 0,
     };
 
-    /// Sweeps every second over what each second brought; says what came of it
-    /// and after how many sweeps.
+    /// Sweeps once per second over the traffic of each second; returns the
+    /// outcome and after how many sweeps.
     fn check(seconds: &[(Phase, Traffic)], deadlines: &Deadlines) -> Option<(usize, Outcome)> {
         let start = Instant::now();
         let mut watch = Watched {
@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(ended.map(|(_, outcome)| outcome.reason), Some(reason));
             assert_eq!(check(&[(phase, moving); 10], &within(5)), None);
         }
-        // Nothing is progress in a handshake.
+        // A handshake has no progress.
         let ended = check(&[(Phase::Handshake, moving); 10], &within(5));
         assert_eq!(
             ended.map(|(_, outcome)| outcome.reason),
@@ -219,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_phase_begins_anew() {
+    fn a_new_phase_restarts_its_deadline() {
         let phases = [Phase::Between, Phase::Inside, Phase::Writing];
         let seconds: Vec<_> = (0..30).map(|n| (phases[n / 2 % 3], NOTHING)).collect();
         assert_eq!(check(&seconds, &within(3)), None);
     }
 
     #[test]
-    fn age_and_bytes_are_limits_of_the_busy() {
+    fn age_and_bytes_limit_busy_connections() {
         let busy = Traffic {
             reads: 1,
             bytes: 100,
