@@ -14,13 +14,13 @@ use crate::{
     socket::buffer_sizes,
 };
 
-/// Longest wait for a connection, unless another is set.
+/// Default maximum wait for a connection.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two checks whether a dial is still wanted.
+/// Time between two checks whether the caller still wants the connection.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How to reach a server.
+/// How to connect to a server.
 ///
 /// # Examples
 ///
@@ -46,20 +46,20 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 pub struct Dialer {
     /// `name:port`, `address:port` or `[address%zone]:port`.
     pub host: String,
-    /// Longest wait for a connection, for each address tried; with the TLS
-    /// handshake, if there is one.
+    /// Maximum wait for a connection, per address tried, TLS handshake
+    /// included.
     pub timeout: Duration,
-    /// How each socket is set up.
+    /// Options of each socket.
     pub socket: SocketOptions,
-    /// How it goes through the network.
+    /// Network options: source address, IP version, packets.
     pub network: NetworkOptions,
-    /// How the connection is encrypted; `None`: it is not.
+    /// TLS; `None`: plain TCP.
     pub tls: Option<ClientTls>,
 }
 
 impl Dialer {
-    /// Reaches `host`, given as [`name:port` or the like](Self::host), within 5
-    /// seconds and unencrypted, unless the other fields are set otherwise.
+    /// Connects to `host`, given as [`name:port` or the like](Self::host),
+    /// within 5 seconds and without TLS, unless the other fields are set.
     #[must_use]
     pub fn new(host: impl Into<String>) -> Self {
         Self {
@@ -73,19 +73,19 @@ impl Dialer {
 
     /// Connects to the host, trying each resolved address in turn.
     ///
-    /// Blocks for at most the timeout for each address; resolving a name takes
-    /// as long as the system's resolver does.
+    /// Blocks for at most the timeout per address; resolving a name takes as
+    /// long as the system's resolver does.
     ///
     /// # Errors
     ///
     /// [`Error::Resolve`], or [`Error::Connect`] with every address tried. A
-    /// connection to itself counts as refused: nothing listens there.
+    /// socket connected to itself counts as refused: nothing listens there.
     pub fn dial(&self) -> Result<Stream, Error> {
         self.dial_while(|| true)
     }
 
-    /// The same, unless `is_wanted` says no before a connection is made: then
-    /// none is made later.
+    /// Like [`dial`](Self::dial), but gives up once `is_wanted` returns
+    /// `false`: no connection is made after that.
     ///
     /// # Errors
     ///
@@ -121,18 +121,18 @@ impl Dialer {
         })
     }
 
-    /// Connects to one address of the host, which is not resolved for it, unless
-    /// `is_wanted` says no before that.
+    /// Connects to one address of the host, without resolving it; gives up once
+    /// `is_wanted` returns `false`.
     ///
     /// # Errors
     ///
-    /// The system's, or that of the TLS handshake.
+    /// The system's error, or that of the TLS handshake.
     pub fn dial_addr(
         &self,
         addr: &SocketAddr,
         is_wanted: &impl Fn() -> bool,
     ) -> io::Result<Stream> {
-        // Later than an instant can be is never.
+        // `None`: later than an instant can represent, so no deadline.
         let deadline = Instant::now().checked_add(self.timeout);
         let socket = Socket::new(
             Domain::for_address(*addr),
@@ -159,8 +159,8 @@ impl Dialer {
     }
 }
 
-/// Connects within `timeout` and while `is_wanted`. Systems without poll wait for
-/// the whole of it.
+/// Connects within `timeout` and while `is_wanted`. Systems without poll check
+/// `is_wanted` only at the end.
 fn connect(
     socket: Socket,
     addr: &SocketAddr,
@@ -177,7 +177,7 @@ fn connect(
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
         connected => return connected.map(|()| socket.into()),
     }
-    // It goes on connecting.
+    // The connection attempt continues in the background.
     let stream = TcpStream::from(socket);
     loop {
         let left = timeout.saturating_sub(started.elapsed());
@@ -194,10 +194,10 @@ fn connect(
 
 /// Whether both ends of a connection are the same socket.
 ///
-/// It happens when a local port inside the ephemeral range has no listener
-/// and the system picks that very port as the source (TCP's simultaneous
-/// open, RFC 9293 section 3.5): everything sent then comes back, as if from
-/// an echo server.
+/// It happens when a local port inside the ephemeral range has no listener and
+/// the system picks that port as the source (TCP's simultaneous open, RFC 9293
+/// section 3.5): the socket receives everything it sends, as if from an echo
+/// server.
 fn is_self_connected(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
@@ -224,14 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_connected_to_itself_is_told_apart() {
+    fn a_socket_connected_to_itself_is_detected() {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         socket.bind(&any_port.into()).unwrap();
         let own = socket.local_addr().unwrap();
         if socket.connect(&own).is_ok() {
             assert!(is_self_connected(&socket.into()));
-        } // else this system has no simultaneous open, and the fault not either
+        } // else this system has no simultaneous open
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_set_up_as_told() {
+    fn socket_options_are_applied() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let stream = dial_plain(&addr, SocketOptions::default());
@@ -253,13 +253,14 @@ mod tests {
         let stream = dial_plain(&addr, small);
         assert!(!stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
-        // Linux doubles what is asked for.
+        // Linux doubles the requested size.
         for size in [socket.send_buffer_size(), socket.recv_buffer_size()] {
             assert!((8192..=16384).contains(&size.unwrap()));
         }
     }
 
-    /// A listener whose queue is full: connections wait for retransmissions.
+    /// A listener with a full queue: connection attempts wait for
+    /// retransmissions.
     #[cfg(target_os = "linux")]
     fn full_listener() -> (TcpListener, Vec<TcpStream>) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_connection_that_takes_long_is_made_while_it_is_wanted() {
+    fn a_slow_connection_is_made_while_it_is_wanted() {
         let (listener, _queued) = full_listener();
         let mut dialer = dialer(&listener.local_addr().unwrap(), SocketOptions::default());
         let started = Instant::now();
@@ -287,7 +288,7 @@ mod tests {
         let error = dialer.dial().unwrap_err();
         assert!(error.to_string().contains("timed out"), "{error}");
 
-        // Once there is room, it is made late.
+        // Once the queue has room, a retransmission connects.
         dialer.timeout = Duration::from_mins(1);
         std::thread::scope(|scope| {
             let dial = scope.spawn(|| dialer.dial());
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_address_tried_is_in_the_error() {
-        // Bound, not listening: nothing else can take the port meanwhile.
+        // Bound, not listening, so that no other program takes the port.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         socket.bind(&any_port.into()).unwrap();

@@ -1,11 +1,11 @@
-//! What can go wrong before there is a connection.
+//! Errors before a connection exists.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why a host cannot be reached, an address not be listened on, or a certificate
-/// not be used. Each is one line, and its source another.
+/// Why a host cannot be reached, an address cannot be listened on, or a
+/// certificate cannot be used. Each error is one line, and its source another.
 ///
 /// # Examples
 ///
@@ -27,13 +27,13 @@ pub enum Error {
     Resolve {
         /// As given.
         host: String,
-        /// What the resolver says.
+        /// The resolver's error.
         source: io::Error,
     },
     /// None of the host's addresses could be connected to.
     #[error("cannot connect to {failures}")]
     Connect {
-        /// Of the last one's error.
+        /// The kind of the last address's error.
         kind: io::ErrorKind,
         /// Every address, its error, and advice.
         failures: String,
@@ -43,9 +43,9 @@ pub enum Error {
     Listen {
         /// As given.
         addr: String,
-        /// What to do, behind a semicolon; may be empty.
+        /// What to do, after a semicolon; may be empty.
         advice: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// A file of certificates or keys cannot be used.
@@ -53,19 +53,19 @@ pub enum Error {
     File {
         /// As given.
         file: PathBuf,
-        /// What is wrong with it.
+        /// Why it cannot be used.
         source: io::Error,
     },
-    /// The system trusts no CA.
+    /// The system has no trusted CAs.
     #[error("this system has no CAs to trust: --tls-ca FILE or --tls-pin SHA256 sets them")]
     NoSystemCas,
-    /// The TLS library refuses a configuration.
+    /// The TLS library rejected the configuration.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
 }
 
 impl Error {
-    /// The kind of the system's error; `None` if it is not one of the system's.
+    /// The kind of the system's error; `None` for other errors.
     #[must_use]
     pub fn kind(&self) -> Option<io::ErrorKind> {
         match self {

@@ -1,12 +1,12 @@
-//! Whether a silent peer is still there.
+//! Detection of dead peers.
 
 use std::time::{Duration, Instant};
 
-/// Decides when to ping a silent peer and when to give it up: a ping is due after
-/// one interval of silence, and the peer is dead after another.
+/// Decides when to ping a silent peer and when to give it up: a ping is due
+/// after one interval of silence, and the peer counts as dead after another.
 ///
-/// It reads no clock and sends nothing: the caller passes the time, notes what it
-/// receives, and sends the pings.
+/// It reads no clock and sends nothing: the caller passes the time, reports
+/// received frames, and sends the pings.
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    /// `None`: no silence is too long.
+    /// `None`: never ping.
     interval: Option<Duration>,
     heard: Instant,
     pinged: Option<Instant>,
@@ -57,7 +57,7 @@ pub enum Liveness {
     Dead(HeartbeatTimeout),
 }
 
-/// A peer was silent for too long: for how long.
+/// A peer was silent for too long; holds the length of the silence.
 ///
 /// # Examples
 ///
@@ -78,8 +78,8 @@ pub enum Liveness {
 pub struct HeartbeatTimeout(pub Duration);
 
 impl Heartbeat {
-    /// Starts with a peer that was heard `now`; without an interval it is always
-    /// alive.
+    /// Starts with a peer heard from at `now`; without an interval the peer is
+    /// always alive.
     #[must_use]
     pub const fn new(interval: Option<Duration>, now: Instant) -> Self {
         Self {
@@ -89,13 +89,13 @@ impl Heartbeat {
         }
     }
 
-    /// A whole frame came from the peer.
+    /// Notes that a complete frame arrived from the peer.
     pub const fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.pinged = None;
     }
 
-    /// What to do now. [`Liveness::Ping`] is returned once for each silence.
+    /// What to do now. Returns [`Liveness::Ping`] once per silence.
     pub fn check(&mut self, now: Instant) -> Liveness {
         if !self.wait(now).is_some_and(|wait| wait.is_zero()) {
             return Liveness::Alive;
@@ -108,8 +108,8 @@ impl Heartbeat {
         }
     }
 
-    /// How long until [`check`](Self::check) next asks for something; `None` when it
-    /// never does.
+    /// Time until [`check`](Self::check) next returns something else than
+    /// [`Liveness::Alive`]; `None` for never.
     #[must_use]
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let since = self.pinged.unwrap_or(self.heard);

@@ -1,21 +1,21 @@
-//! Blocking TCP sockets as all programs here use them: dialling, listening,
-//! waiting, encryption.
+//! Blocking TCP sockets for all programs here: dialling, listening, waiting,
+//! TLS.
 //!
-//! | module | what |
+//! | module | holds |
 //! | --- | --- |
 //! | `dial` | connecting to a server |
 //! | `listen` | opening a listener |
-//! | `network` | source addresses, versions of IP, and what packets say |
+//! | `network` | source addresses, IP versions and packet options |
 //! | `resolve` | from `host:port` to addresses |
 //! | [`sock_diag`], `tcp_info` | connections as the kernel sees them |
 //! | `socket` | socket options and system calls that std lacks |
 //! | `stream` | a connection, encrypted or not |
-//! | `tls` | encryption |
-//! | `poll` | waiting for a socket |
-//! | [`stdio`] | standard streams that are waited for |
-//! | `waker` | a wake-up for a thread that waits for a listener |
-//! | `heartbeat` | whether a silent peer is still there |
-//! | `error` | what can go wrong before there is a connection |
+//! | `tls` | TLS over blocking sockets |
+//! | `poll` | waiting until a socket is ready |
+//! | [`stdio`] | blocking access to standard streams that may be non-blocking |
+//! | `waker` | wakes a thread that waits for a listener |
+//! | `heartbeat` | detection of dead peers |
+//! | `error` | errors before a connection exists |
 
 mod dial;
 mod error;

@@ -12,9 +12,9 @@ use crate::{
 
 /// Connections that the kernel completes and queues before they are accepted.
 ///
-/// std asks for 128; when that overflows, each further client waits a whole
-/// second for its retransmission. 4096 is Linux's own ceiling
-/// (`net.core.somaxconn` since 5.4); a lower one applies silently.
+/// std uses 128; when the queue overflows, each further client waits a whole
+/// second for its retransmission. 4096 is Linux's default maximum
+/// (`net.core.somaxconn` since 5.4); a lower maximum applies silently.
 pub const BACKLOG: i32 = 4096;
 
 /// Listens on `addr`: `address:port`, `[address%zone]:port` or `name:port`,
@@ -22,8 +22,8 @@ pub const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 ///
-/// [`Error::Resolve`], or [`Error::Listen`] with what is in the way and, when
-/// that is the address being in use, what can hold it and how to keep it free.
+/// [`Error::Resolve`], or [`Error::Listen`] with the cause and, for an address
+/// in use, what can hold it and how to keep it free.
 ///
 /// # Examples
 ///
@@ -59,13 +59,13 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener, Error> 
     Ok(listener)
 }
 
-/// Sets up a listener that was made elsewhere as [`listen`] does its own, with a
-/// backlog of [`BACKLOG`]. Connections that are queued by then have not inherited
-/// it, see [`SocketOptions::set_connected`].
+/// Sets up an existing listener as [`listen`] does, with a backlog of
+/// [`BACKLOG`]. Connections already queued do not inherit the options, see
+/// [`SocketOptions::set_connected`].
 ///
 /// # Errors
 ///
-/// What the socket says.
+/// The socket's error.
 ///
 /// # Examples
 ///
@@ -80,7 +80,7 @@ pub fn listen(addr: &str, options: SocketOptions) -> Result<TcpListener, Error> 
 /// ```
 pub fn set_up_listener(listener: &TcpListener, options: SocketOptions) -> io::Result<()> {
     let socket = SockRef::from(listener);
-    // Accepted sockets inherit what is set here.
+    // Accepted sockets inherit these options.
     options.prepare(&socket)?;
     if let Ok(sizes) = buffer_sizes(listener) {
         tracing::debug!("{sizes}");
@@ -89,7 +89,7 @@ pub fn set_up_listener(listener: &TcpListener, options: SocketOptions) -> io::Re
     socket.listen(BACKLOG)
 }
 
-/// Who can hold a port, and how to get it back.
+/// What can hold a port, and how to free it.
 fn in_use_advice(port: u16) -> String {
     match ephemeral_ports() {
         Some((low, high)) if (low..=high).contains(&port) => format!(
@@ -102,8 +102,8 @@ fn in_use_advice(port: u16) -> String {
     }
 }
 
-/// What it takes to listen on a privileged port. Only if it is one: a firewall
-/// or a sandbox may have refused it for reasons of its own.
+/// The permission that a privileged port needs. Empty for other ports: a
+/// firewall or a sandbox may refuse them for its own reasons.
 fn privileged_advice(port: u16) -> String {
     let first = unprivileged_ports_from();
     if port >= first {
@@ -128,8 +128,8 @@ fn unprivileged_ports_from() -> u16 {
         .unwrap_or(1024)
 }
 
-/// The ports that the kernel gives to outgoing connections; `None` where it
-/// does not say.
+/// The ports that the kernel assigns to outgoing connections; `None` where it
+/// is not readable.
 fn ephemeral_ports() -> Option<(u16, u16)> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse);
@@ -176,8 +176,8 @@ mod tests {
         }
     }
 
-    /// std's own backlog of 128 leaves later clients to their retransmission,
-    /// which comes after a second.
+    /// With std's backlog of 128, further clients depend on their
+    /// retransmission, which comes after a second.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_burst_fits_into_the_queue() {

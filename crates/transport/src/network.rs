@@ -1,5 +1,5 @@
-//! How a connection goes through the network: from which address, over which
-//! version of IP, and what its packets say.
+//! Network options of a connection: source address, IP version, congestion
+//! control, DSCP.
 
 use std::{
     io,
@@ -26,8 +26,7 @@ impl IpVersion {
     }
 }
 
-/// How a connection goes through the network. By default the system decides all
-/// of it.
+/// Network options of a connection. By default the system chooses.
 ///
 /// # Examples
 ///
@@ -43,17 +42,17 @@ impl IpVersion {
 pub struct NetworkOptions {
     /// Only addresses of this version are dialled.
     pub version: Option<IpVersion>,
-    /// The local address; only addresses of its version are dialled.
+    /// The local address; only addresses of its IP version are dialled.
     pub source: Option<IpAddr>,
     /// The congestion control algorithm (`TCP_CONGESTION`).
     pub congestion: Option<String>,
-    /// The class of its packets, 0 to 63 (RFC 2474), where larger numbers have
-    /// their upper bits cut off.
+    /// The DSCP of outgoing packets, 0 to 63 (RFC 2474); the upper bits of
+    /// larger numbers are cut off.
     pub dscp: Option<u8>,
 }
 
 impl NetworkOptions {
-    /// Whether an address of the peer may be dialled.
+    /// Whether to dial this address of the peer.
     pub(crate) fn allows(&self, peer: &SocketAddr) -> bool {
         let version = IpVersion::of(peer.ip());
         let source = self.source.map(IpVersion::of);
@@ -63,7 +62,7 @@ impl NetworkOptions {
             .all(|each| each == version)
     }
 
-    /// What a host lacks none of whose addresses may be dialled.
+    /// Why none of a host's addresses can be dialled.
     pub(crate) const fn lacking(&self) -> &'static str {
         match (self.version, self.source) {
             (Some(IpVersion::V4), _) | (None, Some(IpAddr::V4(_))) => "it has no IPv4 address",
@@ -72,7 +71,7 @@ impl NetworkOptions {
         }
     }
 
-    /// Sets up a socket that is to connect to `peer`.
+    /// Sets up a socket before it connects to `peer`.
     pub(crate) fn prepare(&self, socket: &Socket, peer: &SocketAddr) -> io::Result<()> {
         if let Some(dscp) = self.dscp {
             set_dscp(socket, peer, dscp)
@@ -89,7 +88,7 @@ impl NetworkOptions {
         }
         if let Some(source) = self.source {
             let mut addr = SocketAddr::new(source, 0);
-            // A link-local address is one of the interface that leads to the peer.
+            // A link-local source is on the interface that leads to the peer.
             if let (SocketAddr::V6(addr), SocketAddr::V6(peer)) = (&mut addr, peer) {
                 addr.set_scope_id(peer.scope_id());
             }
@@ -109,8 +108,8 @@ impl NetworkOptions {
     }
 }
 
-/// The six upper bits of what IPv4 calls the type of service, and IPv6 the
-/// traffic class. The lower two are the kernel's, for ECN.
+/// The upper six bits of IPv4's type of service and of IPv6's traffic class.
+/// The kernel uses the lower two for ECN.
 fn set_dscp(socket: &Socket, peer: &SocketAddr, dscp: u8) -> io::Result<()> {
     let class = u32::from(dscp << 2);
     match peer {
@@ -131,7 +130,7 @@ fn set_traffic_class(_: &Socket, _: u32) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 const CONGESTION_ADVICE: &str =
-    "; `sysctl net.ipv4.tcp_available_congestion_control` lists what there is";
+    "; `sysctl net.ipv4.tcp_available_congestion_control` lists the available ones";
 
 #[cfg(target_os = "linux")]
 fn set_congestion(socket: &Socket, name: &str) -> io::Result<()> {
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_have_the_class_that_was_set() {
+    fn packets_have_the_configured_dscp() {
         let network = NetworkOptions {
             dscp: Some(46),
             ..NetworkOptions::default()
@@ -196,8 +195,8 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn congestion_control_is_the_one_that_was_set() {
-        // Every kernel has it.
+    fn congestion_control_is_the_configured_one() {
+        // Every kernel has reno.
         let network = NetworkOptions {
             congestion: Some("reno".to_owned()),
             ..NetworkOptions::default()
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")] // all of 127.0.0.0/8 is its own
+    #[cfg(target_os = "linux")] // all of 127.0.0.0/8 is local
     fn a_connection_comes_from_its_source() {
         let source = |source: &str| NetworkOptions {
             source: Some(source.parse().unwrap()),
@@ -228,7 +227,7 @@ mod tests {
         let own = stream.local_addr().unwrap();
         assert_eq!(own.ip().to_string(), "127.0.0.2");
 
-        // From the documentation's network (RFC 5737).
+        // From the documentation network (RFC 5737).
         let message = error(source("192.0.2.1"));
         assert!(
             message.contains("cannot connect from 192.0.2.1: ")

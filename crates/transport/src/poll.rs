@@ -1,8 +1,8 @@
-//! Waiting for a socket in both directions at once.
+//! Waiting until a socket is ready, in both directions at once.
 
 use std::{io, net::TcpStream, time::Duration};
 
-/// What a [wait](crate::Stream::wait) found.
+/// The result of a [wait](crate::Stream::wait).
 ///
 /// # Examples
 ///
@@ -20,7 +20,7 @@ use std::{io, net::TcpStream, time::Duration};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// There is something to read: bytes, the end, or an error.
+    /// Ready to read: bytes, the end, or an error.
     Read,
     /// Nothing to read, but room in the send buffer.
     Write,
@@ -28,7 +28,7 @@ pub enum Ready {
     Neither,
 }
 
-/// What a socket is ready for.
+/// The readiness of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Bytes, the end, or an error.
@@ -64,7 +64,7 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
         Err(error) => return Err(error.into()),
     };
     Ok(Found {
-        // An error is found by reading.
+        // Reading returns the error.
         can_read: !(events - PollFlags::OUT).is_empty(),
         can_write: events.contains(PollFlags::OUT),
     })
@@ -82,8 +82,8 @@ pub(crate) fn wait_for_room(socket: &TcpStream, timeout: Duration) -> io::Result
     }
 }
 
-/// Elsewhere the socket is asked, and asked again every millisecond; whether
-/// there is room is found by trying.
+/// Other systems peek at the socket every millisecond; a write finds out
+/// whether there is room.
 #[cfg(not(unix))]
 pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
     const PAUSE: Duration = Duration::from_millis(1);

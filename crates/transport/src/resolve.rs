@@ -1,8 +1,7 @@
-//! From `host:port` to addresses, and IPv6 zones.
+//! Resolving `host:port`, and IPv6 zones.
 //!
-//! A link-local address is only an address together with the network interface
-//! that it is reached by, its zone (RFC 4007): `fe80::1%eth0`, or with the
-//! interface's index `fe80::1%2`.
+//! A link-local address needs a zone, the network interface that leads to it
+//! (RFC 4007): `fe80::1%eth0`, or by the interface's index `fe80::1%2`.
 
 use std::{
     io,
@@ -17,11 +16,11 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// One line that says what does not resolve and, about a zone, why.
+/// One line: what does not resolve and, for a zone, why.
 pub(crate) fn resolve(text: &str) -> Result<Vec<SocketAddr>, Error> {
     let resolved: io::Result<_> = match zoned(text) {
-        // std takes an index and no name; the system's resolver takes both,
-        // and no brackets.
+        // std takes a zone's index only; the system's resolver takes a name
+        // too, without brackets.
         Some((address, _, port)) => (address, port).to_socket_addrs(),
         None => text.to_socket_addrs(),
     };
@@ -44,7 +43,7 @@ fn zoned(text: &str) -> Option<(&str, &str, u16)> {
     Some((address, zone, port.parse().ok()?))
 }
 
-/// What is wrong with an address that the resolver did not take.
+/// Why the resolver rejected an address with a zone.
 fn zone_error((address, zone, _): (&str, &str, u16)) -> Option<String> {
     let bare: Ipv6Addr = without_zone(address).parse().ok()?;
     Some(if bare.is_unicast_link_local() {
@@ -54,8 +53,8 @@ fn zone_error((address, zone, _): (&str, &str, u16)) -> Option<String> {
     })
 }
 
-/// The same address without its zone. Only this host knows it: no certificate
-/// has it.
+/// The address without its zone. A zone has a meaning on this host only, so
+/// certificates have none.
 pub(crate) fn without_zone(text: &str) -> String {
     let Some((address, rest)) = text.split_once('%') else {
         return text.to_owned();
@@ -64,8 +63,8 @@ pub(crate) fn without_zone(text: &str) -> String {
     format!("{address}{}", rest.get(end..).unwrap_or_default())
 }
 
-/// What to try about an address that can be neither dialled nor listened on,
-/// if it is a link-local one.
+/// What to try for an unreachable or unusable link-local address; empty for
+/// other addresses.
 pub(crate) fn zone_advice(addr: &SocketAddr) -> &'static str {
     match addr {
         SocketAddr::V6(addr) if addr.ip().is_unicast_link_local() => {

@@ -1,4 +1,4 @@
-//! What std cannot say about a connected socket.
+//! Socket options and system calls that std lacks.
 
 #[cfg(unix)]
 use std::time::Duration;
@@ -9,7 +9,7 @@ use socket2::SockRef;
 #[cfg(unix)]
 use crate::poll;
 
-/// How a socket is set up.
+/// Options of a socket.
 ///
 /// # Examples
 ///
@@ -23,23 +23,23 @@ use crate::poll;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketOptions {
-    /// Bytes that the kernel keeps for sending; Linux doubles the number and
-    /// caps it (socket(7), `net.core.wmem_max`). `None`: the system chooses,
-    /// and adapts.
+    /// Size of the kernel's send buffer, in bytes; Linux doubles it and caps it
+    /// (socket(7), `net.core.wmem_max`). `None`: the system chooses and adapts
+    /// it.
     pub send_buffer: Option<usize>,
-    /// The same for receiving (`net.core.rmem_max`).
+    /// Size of the receive buffer (`net.core.rmem_max`).
     pub recv_buffer: Option<usize>,
-    /// Whether Nagle's algorithm (RFC 896) may hold small segments back until
+    /// Whether Nagle's algorithm (RFC 896) may delay small segments until
     /// earlier ones are acknowledged.
     pub nagle: bool,
 }
 
 impl SocketOptions {
-    /// Sets up a socket before it connects or listens: the handshake says how
-    /// large a window can become, and the first byte may be urgent.
+    /// Sets up a socket before it connects or listens: the TCP handshake fixes
+    /// the window scale, and the first byte may be urgent.
     pub(crate) fn prepare(self, socket: &SockRef<'_>) -> io::Result<()> {
-        // Else the system takes urgent bytes out of the stream, and a peer
-        // could have a frame read that it never sent (RFC 6093).
+        // Otherwise the system takes urgent bytes out of the stream, and a peer
+        // could make the reader see a frame that it never sent (RFC 6093).
         socket.set_out_of_band_inline(true)?;
         if let Some(bytes) = self.send_buffer {
             socket.set_send_buffer_size(bytes)?;
@@ -51,18 +51,18 @@ impl SocketOptions {
     }
 
     /// Sets up a connected socket. One that was queued before its listener was
-    /// [set up](crate::set_up_listener) has not inherited what is set there.
+    /// [set up](crate::set_up_listener) has not inherited the options.
     ///
     /// # Errors
     ///
-    /// What the socket says.
+    /// The socket's error.
     pub fn set_connected(self, stream: &TcpStream) -> io::Result<()> {
         self.prepare(&SockRef::from(stream))?;
         stream.set_nodelay(!self.nagle)
     }
 }
 
-/// The sizes of a socket's buffers as the kernel has them, in words.
+/// The kernel's actual buffer sizes of a socket, as text.
 pub(crate) fn buffer_sizes<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<String> {
     let socket = socket.into();
     let (send, recv) = (socket.send_buffer_size()?, socket.recv_buffer_size()?);
@@ -71,8 +71,8 @@ pub(crate) fn buffer_sizes<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<Str
     ))
 }
 
-/// Whether a read or write ended because the socket's timeout ran out: Unix
-/// says `WouldBlock`, Windows `TimedOut`.
+/// Whether a read or write ended by the socket's timeout: `WouldBlock` on Unix,
+/// `TimedOut` on Windows.
 ///
 /// # Examples
 ///
@@ -90,20 +90,20 @@ pub fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// How often a write is tried while there is no room. Linux says that there is
-/// some when a third of the send buffer is free, which can be more than a
-/// megabyte, and takes bytes before.
+/// How often to retry a write while there is no room. Linux reports room when a
+/// third of the send buffer is free, which can be more than a megabyte, but
+/// accepts bytes before that.
 #[cfg(unix)]
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Whether a system call may wait.
+/// Whether a system call may block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
     Wait,
     Now,
 }
 
-/// Reads once, and waits for something only if it may.
+/// Reads once; blocks only with [`Patience::Wait`].
 pub(crate) fn read(
     mut socket: &TcpStream,
     buf: &mut [u8],
@@ -117,11 +117,11 @@ pub(crate) fn read(
     }
 }
 
-/// Writes as much as there is room for, and waits for room only if there is
-/// none, for as long as the socket's own timeout says.
+/// Writes as much as there is room for. Waits only if there is no room, up to
+/// the socket's own timeout.
 ///
-/// A blocking write would return only once the system has all of it: of a large
-/// one nothing shows for as long as a slow peer takes to read it.
+/// A blocking write would return only once the kernel has accepted all bytes: a
+/// large one would show no progress while a slow peer reads it.
 #[cfg(unix)]
 pub(crate) fn write(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     match write_now(socket, bytes) {
@@ -151,7 +151,7 @@ fn write_once_there_is_room(socket: &TcpStream, bytes: &[u8]) -> io::Result<usiz
     }
 }
 
-/// Elsewhere a write that blocks is kept short.
+/// Other systems block, so each write is short.
 #[cfg(not(unix))]
 pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     use std::io::Write;
@@ -170,7 +170,7 @@ fn read_now(socket: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
 /// See [`Stream::write_now`](crate::Stream::write_now).
 #[cfg(unix)]
 pub(crate) fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    // std ignores SIGPIPE at start, so a closed peer is an error here too.
+    // std ignores SIGPIPE at start, so a closed peer returns an error here too.
     Ok(rustix::net::send(
         socket,
         bytes,

@@ -1,18 +1,18 @@
-//! Standard streams that are waited for.
+//! Blocking access to standard streams that may be non-blocking.
 //!
-//! Whether a stream blocks belongs to the open file description, which a
-//! program shares with its parent and others: one of them that reads or writes
-//! without blocking makes this program's stream non-blocking, too. std hands
-//! the error on then (`EAGAIN`), and its `write_all` does not say how much was
-//! written before it.
+//! Whether a stream blocks is a property of the open file description, which a
+//! program shares with its parent and others: if one of them sets it
+//! non-blocking, this program's stream is non-blocking too. std then returns
+//! the error (`EAGAIN`), and its `write_all` does not tell how much it wrote
+//! before.
 
 use std::io::{self, Read, Write};
 
-/// A stream that is read and written as if it blocked: where it would block, it
-/// is waited for, however long that takes.
+/// A stream that always blocks: on `WouldBlock` it waits until it is ready,
+/// without a deadline.
 ///
-/// The stream itself stays as it is: clearing the flag would change it for all
-/// who share it.
+/// The stream's flag is unchanged: clearing it would affect every process that
+/// shares the stream.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use std::io::{self, Read, Write};
 /// use transport::stdio::Patient;
 ///
 /// let mut stdout = Patient(io::stdout().lock());
-/// writeln!(stdout, "written, however full the pipe is")?;
+/// writeln!(stdout, "written, even if the pipe was full")?;
 /// # Ok::<(), io::Error>(())
 /// ```
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl<S: Descriptor> Patient<S> {
     }
 }
 
-/// What a stream is waited for.
+/// What to wait for.
 #[derive(Clone, Copy)]
 enum For {
     Input,
@@ -80,14 +80,14 @@ fn wait(stream: &impl Descriptor, what: For) -> io::Result<()> {
         For::Room => PollFlags::OUT,
     };
     match poll(&mut [PollFd::new(stream, events)], None) {
-        // An error or the end is found by trying again.
+        // The next attempt returns an error or the end.
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Whether a stream takes some bytes without waiting: a pipe at least a page
-/// (pipe(7), `PIPE_BUF`). So does one where the write will fail.
+/// Whether a stream accepts some bytes without blocking: a pipe at least a page
+/// (pipe(7), `PIPE_BUF`). Also true if the write would fail.
 ///
 /// # Examples
 ///
@@ -106,14 +106,14 @@ pub fn has_room(stream: &impl Descriptor) -> bool {
     found.map_or(true, |count| count > 0)
 }
 
-/// Elsewhere that is not known.
+/// Unknown on other systems.
 #[cfg(not(unix))]
 #[must_use]
 pub const fn has_room(_: &impl Descriptor) -> bool {
     true
 }
 
-/// Elsewhere there is nothing to wait for a stream with.
+/// Other systems cannot wait for a stream.
 #[cfg(not(unix))]
 pub trait Descriptor {}
 
@@ -121,7 +121,7 @@ pub trait Descriptor {}
 impl<S> Descriptor for S {}
 
 #[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps)] // The other one can fail.
+#[allow(clippy::unnecessary_wraps)] // The Unix version can fail.
 fn wait(_: &impl Descriptor, _: For) -> io::Result<()> {
     std::thread::sleep(std::time::Duration::from_millis(1));
     Ok(())
@@ -139,7 +139,8 @@ mod tests {
 
     use super::*;
 
-    /// As std's stdout is one: lines go at once, the rest is collected.
+    /// Like std's stdout: complete lines are written at once, the rest is
+    /// buffered.
     struct Lines(LineWriter<PipeWriter>);
 
     impl Descriptor for Lines {
@@ -166,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_by_a_full_pipe_or_an_empty_one() {
+    fn no_byte_is_lost_at_a_full_or_empty_pipe() {
         let (reader, writer) = non_blocking();
-        // More than a pipe holds, in lines of every length up to a page's.
+        // More than a pipe holds, in lines of every length up to a page.
         let lines: Vec<String> = (0..5000).map(|n| "x".repeat(n)).collect();
         let expected = lines.join("\n") + "\n";
         let writing = thread::spawn(move || {
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_seen_without_writing() {
+    fn room_is_detected_without_writing() {
         let (mut reader, mut writer) = non_blocking();
         assert!(has_room(&writer));
         while writer.write(&[0; 4096]).is_ok() {}
@@ -193,7 +194,7 @@ mod tests {
         reader.read_exact(&mut [0; 8192]).unwrap();
         assert!(has_room(&writer));
         drop(reader);
-        assert!(has_room(&writer), "it fails at once");
+        assert!(has_room(&writer), "the write fails at once");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A connection's bytes, encrypted or not.
+//! A connection's byte stream, plain or TLS.
 
 use crate::{
     Ready, poll,
@@ -15,9 +15,8 @@ use std::{
 /// A connected stream. As with [`TcpStream`], `&Stream` reads and writes, so
 /// one thread can read while another writes, and a third can shut it down.
 ///
-/// Over TLS a peer that closes the connection without saying so within TLS
-/// looks like one that did: the reader knows whether the end came in the
-/// middle of something.
+/// With TLS, a connection that the peer closes without a close_notify reads as
+/// a clean end: the reader has to detect an end inside a frame.
 ///
 /// # Examples
 ///
@@ -37,7 +36,7 @@ use std::{
 /// ```
 #[derive(Debug)]
 pub enum Stream {
-    /// Bare TCP.
+    /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream>),
@@ -56,14 +55,14 @@ impl From<TlsStream> for Stream {
 }
 
 impl Stream {
-    /// Agrees on keys with the peer; over bare TCP there is nothing to do.
+    /// Does the TLS handshake; returns at once for plain TCP.
     ///
-    /// Blocks until the peer has done its part, or is shut down, or `deadline`
-    /// has passed; without one for as long as the peer likes.
+    /// Blocks until the handshake is complete, the socket is shut down, or
+    /// `deadline` has passed; without a deadline as long as the peer takes.
     ///
     /// # Errors
     ///
-    /// One line that says what is wrong with the peer or its certificate.
+    /// One line: what is wrong with the peer or its certificate.
     pub fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),
@@ -71,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Whether there is a [handshake](Self::handshake) to make.
+    /// Whether the stream needs a [handshake](Self::handshake).
     #[must_use]
     pub const fn has_handshake(&self) -> bool {
         match self {
@@ -80,17 +79,17 @@ impl Stream {
         }
     }
 
-    /// Writes as much as the way out takes at once and never waits.
+    /// Writes as much as the send buffer takes at once, and never blocks.
     ///
-    /// With it a client that has more in flight than the sockets hold can turn
-    /// to reading when the way out is full, instead of waiting for a peer that
-    /// itself waits to be read.
+    /// A client with more in flight than the sockets hold can read when the
+    /// send buffer is full, instead of deadlocking with a peer that waits for
+    /// it to read.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when the way out is full: the next write has to begin with
-    /// the same bytes, since some of them may be under way encrypted. Else
-    /// what the socket says.
+    /// `WouldBlock` when the send buffer is full: the next write has to begin
+    /// with the same bytes, since some of them may already be encrypted and
+    /// partly sent. Otherwise the socket's error.
     pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => write_now(socket, bytes),
@@ -98,16 +97,15 @@ impl Stream {
         }
     }
 
-    /// Waits until there is something to read, or room to write when that is
-    /// wanted too.
+    /// Waits until there is something to read or, if `for_room`, room to write.
     ///
-    /// Over TLS, what arrives is taken in and decrypted here: a record that
-    /// carries nothing to read, such as a session ticket or new keys, or a part
-    /// of a record, is not something to read.
+    /// With TLS, this reads and decrypts what has arrived: a partial record or
+    /// one without data, such as a session ticket or a key update, is nothing
+    /// to read.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn wait(&self, for_room: bool, timeout: Duration) -> io::Result<Ready> {
         let stream = match self {
             Self::Plain(socket) => return Ok(poll::wait(socket, for_room, timeout)?.into()),
@@ -116,7 +114,7 @@ impl Stream {
         if stream.has_received() {
             return Ok(Ready::Read);
         }
-        // Later than an instant can be is never.
+        // `None`: later than an instant can represent, so no deadline.
         let deadline = Instant::now().checked_add(timeout);
         let mut left = timeout;
         loop {
@@ -136,13 +134,13 @@ impl Stream {
         }
     }
 
-    /// Asks again and again, for up to `time`, whether there is something to
-    /// read, and returns whether there is. Keeps a CPU busy meanwhile, and saves
-    /// what it costs to put a thread to sleep and to wake it up.
+    /// Polls for up to `time`, without sleeping; returns whether there is
+    /// something to read. Keeps a CPU busy, and saves putting the thread to
+    /// sleep and waking it up.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn spin(&self, time: Duration) -> io::Result<bool> {
         if let Self::Tls(stream) = self
             && stream.has_received()
@@ -160,33 +158,33 @@ impl Stream {
             if is_found {
                 return Ok(true);
             }
-            // Where there are too few CPUs, the peer or another connection may need
-            // this one.
+            // With too few CPUs, the peer or another connection may need this
+            // one.
             thread::yield_now();
         }
         Ok(false)
     }
 
-    /// Sets how long a read may wait; `None` for ever.
+    /// Sets the read timeout; `None` for no timeout.
     ///
     /// # Errors
     ///
-    /// What the socket says; zero is invalid.
+    /// The socket's error; zero is invalid.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.socket().set_read_timeout(timeout)
     }
 
-    /// Sets how long a write may wait; `None` for ever.
+    /// Sets the write timeout; `None` for no timeout.
     ///
     /// # Errors
     ///
-    /// What the socket says; zero is invalid.
+    /// The socket's error; zero is invalid.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.socket().set_write_timeout(timeout)
     }
 
-    /// Gives back what a burst made the [buffers](Self::buffered) grow to, unless
-    /// something is in them.
+    /// Frees the [buffers](Self::buffered) that a burst has grown, unless they
+    /// hold data.
     pub fn shrink(&self) {
         match self {
             Self::Plain(_) => {}
@@ -194,12 +192,12 @@ impl Stream {
         }
     }
 
-    /// Bytes that buffers here hold at the moment, beside what the system
-    /// holds: over TLS, records that came and were not read, and some that are
-    /// on their way out. Bare TCP has none.
+    /// Bytes that buffers hold in this process, beside the kernel's: with TLS,
+    /// received records that are unread, and some being sent. Zero for plain
+    /// TCP.
     ///
-    /// It changes by reading and writing only. Beside it a session of TLS has
-    /// about 5 KiB of keys and state.
+    /// Only reads and writes change it. A TLS session has about 5 KiB of keys
+    /// and state beside it.
     #[must_use]
     pub fn buffered(&self) -> usize {
         match self {
@@ -208,8 +206,9 @@ impl Stream {
         }
     }
 
-    /// Most bytes that they hold during and after a read or a write of at most
-    /// `len` bytes, unless they hold more before. They grow as bytes arrive.
+    /// Maximum of [`buffered`](Self::buffered) during and after a read or write
+    /// of at most `len` bytes, unless it was larger before. Buffers grow as
+    /// bytes arrive.
     #[must_use]
     pub fn max_buffered(&self, len: usize) -> usize {
         match self {
@@ -218,22 +217,22 @@ impl Stream {
         }
     }
 
-    /// Shuts the socket down at once; blocked reads and writes wake up.
+    /// Shuts the socket down at once; blocked reads and writes return.
     ///
     /// # Errors
     ///
-    /// What the socket says, such as that the peer has closed it already.
+    /// The socket's error, such as that the peer has closed already.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket().shutdown(how)
     }
 
-    /// Bytes that have arrived and were not read, or a few more: over TLS they
-    /// are counted as they arrived. Where the system does not say, as many as
-    /// there may be.
+    /// Bytes that have arrived and are unread, or a few more: with TLS,
+    /// ciphertext is counted as it arrived. `u64::MAX` or near it where the
+    /// system cannot tell.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn unread(&self) -> io::Result<u64> {
         #[cfg(unix)]
         let arrived = rustix::io::ioctl_fionread(self.socket())?;
@@ -245,12 +244,12 @@ impl Stream {
         }
     }
 
-    /// Says that no more will come and swallows what the peer is still
-    /// sending, `most` bytes or for `timeout` at most, so that it can read all
-    /// that was sent to it.
-    #[inline(never)] // Its buffer would be on every connection's stack.
+    /// Ends the sending direction, then reads and discards what the peer is
+    /// still sending, at most `most` bytes or for `timeout`, so that the peer
+    /// can read everything sent to it.
+    #[inline(never)] // Or its buffer would be on every connection's stack.
     pub fn linger(&self, most: u64, timeout: Duration) {
-        // Later than an instant can be is never.
+        // `None`: later than an instant can represent, so no deadline.
         let deadline = Instant::now().checked_add(timeout);
         if let Self::Tls(stream) = self {
             stream.send_close_notify();
@@ -274,18 +273,18 @@ impl Stream {
         }
     }
 
-    /// The addresses of this end and of the peer's.
+    /// The local and the peer's address.
     ///
     /// # Errors
     ///
-    /// What the socket says, such as that the peer has closed it already.
+    /// The socket's error, such as that the peer has closed already.
     pub fn addrs(&self) -> io::Result<[SocketAddr; 2]> {
         let socket = self.socket();
         Ok([socket.local_addr()?, socket.peer_addr()?])
     }
 
-    /// Whether the peer is on this host, as both ends' addresses tell: they are
-    /// the same, or the loopback's.
+    /// Whether the peer is on this host: both addresses are the same, or the
+    /// peer's is loopback.
     #[must_use]
     pub fn is_same_host(&self) -> bool {
         let socket = self.socket();
@@ -294,7 +293,7 @@ impl Stream {
                 local.ip().to_canonical() == peer.ip().to_canonical()
                     || peer.ip().to_canonical().is_loopback()
             }
-            // A peer that is gone has no address any more.
+            // A disconnected peer's address is no longer available.
             (Ok(local), Err(_)) => local.ip().to_canonical().is_loopback(),
             _ => false,
         }
@@ -318,8 +317,8 @@ impl Read for &Stream {
 }
 
 impl Write for &Stream {
-    /// Returns as soon as something is written: with a peer that reads slowly,
-    /// each write shows that it does.
+    /// Returns as soon as some bytes are written, so that each write to a slow
+    /// reader shows progress.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Plain(socket) => write(socket, buf),
@@ -327,7 +326,7 @@ impl Write for &Stream {
         }
     }
 
-    /// There is nothing to do: what a write took is with the system.
+    /// Does nothing: written bytes are already in the kernel.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

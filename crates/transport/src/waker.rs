@@ -1,4 +1,4 @@
-//! A wake-up for a thread that waits for a listener.
+//! Wakes a thread that waits for a listener.
 
 use std::{
     io,
@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Wakes a thread that waits for a listener, once and for good.
+/// Wakes a thread that waits for a listener, once and permanently.
 ///
 /// # Examples
 ///
@@ -39,11 +39,11 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// Begins at rest.
+    /// A waker that is not woken.
     ///
     /// # Errors
     ///
-    /// When there are no descriptors for it.
+    /// When no descriptors are free.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             is_woken: AtomicBool::new(false),
@@ -51,26 +51,26 @@ impl Waker {
         })
     }
 
-    /// Ends all waiting, now and later.
+    /// Ends all current and future waits.
     pub fn wake(&self) {
-        // One byte is enough for all that wait, and more could fill the pipe.
+        // One byte wakes all waits, and more could fill the pipe.
         if !self.is_woken.swap(true, Ordering::SeqCst) {
             self.pipe.write();
         }
     }
 
-    /// Whether it was woken.
+    /// Whether [`wake`](Self::wake) was called.
     #[must_use]
     pub fn is_woken(&self) -> bool {
         self.is_woken.load(Ordering::SeqCst)
     }
 
-    /// Waits until there is a connection to accept, or it is woken. It may
-    /// return for nothing.
+    /// Waits until a connection can be accepted, or the waker is woken. May
+    /// return spuriously.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn wait_for(&self, listener: &TcpListener) -> io::Result<()> {
         self.pipe.wait_beside(listener)
     }
@@ -98,7 +98,7 @@ mod system {
         }
 
         pub(super) fn write(&self) {
-            // It holds far more than a byte, and its reader is here.
+            // The pipe holds far more than a byte, and its reader is open.
             let _ = (&self.writer).write(&[0]);
         }
 
@@ -115,9 +115,9 @@ mod system {
     }
 }
 
-/// Elsewhere there is nothing to wait with: a wait is a short sleep.
+/// Other systems sleep for a short interval instead.
 #[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, clippy::unused_self)] // The other one can fail.
+#[allow(clippy::unnecessary_wraps, clippy::unused_self)] // The Unix version can fail.
 mod system {
     use std::{io, net::TcpListener, thread, time::Duration};
 
@@ -164,7 +164,7 @@ mod tests {
             waiting.join().unwrap().unwrap();
             assert!(waker.is_woken());
         });
-        // For good, however often it is woken.
+        // Permanently, however often it is woken.
         for _ in 0..100_000 {
             waker.wake();
         }

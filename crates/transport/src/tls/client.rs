@@ -1,4 +1,4 @@
-//! Which servers a client trusts, and its own certificate.
+//! A client's trust in servers, and its own certificate.
 
 use std::{io, net::TcpStream, path::Path, sync::Arc};
 
@@ -11,12 +11,12 @@ use rustls::{
 use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider, trust::Trust};
 use crate::{Error, resolve::without_zone};
 
-/// How a client encrypts.
+/// TLS settings of a client.
 ///
 /// # Examples
 ///
-/// A server with a certificate of a CA that the system trusts; this client has
-/// one, too:
+/// A server with a certificate of a CA that the system trusts; the client has a
+/// certificate too:
 ///
 /// ```no_run
 /// use std::path::Path;
@@ -34,7 +34,7 @@ use crate::{Error, resolve::without_zone};
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     trust: Arc<Trust>,
-    /// `None`: the one in the address dialled.
+    /// `None`: the name in the address dialled.
     name: Option<ServerName<'static>>,
 }
 
@@ -48,8 +48,8 @@ impl ClientTls {
         Self::new(Trust::authorities(system_roots()?)?)
     }
 
-    /// Trusts servers with a certificate of one of the CAs in a PEM file, or with
-    /// a self-signed certificate that is in it.
+    /// Trusts servers with a certificate of one of the CAs in a PEM file, or
+    /// with a self-signed certificate in it.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl ClientTls {
         Self::new(Trust::authorities(pem::roots(file)?)?)
     }
 
-    /// Trusts the one server that has this certificate, whatever its name.
+    /// Trusts the one server with this certificate, whatever its name.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl ClientTls {
         })
     }
 
-    /// Presents the certificate in a PEM file, with its key in another.
+    /// Presents the certificate in one PEM file, with its key in another.
     ///
     /// # Errors
     ///
@@ -91,14 +91,14 @@ impl ClientTls {
         Ok(Self { config, ..self })
     }
 
-    /// Expects this name in the server's certificate, not that of the address.
+    /// Expects this name in the server's certificate, not that in the address.
     #[must_use]
     pub fn with_name(self, name: ServerName<'static>) -> Self {
         let name = Some(name);
         Self { name, ..self }
     }
 
-    /// Starts TLS on a connected socket; the handshake is still to come.
+    /// Starts TLS on a connected socket; the handshake comes later.
     pub(crate) fn over(&self, socket: TcpStream, host: &str) -> io::Result<TlsStream> {
         let name = match &self.name {
             Some(name) => name.clone(),
@@ -114,12 +114,12 @@ fn builder(trust: &Arc<Trust>) -> Result<ConfigBuilder<ClientConfig, WantsClient
     let builder = ClientConfig::builder_with_details(provider(), Arc::new(SystemClock))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Tls(error.to_string()))?;
-    // The danger is in verifiers that verify less; `Trust` says what it does.
+    // Dangerous are verifiers that check less; see `Trust` for its checks.
     let trust = Arc::clone(trust);
     Ok(builder.dangerous().with_custom_certificate_verifier(trust))
 }
 
-/// Each connection makes a whole handshake and depends on no other.
+/// Each connection does a full handshake and depends on no other.
 fn without_resumption(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.resumption = Resumption::disabled();
     Arc::new(config)

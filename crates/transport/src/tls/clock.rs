@@ -1,11 +1,11 @@
-//! The time by which certificates are valid.
+//! The clock for the validity of certificates.
 
 use std::time::SystemTime;
 
 use rustls::{pki_types::UnixTime, time_provider::TimeProvider};
 
-/// The system's clock. A machine whose clock is not set may be before 1970,
-/// where rustls' own clock panics: no certificate is valid yet then.
+/// The system's clock. An unset clock may be before 1970, where rustls' own
+/// clock panics; here it counts as 1970, when no certificate is valid yet.
 #[derive(Debug)]
 pub(super) struct SystemClock;
 
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn before_1970_it_is_1970() {
+    fn times_before_1970_count_as_1970() {
         let second = Duration::from_secs(1);
         let epoch = SystemTime::UNIX_EPOCH;
         assert_eq!(unix_time(epoch + second).as_secs(), 1);

@@ -1,4 +1,4 @@
-//! What went wrong, in one line.
+//! TLS errors as one line of text.
 
 use std::{
     fmt::Write,
@@ -13,12 +13,12 @@ use rustls::{
     pki_types::{ServerName, UnixTime},
 };
 
-/// An error of the TLS layer as one of the stream.
+/// A TLS error as an error of the stream.
 pub(crate) fn io_error(error: &Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, describe(error))
 }
 
-/// A certificate that the TLS layer refuses.
+/// The error for a certificate file that the TLS library rejects.
 pub(crate) fn of_file(file: &Path, error: &Error) -> crate::Error {
     crate::Error::File {
         file: file.to_owned(),
@@ -50,7 +50,7 @@ pub(crate) fn describe(error: &Error) -> String {
             }
             _ => format!("the peer ended TLS with an alert ({alert:?})"),
         },
-        // What a client gets from a server that echoes bare bytes.
+        // A client's error if the server echoes raw bytes.
         Error::InappropriateHandshakeMessage {
             got_type: HandshakeType::ClientHello,
             ..
@@ -84,7 +84,7 @@ fn certificate(error: &CertificateError) -> String {
             not_before,
             time: now,
         } => format!(
-            "it is not valid before {}, and this machine's clock says {}",
+            "it is not valid before {}, but this machine's clock is at {}",
             time(*not_before),
             time(*now)
         ),
@@ -109,8 +109,8 @@ fn name(name: &ServerName<'_>) -> String {
     name.to_str().into_owned()
 }
 
-/// Names as webpki presents them, `DnsName("localhost")`, without the Rust.
-/// They are the peer's, so what could drive a terminal is escaped.
+/// Names in webpki's form, `DnsName("localhost")`, without Rust's syntax. The
+/// peer chose them, so control characters are escaped.
 fn names(presented: &[String]) -> String {
     let names: Vec<String> = presented
         .iter()
@@ -126,7 +126,7 @@ fn names(presented: &[String]) -> String {
 }
 
 fn time(time: UnixTime) -> String {
-    // 9999-12-31, the last that X.509 and this format can say.
+    // 9999-12-31, the last date in X.509 and in this format.
     let seconds = time.as_secs().min(253_402_300_799);
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     humantime::format_rfc3339_seconds(time).to_string()
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_a_certificate_drive_no_terminal() {
+    fn control_characters_in_certificate_names_are_escaped() {
         let presented = ["DnsName(\"a\u{1b}[2J\u{202e}\")", "IpAddress(127.0.0.1)"];
         assert_eq!(
             names(&presented.map(str::to_owned)),

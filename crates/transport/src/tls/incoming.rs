@@ -1,4 +1,4 @@
-//! What came from the socket, up to the plaintext that no read has taken.
+//! Received bytes: ciphertext, and plaintext that is not read yet.
 
 use std::{io, net::TcpStream};
 
@@ -7,50 +7,49 @@ use rustls::Error;
 use super::session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, Step, TlsSession};
 use crate::socket::{Patience, read};
 
-/// Maximum ciphertext that the buffer holds: four records in one system call.
-/// It is also more than the largest message of a handshake that rustls takes,
-/// 64 KiB.
+/// Maximum ciphertext in the buffer: four records per system call. It also
+/// exceeds the largest handshake message that rustls accepts, 64 KiB.
 pub(super) const MAX_CIPHERTEXT: usize = 4 * MAX_RECORD;
 
-/// First size of the buffer in a handshake, in bytes: a greeting, or a chain
-/// of two certificates.
+/// Initial buffer size in a handshake, in bytes: enough for a ClientHello, or a
+/// chain of two certificates.
 pub(super) const HANDSHAKE_BUFFER: usize = 4096;
 
-/// Growth for a message of a handshake that is split over records, in bytes.
+/// Growth for a handshake message split over records, in bytes.
 const GROWTH: usize = 4096;
 
-/// What came from the socket.
+/// Received bytes.
 #[derive(Default)]
 pub(super) struct Incoming {
     /// Initialised to its whole length; `start..end` is ciphertext.
     buf: Vec<u8>,
     start: usize,
     end: usize,
-    /// Whether there is ciphertext that the session has not seen.
+    /// Whether there is ciphertext that the session has not processed.
     is_fresh: bool,
-    /// What is decrypted beyond what was read, less than a record; `taken` of
-    /// it was read.
+    /// Decrypted plaintext beyond the last read, less than a record; `taken`
+    /// bytes of it are read.
     plaintext: Vec<u8>,
     taken: usize,
-    /// What the session keeps of it, too.
+    /// Bytes of it that the session has copied.
     copied: usize,
-    /// What comes after the plaintext.
+    /// The end of the stream, after the plaintext.
     ending: Option<StreamEnd>,
-    /// What the socket said when nothing was being read.
+    /// A socket error from outside a read.
     lost: Option<io::Error>,
 }
 
-/// Why nothing more can be read.
+/// Why the stream has ended.
 #[derive(Clone)]
 pub(super) enum StreamEnd {
-    /// The peer said so, within TLS or without.
+    /// The peer closed it, with or without a close_notify.
     Closed,
     Failed(Error),
 }
 
 impl Incoming {
-    /// Decrypts into `buf` as much as is there and fits. What does not fit is
-    /// kept.
+    /// Decrypts available records into `buf`, as far as they fit, and keeps the
+    /// rest.
     pub(super) fn read(&mut self, session: &mut TlsSession, buf: &mut [u8]) -> usize {
         let mut filled = self.take_plaintext(buf);
         while filled < buf.len() && self.can_decrypt() {
@@ -60,16 +59,16 @@ impl Incoming {
         filled
     }
 
-    /// Decrypts until a read would find something, or more input is needed.
+    /// Decrypts until a read would return something, or more input is needed.
     pub(super) fn decrypt_ahead(&mut self, session: &mut TlsSession) {
         while !self.is_ready() && self.can_decrypt() {
             self.decrypt(session, &mut []);
         }
     }
 
-    /// Goes on with the handshake, and not beyond its end: what the peer sent
-    /// behind it is left to be read.
-    #[inline(never)] // Its stack would be every connection's.
+    /// Advances the handshake, but not beyond its end: data that follows
+    /// remains to be read.
+    #[inline(never)] // Inlined, its stack would be every connection's.
     pub(super) fn advance_handshake(&mut self, session: &mut TlsSession) {
         self.is_fresh = true;
         while session.is_handshaking() && self.can_decrypt() {
@@ -79,12 +78,12 @@ impl Incoming {
         self.is_fresh = self.start < self.end;
     }
 
-    /// Whether a read would find something without asking the socket.
+    /// Whether a read would return something without a system call.
     pub(super) fn is_ready(&self) -> bool {
         self.has_plaintext() || self.ending.is_some() || self.lost.is_some()
     }
 
-    /// Whether there is anything for [`read`](Self::read).
+    /// Whether [`read`](Self::read) has input.
     pub(super) fn has_input(&self) -> bool {
         self.has_plaintext() || self.can_decrypt()
     }
@@ -93,7 +92,7 @@ impl Incoming {
         self.ending.as_ref()
     }
 
-    /// What the socket said when nothing was being read, once.
+    /// Takes the socket error from outside a read.
     pub(super) const fn take_lost(&mut self) -> Option<io::Error> {
         self.lost.take()
     }
@@ -102,8 +101,8 @@ impl Incoming {
         self.lost = Some(error);
     }
 
-    /// Reads once from the socket. The buffer is as large as it must be for
-    /// `wanted` bytes of plaintext, or for the record that has begun.
+    /// Reads once from the socket. Sizes the buffer for `wanted` bytes of
+    /// plaintext, or for the partial record in it.
     pub(super) fn fill(
         &mut self,
         socket: &TcpStream,
@@ -136,15 +135,15 @@ impl Incoming {
         self.buf.first().copied()
     }
 
-    /// Bytes that arrived and were not read.
+    /// Bytes that arrived and are unread.
     pub(super) const fn unread(&self) -> usize {
         self.end - self.start + self.plaintext.len() - self.taken
     }
 
-    /// Most that they hold during and after a read of `wanted` bytes, unless
-    /// they hold more before: ciphertext, of which the session may keep a record
-    /// too, the rest of a record's plaintext, and a record on its way through
-    /// the session.
+    /// Maximum of [`held`](Self::held) during and after a read of `wanted`
+    /// bytes, unless it was larger before: ciphertext, one record of which the
+    /// session may copy, the rest of a record's plaintext, and a record in the
+    /// session.
     pub(super) fn max_held(wanted: usize) -> usize {
         ciphertext(wanted).max(MAX_RECORD + GROWTH) + MAX_RECORD + 2 * MAX_PLAINTEXT
     }
@@ -154,7 +153,7 @@ impl Incoming {
         self.buf.len() + self.plaintext.capacity() + self.copied
     }
 
-    /// Gives the buffers back, unless something is in them.
+    /// Frees the buffer, unless it holds data.
     pub(super) fn release(&mut self) {
         if self.start == self.end {
             self.buf = Vec::new();
@@ -181,8 +180,8 @@ impl Incoming {
         n
     }
 
-    /// Decrypts one record at most. Returns how much of its plaintext is in
-    /// `buf`; the rest is kept.
+    /// Decrypts at most one record. Returns how much of its plaintext is in
+    /// `buf`; keeps the rest.
     fn decrypt(&mut self, session: &mut TlsSession, buf: &mut [u8]) -> usize {
         let mut filled = 0;
         let ciphertext = self.buf.get_mut(self.start..self.end).unwrap_or_default();
@@ -197,7 +196,7 @@ impl Incoming {
         match step {
             Ok(Step::Taken) => {}
             Ok(Step::NeedsMore) => self.is_fresh = false,
-            // What follows is to be ignored (RFC 8446, section 6.1).
+            // Data after a close_notify is ignored (RFC 8446, section 6.1).
             Ok(Step::Closed) => self.end(StreamEnd::Closed),
             Err(error) => self.end(StreamEnd::Failed(error)),
         }
@@ -209,13 +208,13 @@ impl Incoming {
         self.start = self.end;
     }
 
-    /// Moves what is left to the front and grows the buffer where it must.
+    /// Moves the remaining bytes to the front and grows the buffer if needed.
     fn make_room(&mut self, wanted: usize) {
         self.buf.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
 
-        // Memory follows what has arrived, not what a header announces.
+        // Memory grows with the bytes received, not with a header's claim.
         let needed = self.needed().min(2 * self.buf.len());
         let size = ciphertext(wanted).max(needed).min(MAX_CIPHERTEXT);
         if self.buf.len() < size {
@@ -224,7 +223,7 @@ impl Incoming {
         }
     }
 
-    /// The size that the record at the front needs, as far as it is known.
+    /// The size that the record at the front needs; 0 while unknown.
     fn needed(&self) -> usize {
         match self.buf.get(..self.end) {
             Some([_, _, _, high, low, ..]) => {
@@ -240,7 +239,7 @@ impl Incoming {
     }
 }
 
-/// The ciphertext of `plaintext`, at most, as far as it is read at once.
+/// Maximum ciphertext of `plaintext`, capped to the buffer's limit.
 fn ciphertext(plaintext: usize) -> usize {
     let records = plaintext / MAX_PLAINTEXT + 1;
     plaintext

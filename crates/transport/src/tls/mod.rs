@@ -1,18 +1,18 @@
 //! TLS over blocking sockets.
 //!
-//! | file | what |
+//! | file | holds |
 //! | --- | --- |
-//! | `client` | which servers a client trusts, and its own certificate |
-//! | `server` | a server's certificate, and which clients it lets in |
-//! | `trust` | the check of a server's certificate |
-//! | `stream` | a connection: handshake, reading, writing, waiting |
-//! | `incoming` | what came from the socket, up to its plaintext |
-//! | `outgoing` | ciphertext on its way to the socket |
+//! | `client` | a client's trust in servers, and its own certificate |
+//! | `server` | a server's certificate, and its check of clients |
+//! | `trust` | verification of a server's certificate |
+//! | `stream` | a TLS connection: handshake, reads, writes, waits |
+//! | `incoming` | received bytes, ciphertext and unread plaintext |
+//! | `outgoing` | ciphertext to send |
 //! | `session` | TLS in memory: records in, records out |
-//! | `clock` | the time by which certificates are valid |
-//! | `workers` | threads that do the arithmetic of handshakes |
-//! | `errors` | what went wrong, in one line |
-//! | `pem` | certificates and keys in files |
+//! | `clock` | the clock for the validity of certificates |
+//! | `workers` | threads that compute handshakes |
+//! | `errors` | TLS errors as one line of text |
+//! | `pem` | certificates and keys in PEM files |
 
 mod client;
 mod clock;

@@ -1,35 +1,35 @@
-//! Ciphertext on its way to the socket.
+//! Ciphertext to send.
 
 use std::{collections::VecDeque, io, mem, net::TcpStream};
 
 use crate::socket::{Patience, write, write_now};
 
-/// What goes to the socket.
+/// The send buffer of a TLS stream.
 #[derive(Default)]
 pub(super) struct Outgoing {
-    /// Initialised to its whole length; `sent..end` waits for the socket.
+    /// Initialised to its whole length; `sent..end` is not sent yet.
     buf: Vec<u8>,
     sent: usize,
     end: usize,
-    /// Records of plaintext that are not wholly sent.
+    /// Records with plaintext that are not fully sent.
     pending: VecDeque<Record>,
-    /// Plaintext of those that are, and that no write has returned yet.
+    /// Plaintext of fully sent records that no write has reported yet.
     written: usize,
 }
 
-/// Where a record ends in the buffer, and how much plaintext it carries.
+/// The end of a record in the buffer, and the length of its plaintext.
 struct Record {
     end: usize,
     plaintext: usize,
 }
 
 impl Outgoing {
-    /// Whether plaintext of an earlier write was not returned as written yet.
+    /// Whether plaintext of an earlier write is not reported as written yet.
     pub(super) fn has_pending(&self) -> bool {
         self.written > 0 || !self.pending.is_empty()
     }
 
-    /// Room for at least `size` bytes behind what is there.
+    /// Room for at least `size` bytes after the current ones.
     pub(super) fn room(&mut self, size: usize) -> &mut [u8] {
         let needed = self.end + size;
         if self.buf.len() < needed {
@@ -39,14 +39,14 @@ impl Outgoing {
         self.buf.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Counts a record of `len` bytes that was put into the room.
+    /// Counts a record of `len` bytes that was written into the room.
     pub(super) fn add_record(&mut self, len: usize, plaintext: usize) {
         self.end += len;
         let end = self.end;
         self.pending.push_back(Record { end, plaintext });
     }
 
-    /// Adds records that carry no plaintext.
+    /// Appends records without plaintext.
     pub(super) fn append(&mut self, records: &[u8]) {
         if let Some(room) = self.room(records.len()).get_mut(..records.len()) {
             room.copy_from_slice(records);
@@ -54,8 +54,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends once, if there is something to send. Returns whether there is
-    /// more.
+    /// Sends once, if there is something to send. Returns whether more remains.
     pub(super) fn send(&mut self, socket: &TcpStream, patience: Patience) -> io::Result<bool> {
         let rest = self.buf.get(self.sent..self.end).unwrap_or_default();
         if !rest.is_empty() {
@@ -80,8 +79,8 @@ impl Outgoing {
         Ok(false)
     }
 
-    /// Plaintext that was sent since the last call. A record counts once the
-    /// socket has all of it: the peer can answer none before.
+    /// Plaintext sent since the last call. A record counts once the socket has
+    /// all of it: the peer cannot answer it before.
     pub(super) fn take_written(&mut self) -> usize {
         mem::take(&mut self.written)
     }
@@ -91,7 +90,7 @@ impl Outgoing {
         self.buf.len()
     }
 
-    /// Gives the buffer back, unless something is in it.
+    /// Frees the buffer, unless it holds data.
     pub(super) fn release(&mut self) {
         if self.end == 0 {
             self.buf = Vec::new();

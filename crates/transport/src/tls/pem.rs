@@ -1,9 +1,9 @@
 //! Certificates and keys in PEM files (RFC 7468).
 //!
-//! The library decodes a section; which sections there are is found here. It
-//! passes over what it does not recognise, such as a section behind a byte
-//! order mark, or one that begins on the line on which another ends: a
-//! certificate would be missing, and nothing would say so.
+//! The library decodes a section; this module finds the sections. The library
+//! skips what it does not recognise, such as a section after a byte order mark,
+//! or one that begins on the line where another ends: a certificate would be
+//! missing without an error.
 
 use std::{
     fs::File,
@@ -18,12 +18,12 @@ use rustls::{
 
 use crate::Error;
 
-/// One dash is enough to find them; there have to be five.
+/// One dash is enough to find a marker; five are required.
 const BEGIN: &[u8] = b"-BEGIN ";
 const END: &[u8] = b"-END ";
 const DASHES: &[u8] = b"-----";
 
-/// Maximum size of a file, in bytes: all CAs of a system fill a quarter of a
+/// Maximum size of a file, in bytes: all CAs of a system take a quarter of a
 /// megabyte.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -59,7 +59,7 @@ pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     })
 }
 
-/// The certificates in a PEM file as those to trust.
+/// The certificates in a PEM file, as trusted roots.
 pub(crate) fn roots(file: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for (n, certificate) in certificates(file)?.into_iter().enumerate() {
@@ -92,7 +92,7 @@ fn unusable(file: &Path, source: io::Error) -> Error {
     }
 }
 
-/// What a file is that has no section for us.
+/// The error for a file without a usable section.
 fn nothing(text: &[u8], what: &str) -> String {
     let is_der = match text {
         [0x30, 0x80..=0x84, ..] => true,
@@ -115,7 +115,7 @@ fn nothing(text: &[u8], what: &str) -> String {
     }
 }
 
-/// What stands between a BEGIN and its END.
+/// The text between BEGIN and END.
 struct Section<'a> {
     label: &'a str,
     line: usize,
@@ -169,7 +169,7 @@ impl Section<'_> {
         format!("line {}: {}: {why}", self.line, self.label.escape_debug())
     }
 
-    /// `None` for what may stand beside certificates.
+    /// `None` for sections that commonly accompany certificates.
     fn certificate(&self) -> Result<Option<CertificateDer<'static>>, String> {
         match self.label {
             "CERTIFICATE" | "X509 CERTIFICATE" => {}
@@ -187,7 +187,7 @@ impl Section<'_> {
         if is_whole(&certificate) {
             Ok(Some(certificate))
         } else {
-            Err("it is damaged, or cut".to_owned())
+            Err("it is damaged or truncated".to_owned())
         }
     }
 
@@ -204,7 +204,7 @@ impl Section<'_> {
                 Err(if is_encrypted {
                     "it is encrypted; openssl pkey -in FILE decrypts it".to_owned()
                 } else {
-                    "no key of this kind can be used".to_owned()
+                    "this kind of key is not supported".to_owned()
                 })
             }
             _ => Ok(None),
@@ -221,14 +221,14 @@ impl Section<'_> {
     }
 }
 
-/// What is no certificate and often stands beside one.
+/// Sections that are not certificates and often accompany them.
 fn is_beside(label: &str) -> bool {
     ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"]
         .iter()
         .any(|end| label.ends_with(end))
 }
 
-/// Whether some DER is one sequence and no more or less (X.690, 8.1.3).
+/// Whether DER is exactly one sequence (X.690, 8.1.3).
 fn is_whole(der: &[u8]) -> bool {
     let (header, len) = match *der {
         [0x30, 0x81, a, ..] => (3, usize::from(a)),
@@ -239,7 +239,7 @@ fn is_whole(der: &[u8]) -> bool {
     der.len() == header + len
 }
 
-/// What stands before and behind the first `part`.
+/// The text before and after the first `part`.
 fn split<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text.windows(part.len()).position(|bytes| bytes == part)?;
     Some((text.get(..at)?, text.get(at + part.len()..)?))

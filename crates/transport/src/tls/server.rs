@@ -1,4 +1,4 @@
-//! A server's certificate, and which clients it lets in.
+//! A server's certificate, and its check of clients.
 
 use std::{io, net::TcpStream, path::Path, sync::Arc};
 
@@ -12,7 +12,7 @@ use rustls::{
 use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider};
 use crate::{Error, resolve::without_zone};
 
-/// How a server encrypts.
+/// TLS settings of a server.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ use crate::{Error, resolve::without_zone};
 #[derive(Clone, Debug)]
 pub struct ServerTls(Arc<ServerConfig>);
 
-/// A certificate that was made here. Its key stays in memory.
+/// A generated certificate. Its key stays in memory.
 ///
 /// # Examples
 ///
@@ -56,15 +56,16 @@ pub struct ServerTls(Arc<ServerConfig>);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// What a client can [pin](super::ClientTls::pinned).
+    /// The fingerprint for clients to [pin](super::ClientTls::pinned).
     pub fingerprint: Fingerprint,
-    /// For a file that clients [trust](super::ClientTls::trusting).
+    /// The content of a file for clients to
+    /// [trust](super::ClientTls::trusting).
     pub pem: String,
 }
 
 impl ServerTls {
-    /// Presents the certificates in a PEM file, the server's first, with its key
-    /// in another.
+    /// Presents the certificates in a PEM file, the server's first, with its
+    /// key in another file.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl ServerTls {
         Ok(Self::new(config))
     }
 
-    /// Presents a new certificate, for `host`, an address to listen on, and for
-    /// this machine.
+    /// Presents a new self-signed certificate for `host`, an address to listen
+    /// on, and for the loopback names and addresses.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl ServerTls {
         Ok((Self::new(config), certificate))
     }
 
-    /// Refuses clients without a certificate of one of the CAs in a PEM file.
+    /// Rejects clients without a certificate of one of the CAs in a PEM file.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl ServerTls {
         Ok(Self::new(config))
     }
 
-    /// No resumption: each connection makes a whole handshake and shares nothing
+    /// No resumption: each connection does a full handshake and shares nothing
     /// with others.
     fn new(mut config: ServerConfig) -> Self {
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -131,11 +132,12 @@ impl ServerTls {
         Self(Arc::new(config))
     }
 
-    /// Starts TLS on an accepted socket; the handshake is still to come.
+    /// Starts TLS on an accepted socket; the handshake comes later.
     ///
     /// # Errors
     ///
-    /// What the TLS library says; not about the peer, which has sent nothing.
+    /// The TLS library's error; never about the peer, which has sent nothing
+    /// yet.
     pub fn over(&self, socket: TcpStream) -> io::Result<TlsStream> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.0))
             .map_err(|error| errors::io_error(&error))?;

@@ -16,31 +16,30 @@ use super::outgoing::Outgoing;
 /// Maximum plaintext in one record, in bytes (RFC 8446, section 5.1).
 pub(super) const MAX_PLAINTEXT: usize = 1 << 14;
 
-/// Maximum bytes of a record beside its plaintext: the header, and what
-/// encryption may add (RFC 8446, section 5.2).
+/// Maximum bytes of a record beside its plaintext: the header, and the
+/// expansion by encryption (RFC 8446, section 5.2).
 pub(super) const MAX_OVERHEAD: usize = 5 + 256;
 
 /// The largest record, in bytes.
 pub(super) const MAX_RECORD: usize = MAX_PLAINTEXT + MAX_OVERHEAD;
 
-/// The alert that ends a direction (RFC 8446, section 6.1), before there are
-/// keys. A peer that speaks something else can tell by it what this is.
+/// The close_notify alert (RFC 8446, section 6.1), before there are keys. It
+/// shows a peer of another protocol that this end speaks TLS.
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 
-/// The state of TLS between two ends, without their buffers.
+/// The state of TLS between two ends, without the buffers.
 ///
-/// rustls decrypts in place and keeps nothing that was read, so what a
-/// connection holds of the peer's bytes is in [`Incoming`](super::incoming)
-/// and nowhere else.
+/// rustls decrypts in place and keeps nothing that was read, so all bytes
+/// received from the peer are in [`Incoming`](super::incoming).
 pub(super) struct TlsSession {
-    /// `None` when a panic has left it half done: rustls would panic again.
+    /// `None` after a panic left it inconsistent: rustls would panic again.
     end: Option<Box<End>>,
-    /// Records that reading gave rise to: of the handshake, and alerts.
+    /// Records to send as a result of reads: handshake messages and alerts.
     pending: Vec<u8>,
-    /// Why there is nothing more to encrypt.
+    /// Why nothing more can be encrypted.
     failure: Option<Error>,
     is_closed: bool,
-    /// A copy of the whole records that wait for the rest of their message.
+    /// A copy of complete records of an incomplete message.
     undigested: Vec<u8>,
 }
 
@@ -49,18 +48,18 @@ enum End {
     Server(UnbufferedServerConnection),
 }
 
-/// What came of some bytes.
+/// The result of processing some bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Something; there may be more.
+    /// Some bytes were processed; there may be more.
     Taken,
-    /// Nothing: the rest of a record, or of a message, is missing.
+    /// The rest of a record or of a message is missing.
     NeedsMore,
-    /// The peer said that it is done.
+    /// The peer sent a close_notify.
     Closed,
 }
 
-/// What to do with the session's state.
+/// The operation to do on the session.
 enum SessionWork<'a> {
     Decrypt(&'a mut dyn FnMut(&[u8])),
     Encrypt(&'a [u8], &'a mut Outgoing),
@@ -97,9 +96,8 @@ impl TlsSession {
         })
     }
 
-    /// Takes one record at most from the front of `incoming`, and hands its
-    /// plaintext to `sink`. Returns how many bytes are used up, and what came
-    /// of them.
+    /// Takes at most one record from the front of `incoming` and passes its
+    /// plaintext to `sink`. Returns how many bytes are used up, and the result.
     pub(super) fn decrypt(
         &mut self,
         incoming: &mut [u8],
@@ -120,7 +118,7 @@ impl TlsSession {
         (used, step)
     }
 
-    /// What stands in for one that a panic has left half done.
+    /// The placeholder for a session that a panic left inconsistent.
     pub(super) fn gone() -> Self {
         Self::new(None)
     }
@@ -129,7 +127,7 @@ impl TlsSession {
         matches!(self.end.as_deref(), Some(End::Server(_)))
     }
 
-    /// Encrypts `plaintext` behind all that is to be sent before.
+    /// Encrypts `plaintext`, after everything already queued.
     pub(super) fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -144,7 +142,7 @@ impl TlsSession {
         self.write(&mut SessionWork::Encrypt(plaintext, outgoing))
     }
 
-    /// Queues the alert that ends this direction, unless that is over already.
+    /// Queues a close_notify, unless this direction has ended.
     pub(super) fn close(&mut self) {
         if self.failure.is_some() || mem::replace(&mut self.is_closed, true) {
             return;
@@ -153,7 +151,7 @@ impl TlsSession {
             let _ = self.write(&mut SessionWork::Close);
         } else if !self.has_suite() {
             self.pending.extend_from_slice(&CLOSE_NOTIFY);
-        } // else there is no way to say it
+        } // else it cannot be encrypted yet
     }
 
     fn has_suite(&self) -> bool {
@@ -176,7 +174,7 @@ impl TlsSession {
         step.map(drop)
     }
 
-    /// Takes what waits to be sent.
+    /// Takes the queued records.
     pub(super) fn take_pending(&mut self) -> Vec<u8> {
         mem::take(&mut self.pending)
     }
@@ -185,7 +183,7 @@ impl TlsSession {
         !self.pending.is_empty()
     }
 
-    /// Takes what rustls wants to send. It hands that out before it looks at
+    /// Collects what rustls has to send. It returns that before it processes
     /// any input.
     pub(super) fn collect(&mut self) {
         while self.end.as_deref().is_some_and(|end| match end {
@@ -215,9 +213,9 @@ impl TlsSession {
         }
     }
 
-    /// After the handshake a message, such as a ticket, may still be split over
-    /// records; rustls counts on finding them again, also when it is asked to
-    /// encrypt.
+    /// After the handshake a message, such as a ticket, may be split over
+    /// records; rustls expects to get them again on the next call, also on a
+    /// call to encrypt.
     fn note_undigested(&mut self, rest: &[u8]) -> Result<(), Error> {
         let has_whole_record = rest
             .get(3..5)
@@ -226,7 +224,7 @@ impl TlsSession {
         self.undigested = Vec::new();
         if has_whole_record && !self.is_handshaking() {
             if rest.len() > MAX_RECORD {
-                let what = "the peer sent a message of more than 16 KiB that is no data";
+                let what = "the peer sent a message of more than 16 KiB other than data";
                 return Err(Error::General(what.to_owned()));
             }
             self.undigested = rest.to_vec();
@@ -234,13 +232,13 @@ impl TlsSession {
         Ok(())
     }
 
-    /// Bytes of records that are kept here, too.
+    /// Bytes of records copied here.
     pub(super) const fn held(&self) -> usize {
         self.undigested.capacity()
     }
 }
 
-/// Does what the state asks for, and `work` when it allows that.
+/// Does what the state requires, and `work` when the state allows it.
 fn act<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     pending: &mut Vec<u8>,
@@ -275,15 +273,15 @@ fn act<Data>(
             Ok(Step::Closed)
         }
         (Ok(ConnectionState::BlockedHandshake), _) => Err(Error::HandshakeNotComplete),
-        // No server here takes early data, nothing is decrypted but by reading,
-        // and nothing is written behind the close.
+        // The server accepts no early data, only reads decrypt, and nothing is
+        // written after the close.
         (Ok(state), _) => Err(Error::General(format!("unexpected state: {state:?}"))),
     };
     (used, step)
 }
 
-/// Hands the plaintext of the records that are there to `sink`, and adds their
-/// bytes to `used`.
+/// Passes the plaintext of available records to `sink`, and adds their bytes to
+/// `used`.
 fn decrypt<Data>(
     mut traffic: ReadTraffic<'_, '_, Data>,
     sink: &mut dyn FnMut(&[u8]),
@@ -297,7 +295,7 @@ fn decrypt<Data>(
     Ok(Step::Taken)
 }
 
-/// Appends what `put` puts into the room that it asks for.
+/// Appends the output of `put`, growing the room as it requires.
 fn append<E>(
     records: &mut Vec<u8>,
     mut put: impl FnMut(&mut [u8]) -> Result<usize, E>,
@@ -318,7 +316,7 @@ where
     }
 }
 
-/// One record after the other, so that it is known where each ends.
+/// Encrypts one record at a time, so that the end of each is known.
 fn encrypt<Data>(
     mut traffic: WriteTraffic<'_, Data>,
     plaintext: &[u8],
@@ -336,7 +334,7 @@ fn encrypt<Data>(
     Ok(Step::NeedsMore)
 }
 
-/// How much room is missing, or what else is wrong.
+/// The room required, or another error.
 struct Room(Result<usize, Error>);
 
 impl From<EncodeError> for Room {

@@ -1,4 +1,4 @@
-//! A connection: handshake, records in and out.
+//! A TLS connection: handshake, reads, writes.
 
 use std::{
     fmt, io,
@@ -19,19 +19,19 @@ use super::{
 };
 use crate::socket::{Patience, is_timeout};
 
-/// Maximum plaintext that one write takes: five records in one system call, so
-/// that a frame of 64 KiB is one, too.
+/// Maximum plaintext per write: five records in one system call, so that a
+/// frame of 64 KiB fits.
 const MAX_WRITE: usize = 5 * MAX_PLAINTEXT;
 
-/// The type of records that open a handshake (RFC 8446, section 5.1), and of
-/// those that end one.
+/// The types of the first record in a handshake (RFC 8446, section 5.1): a
+/// handshake message, or an alert.
 const HANDSHAKE: u8 = 22;
 const ALERT: u8 = 21;
 
-/// TLS over a socket, in both directions at once.
+/// TLS over a socket; both directions work at once.
 ///
-/// [`ServerTls::over`](super::ServerTls::over) makes it of an accepted socket; it
-/// is read and written as a [`Stream`](crate::Stream).
+/// [`ServerTls::over`](super::ServerTls::over) wraps an accepted socket; reads
+/// and writes go through a [`Stream`](crate::Stream).
 ///
 /// # Examples
 ///
@@ -48,14 +48,14 @@ const ALERT: u8 = 21;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // A thread that waits for the socket holds no lock that the other direction
-// needs: what was read is decrypted, and what is to be written encrypted, in
-// memory. Locks are taken in the order of the fields.
+// needs: decryption and encryption work in memory. Locks are taken in the order
+// of the fields.
 pub struct TlsStream {
     socket: TcpStream,
     incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
     session: Mutex<TlsSession>,
-    /// What the buffers of `incoming` and `outgoing` hold.
+    /// Bytes in the buffers of `incoming` and `outgoing`.
     held: [AtomicUsize; 2],
 }
 
@@ -75,11 +75,11 @@ impl TlsStream {
     }
 
     /// See [`Stream::handshake`](crate::Stream::handshake).
-    #[inline(never)] // Its 3 KiB of stack would be every plain connection's, too.
+    #[inline(never)] // Or 3 KiB of it would be on a plain connection's stack.
     pub(crate) fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
         let outcome = self.complete_handshake(deadline);
         if outcome.is_err() {
-            // The alert that says why, as far as there is one.
+            // Send the alert with the reason, if there is one.
             let _ = self.flush(Patience::Now);
         }
         if deadline.is_some() {
@@ -128,7 +128,7 @@ impl TlsStream {
         })
     }
 
-    /// Lets the next system call wait until `deadline`.
+    /// Limits the wait of the next system call to `deadline`.
     fn limit(&self, deadline: Option<Instant>) -> io::Result<()> {
         let Some(deadline) = deadline else {
             return Ok(());
@@ -137,7 +137,7 @@ impl TlsStream {
         if left.is_zero() {
             return Err(in_handshake(io::ErrorKind::TimedOut.into()));
         }
-        // Less than what the system can tell apart would be no limit.
+        // A timeout below the system's resolution could mean none.
         let left = left.max(Duration::from_millis(1));
         self.socket.set_read_timeout(Some(left))?;
         self.socket.set_write_timeout(Some(left))
@@ -159,8 +159,8 @@ impl TlsStream {
                 self.check_timeout(&mut waiting_since)?;
             }
             match incoming.ending() {
-                // The socket may have ended without a word. Whether that was in
-                // the middle of something is for the reader to say.
+                // The socket may have ended without a close_notify. The reader
+                // detects an end inside a frame.
                 Some(StreamEnd::Closed) => return Ok(0),
                 Some(StreamEnd::Failed(error)) => return Err(errors::io_error(error)),
                 None => {}
@@ -173,8 +173,8 @@ impl TlsStream {
         }
     }
 
-    /// What came was a part of a record, or had no plaintext. That must not go
-    /// on for ever: the socket's own timeout begins anew with every byte.
+    /// Input was a partial record, or had no plaintext. That must not go on for
+    /// ever: the socket's own timeout restarts with every byte.
     fn check_timeout(&self, waiting_since: &mut Option<Instant>) -> io::Result<()> {
         let Some(since) = *waiting_since else {
             *waiting_since = Some(Instant::now());
@@ -186,8 +186,8 @@ impl TlsStream {
         }
     }
 
-    /// Takes in and decrypts what has arrived, without waiting. Returns
-    /// whether a read would return at once.
+    /// Reads and decrypts what has arrived, without waiting. Returns whether a
+    /// read would return at once.
     pub(crate) fn take_in(&self) -> bool {
         let mut incoming = lock(&self.incoming);
         if !self.has_plaintext(&mut incoming) {
@@ -200,7 +200,7 @@ impl TlsStream {
         self.has_plaintext(&mut incoming)
     }
 
-    /// Whether a read would return something without asking the socket.
+    /// Whether a read would return something without a system call.
     pub(crate) fn has_received(&self) -> bool {
         self.has_plaintext(&mut lock(&self.incoming))
     }
@@ -213,8 +213,8 @@ impl TlsStream {
         incoming.is_ready()
     }
 
-    /// Reads, and sends what reading gave rise to, such as an alert. If another
-    /// thread is writing, its next write takes that along.
+    /// Reads, and sends records that result from it, such as an alert. If
+    /// another thread is writing, its next write sends them.
     fn with_session<T>(&self, read: impl FnOnce(&mut TlsSession) -> T) -> T {
         let (outcome, has_pending) = {
             let mut session = self.session();
@@ -236,8 +236,8 @@ impl TlsStream {
         self.encrypt_and_send(buf, Patience::Now)
     }
 
-    /// Plaintext counts as written once all of its record is. Until then it is
-    /// pending: the next write has to begin with the same bytes.
+    /// Plaintext counts as written once its whole record is sent. Until then it
+    /// is pending: the next write has to begin with the same bytes.
     fn encrypt_and_send(&self, buf: &[u8], patience: Patience) -> io::Result<usize> {
         let mut outgoing = lock(&self.outgoing);
         if !outgoing.has_pending() {
@@ -276,7 +276,7 @@ impl TlsStream {
     pub(crate) fn max_buffered(len: usize) -> usize {
         let write = len.min(MAX_WRITE);
         let records = write / MAX_PLAINTEXT + 1;
-        // A record of no plaintext, such as new keys, may come with them.
+        // A record without plaintext, such as a key update, may come along.
         Incoming::max_held(len) + write + (records + 1) * MAX_OVERHEAD
     }
 
@@ -288,18 +288,18 @@ impl TlsStream {
         self.held[1].store(outgoing.held(), Ordering::Relaxed);
     }
 
-    /// Bytes that have arrived here and were not read.
+    /// Bytes that have arrived in the buffers and are unread.
     pub(crate) fn unread(&self) -> usize {
         lock(&self.incoming).unread()
     }
 
-    /// Says that no more will come, if the send buffer takes it.
+    /// Sends a close_notify, if the send buffer has room.
     pub(crate) fn send_close_notify(&self) {
         self.session().close();
         let _ = self.flush(Patience::Now);
     }
 
-    /// Sends what the session wants to send.
+    /// Sends the session's queued records.
     fn flush(&self, patience: Patience) -> io::Result<()> {
         let mut outgoing = lock(&self.outgoing);
         self.take_pending(&mut outgoing);
@@ -314,7 +314,7 @@ impl TlsStream {
 }
 
 impl Drop for TlsStream {
-    /// So that the peer can tell the end from a cut.
+    /// Sends a close_notify, which tells the peer a clean end from a cut.
     fn drop(&mut self) {
         self.send_close_notify();
     }
@@ -326,8 +326,8 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-/// TLS begins with a handshake, or an alert that says why not. A peer that
-/// speaks something else can tell by the alert that is sent at the end.
+/// TLS begins with a handshake message, or an alert with the reason for none.
+/// The closing alert shows a peer of another protocol that this end speaks TLS.
 fn check_first_byte(first: Option<u8>) -> io::Result<()> {
     match first {
         Some(HANDSHAKE | ALERT) => Ok(()),
@@ -356,7 +356,7 @@ fn in_handshake(error: io::Error) -> io::Error {
     }
 }
 
-/// Buffers are not left half done by a panic, so a poisoned lock is as good.
+/// A panic leaves the buffers consistent, so a poisoned lock is usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -368,10 +368,10 @@ mod tests {
 
     use super::*;
 
-    /// rustls must not be asked again: it may panic again, and a second panic
-    /// in a destructor would end the process.
+    /// rustls must not be called again: it may panic again, and a second panic
+    /// in a destructor would abort the process.
     #[test]
-    fn after_a_panic_a_session_is_left_alone() {
+    fn a_session_is_not_used_after_a_panic() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = super::super::ServerTls::self_signed("localhost:0").unwrap();

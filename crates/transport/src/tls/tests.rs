@@ -1,5 +1,5 @@
-//! Flights split and joined at every boundary, and messages in the middle of
-//! which something else is done.
+//! Flights split and joined at every boundary, and operations between the parts
+//! of a message.
 
 use std::{
     io::{Read, Write},
@@ -37,8 +37,8 @@ fn sockets() -> (TcpStream, TcpStream) {
     (near, far)
 }
 
-/// Makes the handshake of `peer` up to the flight with its end, and adds data
-/// and a close to that flight.
+/// Does the handshake of `peer` up to its last flight, and adds data and a
+/// close_notify to that flight.
 fn last_flight(peer: &mut Connection, socket: &mut TcpStream) -> Vec<u8> {
     let mut flight = Vec::new();
     // A server of TLS 1.3 may send before the client has finished.
@@ -63,20 +63,20 @@ fn has_finished(peer: &Connection) -> bool {
     is_server && peer.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3)
 }
 
-/// Sends a flight in two parts, the second once the first was read.
+/// Sends a flight in two parts, the second once the first has been read.
 fn send_split(flight: &[u8], at: usize, socket: &mut TcpStream, stream: &TlsStream) {
     let (first, second) = flight.split_at(at);
     socket.write_all(first).unwrap();
-    // Nothing tells when the other end has gone to sleep again; that it has
-    // taken what there was is near enough.
+    // Nothing shows when the reader has gone to sleep again; an empty receive
+    // buffer is near enough.
     while rustix::io::ioctl_fionread(stream.socket()).unwrap() > 0 {
         thread::yield_now();
     }
     socket.write_all(second).unwrap();
 }
 
-/// Checks that the data comes, then a clean end, however the flight with the
-/// end of the handshake is split.
+/// Checks that the data arrives, then a clean end, wherever the last flight of
+/// the handshake is split.
 fn assert_split_anywhere(make: impl Fn() -> (TlsStream, Connection, TcpStream)) {
     let mut at = 0;
     loop {
@@ -129,7 +129,7 @@ fn server_of(version: &'static SupportedProtocolVersion) -> (ServerConfig, Finge
 }
 
 #[test]
-fn a_clients_last_flight_may_carry_all_there_is() {
+fn a_clients_last_flight_may_carry_data_and_the_end() {
     let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
     let fingerprint = certificate.fingerprint;
     for version in [&TLS13, &TLS12] {
@@ -144,7 +144,7 @@ fn a_clients_last_flight_may_carry_all_there_is() {
 }
 
 #[test]
-fn a_servers_last_flight_may_carry_all_there_is() {
+fn a_servers_last_flight_may_carry_data_and_the_end() {
     for version in [&TLS13, &TLS12] {
         let (config, fingerprint) = server_of(version);
         let (config, client) = (Arc::new(config), ClientTls::pinned(fingerprint).unwrap());
@@ -160,10 +160,10 @@ fn a_servers_last_flight_may_carry_all_there_is() {
     }
 }
 
-/// Sends all but the last byte of what a server has to send, one byte after
-/// the other, and lets the client write in between.
+/// Sends the server's records one byte at a time, except the last byte, and
+/// writes from the client in between.
 #[test]
-fn a_ticket_in_many_records_is_no_obstacle_to_writing() {
+fn a_ticket_in_many_records_does_not_block_writes() {
     let (mut config, fingerprint) = server_of(&TLS13);
     config.max_fragment_size = Some(32);
     config.send_tls13_tickets = 1;
@@ -213,10 +213,10 @@ fn a_ticket_in_many_records_is_no_obstacle_to_writing() {
     }
 }
 
-/// Whatever a peer sends, in records of any size or parts of them, and whatever
-/// is written: the buffers hold no more than is said, and nothing when idle.
+/// For records of any size, in any parts, and for any writes, the buffers stay
+/// below `max_buffered`, and are empty when idle.
 #[test]
-fn what_is_held_is_known() {
+fn buffers_stay_below_their_maximum() {
     let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
     let fingerprint = certificate.fingerprint;
     let config = Arc::new(client_of(&TLS13, fingerprint));
@@ -254,7 +254,7 @@ fn what_is_held_is_known() {
                 let n = stream.read(&mut buf).unwrap();
                 came += n;
                 assert_known();
-                // All of it fits into the sockets.
+                // The sockets' buffers hold all of it.
                 assert_ne!(stream.write(&buf[..n]).unwrap(), 0);
                 assert_known();
             }
@@ -264,10 +264,10 @@ fn what_is_held_is_known() {
     }
 }
 
-/// The socket's own timeout begins anew with every byte: a record that comes
-/// byte by byte, or tickets without end, would hold a read for ever.
+/// The socket's own timeout restarts with every byte: a record that arrives
+/// byte by byte, or endless tickets, would block a read for ever.
 #[test]
-fn a_drip_does_not_hold_a_read() {
+fn a_slow_drip_does_not_block_a_read() {
     const TIMEOUT: Duration = Duration::from_millis(500);
 
     let (server, certificate) = super::ServerTls::self_signed("localhost:0").unwrap();
@@ -304,6 +304,6 @@ fn a_drip_does_not_hold_a_read() {
         assert!(is_timeout(&read.unwrap_err()));
         drip.join().unwrap()
     });
-    // Fifty within a timeout, and two of these until it is noticed.
+    // Fifty per timeout; detection takes at most two timeouts.
     assert!(sent < 250, "{sent} bytes");
 }

@@ -1,4 +1,4 @@
-//! The check of a server's certificate.
+//! Verification of a server's certificate.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -15,8 +15,8 @@ use rustls::{
 
 use super::provider;
 
-/// The SHA-256 of a certificate in DER form, as `openssl x509 -fingerprint
-/// -sha256` prints it.
+/// The SHA-256 of a certificate in DER form, as printed by `openssl x509
+/// -fingerprint -sha256`.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// A text is not a [`Fingerprint`].
+/// The error of parsing a [`Fingerprint`].
 ///
 /// # Examples
 ///
@@ -67,7 +67,7 @@ pub struct ParseFingerprintError;
 impl FromStr for Fingerprint {
     type Err = ParseFingerprintError;
 
-    /// Takes hexadecimal digits of either case, with or without colons.
+    /// Accepts hexadecimal digits of either case, with or without colons.
     fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
         let digits: Option<Vec<u8>> = text
             .chars()
@@ -86,12 +86,12 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// Which servers are the right ones. There is no way to trust all.
+/// The servers to trust. There is no variant for all servers.
 #[derive(Debug)]
 pub(crate) enum Trust {
-    /// Those whose certificate an authority signed for their name.
+    /// Servers whose certificate a CA signed for their name.
     Authorities(Arc<WebPkiServerVerifier>),
-    /// The one with this certificate, whatever stands in it.
+    /// The server with this certificate, whatever its content.
     Pin(Fingerprint, Arc<CryptoProvider>),
 }
 
@@ -189,7 +189,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
         .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
 }
 
-/// Why a certificate was refused, where rustls has no word for it.
+/// Why a certificate was rejected, for reasons that rustls does not have.
 #[derive(Debug)]
 pub(crate) enum Refused {
     SelfSigned(Fingerprint),
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fingerprints_are_read_as_they_are_printed() {
+    fn printed_fingerprints_parse() {
         let fingerprint = Fingerprint::of(&CertificateDer::from_slice(b"abc"));
         let text = fingerprint.to_string();
         // FIPS 180-2, appendix B.1.

@@ -1,8 +1,8 @@
-//! Threads that do the arithmetic of a server's handshakes.
+//! Threads that compute a server's handshakes.
 //!
-//! It takes a deep stack and many short-lived allocations. On the thread of a
-//! connection both would stay resident for the connection's life: a page or two
-//! of stack, and what malloc keeps at hand for each thread, 10 KiB together.
+//! A handshake takes a deep stack and many short-lived allocations. On a
+//! connection's thread both would stay resident for the connection's life: a
+//! page or two of stack, and malloc's per-thread cache, 10 KiB together.
 
 use std::{
     mem,
@@ -17,21 +17,21 @@ use std::{
 
 use super::{incoming::Incoming, session::TlsSession};
 
-/// Stack of such a thread, in bytes: what the threads of connections have.
+/// Stack of a worker, in bytes: the same as a connection's thread.
 const STACK: usize = 256 * 1024;
 
-/// A handshake on its way to a worker and back.
+/// A handshake sent to a worker and back.
 struct Job {
     session: TlsSession,
     incoming: Incoming,
     reply: SyncSender<(TlsSession, Incoming)>,
 }
 
-/// Goes on with a handshake as far as what has arrived allows. Waits for no
-/// peer, only for the handshakes of others that came before.
+/// Advances a handshake as far as the received bytes allow. Waits for no peer,
+/// only for handshakes queued earlier.
 pub(super) fn advance(session: &mut TlsSession, incoming: &mut Incoming) {
     if !session.is_server() {
-        // A client has few connections, and it speaks first.
+        // A client has few connections, and it sends first.
         return incoming.advance_handshake(session);
     }
     if incoming.unread() == 0 {
@@ -52,13 +52,13 @@ pub(super) fn advance(session: &mut TlsSession, incoming: &mut Incoming) {
     } else if let Ok(back) = replies.recv() {
         (*session, *incoming) = back;
     } else {
-        // It has panicked; the session that is gone says so.
+        // The worker panicked; the placeholder session returns an error.
         incoming.advance_handshake(session);
     }
 }
 
-/// The next one, in turn: a queue for all would wake two for each job. `None`
-/// when the system gives no threads.
+/// The next worker, in turn: one shared queue would wake two per job. `None` if
+/// no thread could be started.
 fn next_worker() -> Option<&'static Sender<Job>> {
     static WORKERS: OnceLock<Vec<Sender<Job>>> = OnceLock::new();
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -86,7 +86,7 @@ fn work(job: Job) {
         mut incoming,
         reply,
     } = job;
-    // The panic has been printed, and no reply shows that there was one.
+    // The panic has been printed, and the missing reply reports it.
     let _ = catch_unwind(AssertUnwindSafe(move || {
         incoming.advance_handshake(&mut session);
         let _ = reply.send((session, incoming));

@@ -1,4 +1,4 @@
-//! Files as people have them: accepted, or refused with the reason.
+//! PEM files as found in practice: accepted, or rejected with the reason.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn der(pem: &str) -> Vec<u8> {
         .to_vec()
 }
 
-/// What came of a file with these bytes: how many, or why none.
+/// The result of parsing a file with these bytes, or the error.
 fn try_file<T>(
     bytes: impl AsRef<[u8]>,
     parse: impl FnOnce(&Path) -> Result<T, Error>,
@@ -38,7 +38,7 @@ fn try_file<T>(
 }
 
 #[test]
-fn no_certificate_is_dropped_in_silence() {
+fn no_certificate_is_skipped_silently() {
     let (a, key) = made();
     let (b, _) = made();
     let (last, next) = (a.lines().count(), a.lines().count() + 1);
@@ -118,7 +118,7 @@ fn no_certificate_is_dropped_in_silence() {
         ),
         (
             a.replacen("\nMII", "\nAAA", 1).into(),
-            "line 1: CERTIFICATE: it is damaged, or cut",
+            "line 1: CERTIFICATE: it is damaged or truncated",
         ),
     ] {
         let bytes: Vec<u8> = bytes;
@@ -133,7 +133,7 @@ fn no_certificate_is_dropped_in_silence() {
 }
 
 #[test]
-fn a_key_is_found_or_the_reason_why_not() {
+fn a_key_is_found_or_rejected_with_the_reason() {
     let (certificate, a) = made();
     let (_, b) = made();
     let relabel = |label: &str| a.replace("PRIVATE KEY", label);
@@ -174,7 +174,7 @@ fn a_key_is_found_or_the_reason_why_not() {
         ),
         (
             relabel("DSA PRIVATE KEY"),
-            "line 1: DSA PRIVATE KEY: no key of this kind",
+            "line 1: DSA PRIVATE KEY: this kind of key is not supported",
         ),
         (
             a.replace("END", "DNE"),
