@@ -1,5 +1,5 @@
-//! Byte order: what this host uses, what the network uses, and what happens
-//! when one is read as the other.
+//! Byte order: this host's, the network's, and what happens when one is read as
+//! the other.
 //!
 //! `cargo run -p proto --example byte_order`
 #![allow(clippy::print_stdout)]
@@ -32,7 +32,7 @@ fn main() -> Result<(), proto::FrameError> {
     );
     println!();
 
-    // The same in a frame: 12 bytes of payload, announced in four.
+    // The same for a frame: 12 bytes of payload, a header of four.
     let header = proto::Header {
         len: 12,
         checksum: false,

@@ -1,10 +1,10 @@
-//! What a read brought: whole messages, still in the read buffer.
+//! The complete messages of a read, still in the read buffer.
 
 use std::iter::FusedIterator;
 
 use crate::{Frame, HEADER_LEN, Header, Wire};
 
-/// The messages that were whole after a read, one behind the other.
+/// The messages that were complete after a read, in order.
 ///
 /// # Examples
 ///
@@ -31,39 +31,39 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// How many messages there are; zero while the first is incomplete.
+    /// Number of messages; zero while the first is incomplete.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is no whole message yet.
+    /// Whether no message is complete yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Bytes of payload in all of them, decompressed.
+    /// Payload bytes of all messages, decompressed.
     #[must_use]
     pub const fn payload_len(&self) -> usize {
         self.payload
     }
 
-    /// Whether a part of another frame has arrived behind them.
+    /// Whether a part of another frame follows the messages.
     #[must_use]
     pub const fn has_partial(&self) -> bool {
         self.partial
     }
 
-    /// The messages as they were on the wire, headers included: what an echo
-    /// sends back.
+    /// The messages as on the wire, headers included, ready to echo.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The same bytes in chunks of whole messages, each as few as make `size`
-    /// bytes; at least one, whatever the size. The last chunk may be smaller.
+    /// The same bytes in chunks of complete messages. Each chunk ends with the
+    /// first message that brings it to `size` bytes or more; the last may be
+    /// smaller.
     #[must_use]
     pub const fn chunks(&self, size: usize) -> Chunks<'a> {
         Chunks {
@@ -72,7 +72,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The messages, one by one; of bare bytes, the whole read.
+    /// The messages, one by one; of raw bytes, the whole read.
     #[must_use]
     pub const fn frames(&self) -> Frames<'a> {
         Frames {
@@ -83,7 +83,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// A [`Batch`]'s bytes, in [chunks](Batch::chunks) of whole messages.
+/// A [`Batch`]'s bytes, in [chunks](Batch::chunks) of complete messages.
 ///
 /// # Examples
 ///
@@ -111,7 +111,7 @@ impl<'a> Iterator for Chunks<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let all = self.frames.bytes;
         if self.size >= all.len() {
-            // The usual case, and it need not know where messages end.
+            // The usual case, which needs no frame boundaries.
             (self.frames.bytes, self.frames.left) = (&[], 0);
         }
         while all.len() - self.frames.bytes.len() < self.size && self.frames.next().is_some() {}
@@ -122,8 +122,7 @@ impl<'a> Iterator for Chunks<'a> {
 
 impl FusedIterator for Chunks<'_> {}
 
-/// The [messages](Batch::frames) of a [`Batch`], which were checked when they
-/// were read.
+/// The [messages](Batch::frames) of a [`Batch`], checked when they were read.
 ///
 /// # Examples
 ///

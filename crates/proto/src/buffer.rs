@@ -1,44 +1,44 @@
-//! The bytes that have arrived and were not handed over.
+//! The read buffer: bytes that have arrived and are not handed over yet.
 
 use std::{fmt, io, mem};
 
-/// Least that is allocated for a buffer that has grown, in bytes; what is not
-/// touched of it costs no memory.
+/// Minimum allocation for a grown buffer, in bytes; untouched pages cost no
+/// memory.
 ///
-/// Allocators map a block of this size on its own, and it goes back to the
-/// system when it is freed: it exceeds glibc's `M_MMAP_THRESHOLD` and what an
-/// arena may have left (`M_TRIM_THRESHOLD` and `M_TOP_PAD`, 128 KiB each).
-/// Smaller blocks stay with the process for as long as any later one is in use:
-/// 2,000 connections kept the 60 KiB that each once had a burst of.
+/// Allocators map a block of this size on its own and return it to the system
+/// when it is freed: it exceeds glibc's `M_MMAP_THRESHOLD` and the free space
+/// of an arena (`M_TRIM_THRESHOLD` and `M_TOP_PAD`, 128 KiB each). Smaller
+/// blocks stay with the process while any later block is in use: 2,000
+/// connections kept the 60 KiB each of an earlier burst.
 const OWN_MAPPING: usize = 256 * 1024;
 
-/// Memory comes in pages, of at least so many bytes.
+/// Size of a memory page, in bytes: the minimum.
 const PAGE: usize = 4096;
 
-/// Where in its first page a buffer that has grown begins, in bytes.
+/// Offset of a grown buffer in its first page, in bytes.
 ///
-/// Data in the kernel mostly begin where a page does. Copying between places
-/// whose addresses differ by whole pages and little more is slow: the processor
-/// compares the lower twelve bits first, and takes what it reads for what it has
-/// just written. A bare loop of recv and send took 520 µs of processor time for
-/// 1 MiB at 16 bytes, four in flight, and 305 to 320 anywhere from 64 to 4,032.
+/// Data in the kernel mostly begin at a page boundary. Copies between addresses
+/// that differ by whole pages and little more are slow: the processor compares
+/// the lower twelve bits first, and mistakes its reads for recent writes. A
+/// bare loop of recv and send took 520 µs of CPU time for 1 MiB at 16 bytes,
+/// four in flight, and 305 to 320 at any offset from 64 to 4,032.
 const OFFSET: usize = 1024;
 
-/// Bytes in front of it that are not used. Where an allocator maps a block on
-/// its own, 16 bytes of its own stand before.
+/// Unused bytes before it. In a block that the allocator maps on its own, its
+/// 16-byte header comes first.
 const UNUSED: usize = OFFSET - 16;
 
-/// A buffer that begins small and grows as it is told.
+/// A buffer that starts small and grows on request.
 pub(crate) struct Buffer {
-    /// All there is while it is small. It lies where its owner does: on a
-    /// thread's stack, mostly, in a page that is there anyway.
+    /// All bytes while the buffer is small. It is part of its owner, mostly on
+    /// a thread's stack, in a page that is resident anyway.
     first: [u8; Self::FIRST],
-    /// Once it has grown: some bytes that are not used, then all there is, zero
-    /// where nothing arrived. Before that empty.
+    /// All bytes once the buffer has grown, after the unused ones; zero where
+    /// nothing arrived. Empty before that.
     grown: Vec<u8>,
-    /// Bytes of either that are in use.
+    /// Bytes in use, of either.
     size: usize,
-    /// What arrived and was not taken.
+    /// The bytes that arrived and are not taken.
     start: usize,
     end: usize,
 }
@@ -61,7 +61,7 @@ impl Buffer {
         self.size
     }
 
-    /// Bytes that a buffer of `size` takes beside its owner, in whole pages.
+    /// Bytes that a buffer of `size` allocates, in whole pages.
     pub(crate) const fn allocated(size: usize) -> usize {
         if size > Self::FIRST {
             OFFSET.saturating_add(size).div_ceil(PAGE) * PAGE
@@ -70,30 +70,30 @@ impl Buffer {
         }
     }
 
-    /// How much is pending, in bytes.
+    /// Number of pending bytes.
     pub(crate) const fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// What arrived and was not taken.
+    /// The bytes that arrived and are not taken.
     #[inline]
     pub(crate) fn pending(&self) -> &[u8] {
         self.bytes().get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where more can arrive: at most `most` bytes.
+    /// Room for more bytes, at most `most`.
     #[inline]
     pub(crate) fn room(&mut self, most: usize) -> &mut [u8] {
         let room = self.end..self.size.min(self.end.saturating_add(most));
         self.bytes_mut().get_mut(room).unwrap_or_default()
     }
 
-    /// Notes that the first `n` bytes of the room were filled.
+    /// Notes that the first `n` bytes of the room are filled.
     pub(crate) fn arrived(&mut self, n: usize) {
         self.end = self.size.min(self.end.saturating_add(n));
     }
 
-    /// Takes the first `n` pending bytes off.
+    /// Takes the first `n` pending bytes.
     #[inline]
     pub(crate) fn take(&mut self, n: usize) -> &[u8] {
         let n = n.min(self.len());
@@ -102,7 +102,7 @@ impl Buffer {
         self.bytes().get(taken).unwrap_or_default()
     }
 
-    /// Moves what is pending to the front.
+    /// Moves the pending bytes to the front.
     pub(crate) fn compact(&mut self) {
         if self.start != 0 {
             let pending = self.start..self.end;
@@ -112,11 +112,11 @@ impl Buffer {
         }
     }
 
-    /// Makes it `size` bytes large, which it is not larger than.
+    /// Grows the buffer to `size` bytes; it must not be larger.
     ///
     /// # Errors
     ///
-    /// `OutOfMemory`; it is as it was.
+    /// `OutOfMemory`; the buffer is unchanged.
     pub(crate) fn grow_to(&mut self, size: usize) -> io::Result<()> {
         if size == self.size {
             return Ok(());
@@ -124,7 +124,7 @@ impl Buffer {
         if size > Self::FIRST {
             let len = UNUSED.saturating_add(size);
             let missing = len.max(OWN_MAPPING).saturating_sub(self.grown.len());
-            // A machine without memory is no reason to abort: others go on.
+            // Out of memory is no reason to abort: other connections go on.
             self.grown.try_reserve_exact(missing)?;
             if self.grown.is_empty() {
                 self.grown.resize(UNUSED, 0);
@@ -136,13 +136,13 @@ impl Buffer {
         Ok(())
     }
 
-    /// Begins anew, without what is pending, and gives memory back to the
-    /// system.
+    /// Empties the buffer, pending bytes included, and returns its memory to
+    /// the system.
     ///
-    /// A mapped block that is freed whole is a habit to glibc: from then on it
-    /// maps none of that size, and keeps twice as much in every arena
-    /// (mallopt(3), `M_MMAP_THRESHOLD`). Cut before, a block leaves nothing
-    /// behind.
+    /// glibc adapts to the size of a mapped block that is freed: from then on
+    /// it maps no block of that size, and keeps twice as much in every arena
+    /// (mallopt(3), `M_MMAP_THRESHOLD`). A block that is cut before it is freed
+    /// has no such effect.
     pub(crate) fn release(&mut self) {
         let mut grown = mem::take(&mut self.grown);
         grown.truncate(UNUSED);
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kibibyte_is_the_owners_and_the_rest_in_whole_pages() {
+    fn a_kibibyte_is_inline_and_more_is_in_whole_pages() {
         for (size, allocated) in [
             (0, 0),
             (1024, 0),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_stays_when_it_grows() {
+    fn pending_bytes_survive_growth() {
         let mut buffer = Buffer::new();
         let (mut sent, mut taken) = (0_u8, 0_u8);
         for size in [3, 1000, 1024, 1025, 5000, 300_000, 600_000] {
@@ -212,7 +212,7 @@ mod tests {
             let n = room.len();
             buffer.arrived(n);
             assert_eq!(buffer.len(), size);
-            // All but two bytes go.
+            // Take all but two bytes.
             for byte in buffer.take(size - 2) {
                 taken = taken.wrapping_add(1);
                 assert_eq!(*byte, taken, "{size}");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_allocated_than_a_mapping_needs() {
+    fn an_allocation_is_as_small_as_a_mapping_allows() {
         let mut buffer = Buffer::new();
         buffer.grow_to(1024).unwrap();
         assert_eq!(buffer.grown.capacity(), 0);
@@ -238,21 +238,21 @@ mod tests {
     /// Where glibc maps the block on its own.
     #[test]
     #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-    fn it_begins_a_quarter_into_a_page() {
+    fn a_grown_buffer_begins_a_quarter_into_a_page() {
         let mut buffer = Buffer::new();
         buffer.grow_to(8 << 20).unwrap();
         assert_eq!(buffer.room(1).as_ptr().addr() % PAGE, OFFSET);
     }
 
     #[test]
-    fn room_and_what_arrives_in_it_end_with_the_buffer() {
+    fn room_and_arrivals_end_with_the_buffer() {
         let mut buffer = Buffer::new();
         assert!(buffer.room(10).is_empty());
         buffer.grow_to(100).unwrap();
         assert_eq!(buffer.room(10).len(), 10);
         buffer.arrived(95);
         assert_eq!(buffer.room(10).len(), 5);
-        // A stream that claims more than it was given room for.
+        // A stream that claims more bytes than its room.
         buffer.arrived(10);
         assert_eq!(buffer.len(), 100);
         assert_eq!(buffer.take(200).len(), 100);

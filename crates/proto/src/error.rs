@@ -1,11 +1,11 @@
-//! What can be wrong with a stream of frames.
+//! Errors of a stream of frames.
 
 use std::{error, fmt, io};
 
 use crate::{Foreign, HEADER_LEN, MAX_LEN};
 
-/// Why a frame is refused. Mostly the peer is at fault, or its limit differs,
-/// or the way between has changed a byte.
+/// Why a frame is refused. Usually the peer sent it wrong or has another limit,
+/// or a byte changed on the way.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use crate::{Foreign, HEADER_LEN, MAX_LEN};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The frame, or what it decompresses to, is larger than the limit.
+    /// The frame, or its decompressed payload, is larger than the limit.
     TooLarge {
         /// Its length in bytes.
         len: u64,
@@ -34,32 +34,31 @@ pub enum FrameError {
         /// The whole header.
         header: u32,
     },
-    /// There is no room for the checksum or the original length that the flags
-    /// announce.
+    /// The length has no room for the checksum or the original length that the
+    /// flags announce.
     TooShort {
         /// The whole header.
         header: u32,
     },
-    /// There is no checksum, and one is required.
+    /// The frame has no checksum, and one is required.
     ChecksumMissing,
-    /// Header and payload are not what was sent.
+    /// Header and payload do not match the checksum.
     BadChecksum {
         /// The checksum in the frame.
         announced: u32,
-        /// The checksum of the bytes that came.
+        /// The checksum of the received bytes.
         computed: u32,
     },
-    /// The payload does not decompress to the length that it announces.
+    /// The payload does not decompress to its announced length.
     BadCompression {
         /// The length announced, in bytes.
         original: u32,
-        /// What is wrong with it.
+        /// Why it does not.
         reason: &'static str,
     },
-    /// There is no memory to decompress the payload in; the peer is not at
-    /// fault.
+    /// There is no memory to decompress the payload; the peer is not at fault.
     NoMemory {
-        /// The length that it decompresses to, in bytes.
+        /// The decompressed length, in bytes.
         original: u32,
     },
 }
@@ -102,7 +101,7 @@ impl fmt::Display for FrameError {
 
 impl error::Error for FrameError {}
 
-/// Why there is no such [`MaxFrame`](crate::MaxFrame).
+/// Why a [`MaxFrame`](crate::MaxFrame) is invalid.
 ///
 /// # Examples
 ///
@@ -115,12 +114,13 @@ impl error::Error for FrameError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitError {
-    /// The format cannot express it: it is not between 1 and [`MAX_LEN`].
+    /// The format cannot express the limit: it is not between 1 and
+    /// [`MAX_LEN`].
     OutOfRange {
-        /// The limit that was asked for, in bytes.
+        /// The requested limit, in bytes.
         bytes: u64,
     },
-    /// The text is not a whole number, or none that 64 bits hold.
+    /// The text is not a whole number, or exceeds 64 bits.
     NotANumber,
 }
 
@@ -159,23 +159,23 @@ impl error::Error for LimitError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The stream failed. A read timeout is here too (`WouldBlock` or
-    /// `TimedOut`), and so is a buffer that cannot grow (`OutOfMemory`); nothing
-    /// is lost by either and the next read carries on.
+    /// The stream failed. Includes a read timeout (`WouldBlock` or `TimedOut`)
+    /// and a buffer that cannot grow (`OutOfMemory`); both lose no byte, and
+    /// the next read continues.
     Io(io::Error),
-    /// A frame was refused; the stream cannot be followed any further.
+    /// A frame was refused; no later frame can be found in the stream.
     Refused {
-        /// What is wrong with it.
+        /// Why it was refused.
         error: FrameError,
-        /// The protocol that the peer's first bytes belong to, if known.
+        /// The protocol of the peer's first bytes, if known.
         foreign: Option<Foreign>,
     },
     /// The peer closed inside a frame.
     Truncated {
         /// Bytes of the frame that arrived, its header included.
         got: usize,
-        /// Bytes of the whole frame, its header included; `None` when the
-        /// header itself was cut.
+        /// Bytes of the whole frame, its header included; `None` if the header
+        /// is incomplete.
         expected: Option<usize>,
     },
 }
@@ -212,7 +212,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            // Display already says all that the inner error says.
+            // Display already includes the inner error's text.
             Self::Io(error) => error.source(),
             Self::Refused { .. } | Self::Truncated { .. } => None,
         }
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_says_what_is_wrong_in_one_line() {
+    fn every_error_is_one_line() {
         for (error, text) in [
             (
                 Error::from(FrameError::ChecksumMissing),
@@ -293,9 +293,10 @@ mod tests {
         }
     }
 
-    /// The inner error's text is the outer one's, so the next cause is behind it.
+    /// The text is the inner error's, so the source is the inner error's
+    /// source.
     #[test]
-    fn a_stream_that_failed_has_the_cause_of_its_error() {
+    fn a_failed_stream_has_the_source_of_its_error() {
         #[derive(Debug)]
         struct Cut;
         impl fmt::Display for Cut {

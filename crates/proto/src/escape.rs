@@ -1,12 +1,12 @@
-//! Showing a peer's bytes without letting them act.
+//! Printing a peer's bytes safely.
 
 use std::fmt;
 
 /// Displays bytes as text that cannot drive a terminal or forge a log line.
 ///
-/// Printable UTF-8 is shown as it is. Control characters (C0, DEL, C1), line
-/// and paragraph separators, and the bidirectional controls of Unicode's UAX
-/// #9 appear escaped, as do bytes that are no UTF-8 (`\xff`).
+/// Printable UTF-8 is unchanged. Control characters (C0, DEL, C1), line and
+/// paragraph separators, the bidirectional controls of Unicode's UAX #9, and
+/// invalid UTF-8 (`\xff`) are escaped.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether a character changes the order or the lines of what is around it.
+/// Whether a character changes the order or the lines of the text around it.
 fn is_layout_control(c: char) -> bool {
     matches!(
         c,
@@ -59,7 +59,7 @@ fn is_layout_control(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Nothing that drives a terminal survives.
+    /// No character that controls a terminal remains.
     #[test]
     fn every_single_byte_is_harmless() {
         for byte in 0..=u8::MAX {

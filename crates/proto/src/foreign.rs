@@ -1,10 +1,10 @@
-//! Telling apart peers that speak another protocol.
+//! Detection of peers that speak another protocol.
 
 use std::fmt;
 
 use crate::HEADER_LEN;
 
-/// A well-known protocol whose first bytes are no sensible header.
+/// A well-known protocol whose first bytes are not a plausible header.
 ///
 /// # Examples
 ///
@@ -26,9 +26,9 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// Names the protocol that a stream's first four bytes belong to.
+    /// Detects the protocol of a stream's first four bytes.
     ///
-    /// Meant for streams that already failed: a frame of the right length can
+    /// For streams that have already failed: a frame of the right length can
     /// begin with the same bytes.
     #[must_use]
     pub const fn detect(first: [u8; HEADER_LEN]) -> Option<Self> {

@@ -1,8 +1,8 @@
-//! One whole frame: its checksum, its payload.
+//! A complete frame: checksum and payload.
 
 use crate::{CHECKSUM_LEN, FrameError, HEADER_LEN, Header, MaxFrame, lz4};
 
-/// One whole message, borrowed from where it was read.
+/// A complete message, borrowed from the read buffer.
 ///
 /// # Examples
 ///
@@ -19,19 +19,19 @@ use crate::{CHECKSUM_LEN, FrameError, HEADER_LEN, Header, MaxFrame, lz4};
 /// let frame = batch.frames().next().unwrap();
 /// assert!(frame.is_compressed());
 /// assert_eq!(frame.payload_len(), 1000);
-/// let mut scratch = Vec::new(); // for as many frames as there are
+/// let mut scratch = Vec::new(); // reusable for every frame
 /// assert_eq!(frame.payload(&mut scratch)?, [b'x'; 1000]);
 /// # Ok::<(), proto::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     compressed: bool,
-    /// What follows the header, without the checksum.
+    /// The bytes after the header, without the checksum.
     body: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Bare bytes.
+    /// A message of raw bytes.
     pub(crate) const fn bare(bytes: &'a [u8]) -> Self {
         Self {
             compressed: false,
@@ -39,7 +39,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Takes a frame apart, without looking at its contents.
+    /// Splits a frame, without checking its contents.
     pub(crate) fn split(header: Header, raw: &'a [u8]) -> Self {
         let checksum = if header.checksum { CHECKSUM_LEN } else { 0 };
         let end = raw.len().saturating_sub(checksum);
@@ -49,7 +49,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether this is a heartbeat, or bare bytes that are none.
+    /// Whether the payload is empty: a heartbeat.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.body.is_empty()
@@ -75,8 +75,8 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     ///
-    /// [`FrameError::NoMemory`] when there is none to decompress into. What
-    /// the frame holds cannot be wrong: it was checked when it was read.
+    /// [`FrameError::NoMemory`] when there is no memory to decompress into. The
+    /// contents cannot be wrong: they were checked when they were read.
     pub fn payload<'b>(&self, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], FrameError>
     where
         'a: 'b,
@@ -89,8 +89,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Checks the checksum and the compressed payload of a whole frame. Returns
-/// the length of its payload in bytes, decompressed.
+/// Verifies the checksum and the compressed payload of a complete frame.
+/// Returns the length of its payload in bytes, decompressed.
 pub(crate) fn check(header: Header, raw: &[u8], max: MaxFrame) -> Result<usize, FrameError> {
     if header.checksum {
         verify_checksum(raw)?;

@@ -1,4 +1,4 @@
-//! The four bytes in front of every payload.
+//! The four-byte header of a frame.
 
 use std::{fmt, str::FromStr};
 
@@ -7,14 +7,14 @@ use crate::{FrameError, Framing, LimitError};
 /// Length of a frame's header, in bytes.
 pub const HEADER_LEN: usize = 4;
 
-/// Length of the checksum behind a payload, in bytes.
+/// Length of the checksum after a payload, in bytes.
 pub const CHECKSUM_LEN: usize = 4;
 
-/// Length of the original length in front of a compressed payload, in bytes.
+/// Length of the original length before a compressed payload, in bytes.
 pub const ORIGINAL_LEN: usize = 4;
 
-/// Largest length that a header can announce, in bytes: 2^28 − 1, because its
-/// four upper bits are flags.
+/// Maximum length in a header, in bytes: 2^28 − 1, because its four upper bits
+/// are flags.
 pub const MAX_LEN: u32 = (1 << 28) - 1;
 
 const CHECKSUM: u32 = 1 << 31;
@@ -22,10 +22,9 @@ const COMPRESSED: u32 = 1 << 30;
 const RESERVED: u32 = 0b11 << 28;
 
 /// Largest frame that this side sends and accepts, in bytes.
-///
-/// It bounds what follows the header, a checksum included, and what that
-/// decompresses to. The limit is exact: a frame of this size passes, one byte
-/// more does not. As text it is a number of bytes.
+/// It limits the bytes after the header, a checksum included, and the
+/// decompressed payload. The limit is exact: a frame of this size passes, one
+/// byte more does not. As text it is a number of bytes.
 ///
 /// # Examples
 ///
@@ -42,10 +41,10 @@ const RESERVED: u32 = 0b11 << 28;
 pub struct MaxFrame(u32);
 
 impl MaxFrame {
-    /// 8 MiB: as much as tokio-util's `LengthDelimitedCodec` takes by default.
+    /// 8 MiB, as the default of tokio-util's `LengthDelimitedCodec`.
     pub const DEFAULT: Self = Self(8 << 20);
 
-    /// As much as a header can announce.
+    /// The maximum length in a header.
     pub const LARGEST: Self = Self(MAX_LEN);
 
     /// Takes a limit in bytes.
@@ -66,14 +65,14 @@ impl MaxFrame {
         self.0
     }
 
-    /// Checks a length in bytes, in the widest type there is.
+    /// Checks a length in bytes.
     ///
     /// # Errors
     ///
     /// [`FrameError::TooLarge`] when it exceeds the limit.
     pub const fn check(self, len: u64) -> Result<u32, FrameError> {
         if len <= self.0 as u64 {
-            // No larger than a u32 by then.
+            // At most a u32 here.
             #[allow(clippy::cast_possible_truncation)]
             Ok(len as u32)
         } else {
@@ -110,7 +109,7 @@ impl fmt::Display for MaxFrame {
     }
 }
 
-/// What a frame's first four bytes say.
+/// A decoded header.
 ///
 /// # Examples
 ///
@@ -120,7 +119,7 @@ impl fmt::Display for MaxFrame {
 /// let header = Header { len: 16, checksum: true, compressed: false };
 /// assert_eq!(header.encode()?, [0x80, 0, 0, 16]);
 /// assert_eq!(Header::decode([0x80, 0, 0, 16], Framing::default())?, header);
-/// // A reserved flag is named.
+/// The error names a reserved flag.
 /// let error = Header::decode([0x20, 0, 0, 16], Framing::default()).unwrap_err();
 /// assert_eq!(error.to_string(), "reserved flag bit 29 is set in header 0x20000010");
 /// # Ok::<(), proto::FrameError>(())
@@ -129,20 +128,20 @@ impl fmt::Display for MaxFrame {
 pub struct Header {
     /// Bytes that follow the header.
     pub len: u32,
-    /// K: the last four of them are a checksum over all before.
+    /// K: the last four of them are a checksum of everything before.
     pub checksum: bool,
-    /// Z: the payload is compressed, behind its original length.
+    /// Z: the payload is compressed, and its original length precedes it.
     pub compressed: bool,
 }
 
 impl Header {
-    /// Returns the header as it is on the wire.
+    /// Returns the header's bytes on the wire.
     ///
     /// # Errors
     ///
     /// What [`decode`](Self::decode) would refuse: [`FrameError::TooLarge`] for
-    /// a length above [`MAX_LEN`], [`FrameError::TooShort`] for one that has no
-    /// room for what the flags announce.
+    /// a length above [`MAX_LEN`], [`FrameError::TooShort`] for a length
+    /// without room for what the flags announce.
     pub const fn encode(self) -> Result<[u8; HEADER_LEN], FrameError> {
         let mut word = match MaxFrame::LARGEST.check(self.len as u64) {
             Ok(len) => len,
@@ -160,7 +159,7 @@ impl Header {
         Ok(word.to_be_bytes())
     }
 
-    /// Reads a header and checks all that it can be checked for.
+    /// Decodes and validates a header.
     ///
     /// # Errors
     ///
@@ -170,7 +169,7 @@ impl Header {
     #[inline]
     pub const fn decode(bytes: [u8; HEADER_LEN], framing: Framing) -> Result<Self, FrameError> {
         let word = u32::from_be_bytes(bytes);
-        // A plain header is its own length, so one comparison accepts the
+        // A plain header equals its length, so one comparison accepts the
         // common case: any flag makes the word larger than every limit.
         if word <= framing.max_frame.0 && !framing.require_checksum {
             Ok(Self {
@@ -200,14 +199,14 @@ impl Header {
         if header.overhead() > len as usize {
             return Err(FrameError::TooShort { header: word });
         }
-        // Nothing in a heartbeat can be wrong.
+        // A heartbeat has nothing to check.
         if framing.require_checksum && !header.checksum && word != 0 {
             return Err(FrameError::ChecksumMissing);
         }
         Ok(header)
     }
 
-    /// Bytes of what follows that are no payload.
+    /// Bytes after the header that are not payload.
     const fn overhead(self) -> usize {
         let checksum = if self.checksum { CHECKSUM_LEN } else { 0 };
         let original = if self.compressed { ORIGINAL_LEN } else { 0 };
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_not_encoded() {
+    fn only_decodable_headers_are_encoded() {
         let encoded = |len, checksum, compressed| {
             let header = Header {
                 len,
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_fault() {
         let max = MaxFrame::DEFAULT.0;
         for (word, require_checksum, reason) in [
             (
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_between_1_and_what_the_format_can_say() {
+    fn a_limit_is_between_1_and_the_formats_maximum() {
         assert!(MaxFrame::new(0).is_err());
         assert!(MaxFrame::new(1).is_ok());
         assert!(MaxFrame::new(u64::from(MAX_LEN)).is_ok());
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_a_number_of_bytes_as_text() {
+    fn a_limit_as_text_is_a_number_of_bytes() {
         assert_eq!(MaxFrame::default(), MaxFrame::DEFAULT);
         for limit in [MaxFrame::DEFAULT, MaxFrame::LARGEST, MaxFrame(1)] {
             assert_eq!(limit.to_string().parse(), Ok(limit));
@@ -350,7 +349,7 @@ mod tests {
         }
     }
 
-    /// Every header there is: accepted if and only if flags and length allow.
+    /// Every possible header: accepted if and only if flags and length allow.
     #[test]
     #[ignore = "4 x 2^32 headers: half a minute optimised; cargo test --release -p proto -- --ignored all_headers"]
     fn all_headers() {
@@ -359,7 +358,7 @@ mod tests {
             let mut accepted = 0_u64;
             for word in 0..=u32::MAX {
                 let (is_reserved, len) = (word & RESERVED != 0, word & MAX_LEN);
-                // Each of the two data flags needs four bytes.
+                // Both data flags need four bytes each.
                 let shortest = (word >> 30).count_ones() * 4;
                 let decoded = Header::decode(word.to_be_bytes(), framing);
                 let expected = !is_reserved && (shortest..=max).contains(&len);

@@ -1,9 +1,9 @@
 //! Length-prefixed big-endian frames over any [`Read`](std::io::Read) and
-//! [`Write`](std::io::Write), and the counting of queries per second.
+//! [`Write`](std::io::Write), and a counter of queries per second.
 //!
-//! TCP carries a stream of bytes and knows nothing of messages: one `read` may
-//! return half a message or seven and a half. A frame puts the message's
-//! length in front of it, so that the receiver can tell where it ends.
+//! TCP carries a stream of bytes without message boundaries: one `read` may
+//! return half a message or seven and a half. A frame puts the length before
+//! the message, so that the receiver can find its end.
 //!
 //! ```text
 //!  31 30 29 28 27                                                  0
@@ -15,10 +15,9 @@
 //! +----------------------------------------------------------------+
 //! ```
 //!
-//! A plain frame has K = Z = 0 and is byte for byte the common "u32 big-endian
-//! length, then payload". The flags make a frame describe itself: the sender
-//! chooses for each. Bits 29 and 28 are reserved; one that is set is an error
-//! that names it.
+//! A plain frame has K = Z = 0 and equals the common "u32 big-endian length,
+//! then payload". The flags are per frame, so the sender can choose for each.
+//! Bits 29 and 28 are reserved; a set one is an error that names it.
 //!
 //! # Examples
 //!

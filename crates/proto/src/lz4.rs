@@ -1,34 +1,34 @@
-//! LZ4 blocks: made, checked, and taken apart.
+//! LZ4 blocks: compression, validation, decompression.
 //!
-//! A block is a row of sequences. Each begins with a token, whose upper half
-//! is a number of literals and whose lower half the length of a match, less 4;
-//! 15 in either goes on in further bytes, up to the first that is not 255.
-//! Behind the literals stands how far back the match begins, as a
-//! little-endian u16. The last sequence ends with its literals.
+//! A block is a list of sequences. Each begins with a token: its upper half is
+//! a number of literals, its lower half the length of a match, less 4; 15 in
+//! either continues in further bytes, up to the first that is not 255. After
+//! the literals comes the distance back to the match, a little-endian u16. The
+//! last sequence ends with its literals.
 
 use lz4_flex::block;
 
 use crate::{FrameError, MaxFrame, ORIGINAL_LEN};
 
-/// Shortest match; the token's lower half counts from here.
+/// Minimum match; the token's lower half counts from here.
 const MIN_MATCH: usize = 4;
 
-/// Why a block is not what it should be.
+/// Why a block is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// It ends inside a sequence, or refers to what was not there.
+    /// It ends inside a sequence, or refers to bytes before the output.
     Malformed,
-    /// It holds more than announced.
+    /// It decompresses to more than announced.
     Longer,
-    /// It holds less than announced.
+    /// It decompresses to less than announced.
     Shorter,
 }
 
-/// Checks that `body`, an original length and a block, decompresses, within
-/// the limit, to just that length, and returns it in bytes.
+/// Checks that `body`, an original length and a block, decompresses to exactly
+/// that length, within the limit, and returns the length in bytes.
 ///
-/// Nothing is decompressed: a token says how much it stands for, so this takes
-/// no memory, and time for the bytes that arrived only.
+/// It does not decompress: the tokens give the lengths, so it takes no memory,
+/// and time only for the bytes that arrived.
 pub(crate) fn check(body: &[u8], max: MaxFrame) -> Result<usize, FrameError> {
     let (original, block) = split(body);
     let len = max.check(u64::from(original))? as usize;
@@ -38,12 +38,12 @@ pub(crate) fn check(body: &[u8], max: MaxFrame) -> Result<usize, FrameError> {
     }
 }
 
-/// Decompresses a `body` that was [checked](check) into `output`, which then
-/// has just the original's bytes.
+/// Decompresses a [checked](check) `body` into `output`, which then holds
+/// exactly the original bytes.
 pub(crate) fn decompress(body: &[u8], output: &mut Vec<u8>) -> Result<(), FrameError> {
     let (original, block) = split(body);
     let len = original as usize;
-    // All of it is zero before, whatever a reused buffer held.
+    // All zero first, whatever a reused buffer held.
     output.clear();
     output
         .try_reserve_exact(len)
@@ -55,8 +55,8 @@ pub(crate) fn decompress(body: &[u8], output: &mut Vec<u8>) -> Result<(), FrameE
     }
 }
 
-/// Appends the original length and the LZ4 block of `payload`, if both are
-/// smaller together than `payload` is; says whether they were.
+/// Appends the original length and the LZ4 block of `payload` if together they
+/// are smaller than `payload`; returns whether they were.
 pub(crate) fn compress(payload: &[u8], output: &mut Vec<u8>) -> bool {
     let Ok(original) = u32::try_from(payload.len()) else {
         return false;
@@ -78,7 +78,7 @@ pub(crate) fn compress(payload: &[u8], output: &mut Vec<u8>) -> bool {
     }
 }
 
-/// The length in bytes that a `body` says it decompresses to.
+/// The original length in a `body`, in bytes.
 pub(crate) fn announced(body: &[u8]) -> u32 {
     split(body).0
 }
@@ -91,13 +91,13 @@ fn split(body: &[u8]) -> (u32, &[u8]) {
     (u32::from_be_bytes(*original), block)
 }
 
-/// Follows a block from token to token and checks that it stands for `len`
+/// Follows a block from token to token and checks that it decompresses to `len`
 /// bytes.
 ///
-/// What it accepts and refuses, and why, is what `lz4_flex` does when it
-/// decompresses into a buffer of `len` bytes. The format also asks for five
-/// literals at the end and no match that begins within the last twelve bytes,
-/// for the sake of fast decoders; neither crate insists.
+/// Accepts and refuses the same blocks for the same reasons as `lz4_flex`
+/// decompressing into a buffer of `len` bytes. For fast decoders the format
+/// also requires five literals at the end and no match within the last twelve
+/// bytes; neither crate enforces it.
 fn walk(block: &[u8], len: usize) -> Result<(), Fault> {
     let mut rest = block;
     let mut produced = 0;
@@ -130,7 +130,7 @@ fn walk(block: &[u8], len: usize) -> Result<(), Fault> {
     }
 }
 
-/// A length that begins with half a token and may go on in `rest`. Saturating:
+/// A length that begins in half a token and may continue in `rest`. Saturating:
 /// a block of the largest frame can announce more than 32 bits hold.
 #[inline]
 fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
@@ -148,7 +148,7 @@ fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
     Ok(length)
 }
 
-/// Both are at most `len` and lengths that memory can hold.
+/// `produced` is at most `len`, and both fit in memory, so nothing overflows.
 #[inline]
 const fn advance(produced: usize, by: usize, len: usize) -> Result<usize, Fault> {
     if by <= len - produced {
@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    /// What `lz4_flex` makes of a block for a buffer of `len` bytes.
+    /// The result of `lz4_flex` for a block and a buffer of `len` bytes.
     fn theirs(block: &[u8], len: usize) -> Result<(), Fault> {
         match block::decompress_into(block, &mut vec![0; len]) {
             Ok(n) if n == len => Ok(()),
@@ -207,10 +207,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// Blocks that are nearly right: sequences that were not cut with care,
-        /// and one byte of all that may be another.
+        /// Nearly valid blocks: random sequences, with possibly one byte
+        /// changed.
         #[test]
-        fn a_walk_comes_to_the_verdict_of_decompression(
+        fn walk_agrees_with_decompression(
             sequences in vec((vec(any::<u8>(), 0..40), 0_u16..60, 0_usize..600), 0..6),
             last in vec(any::<u8>(), 0..40),
             changed in any::<Option<(prop::sample::Index, u8)>>(),
@@ -235,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn noise_is_judged_as_decompression_judges_it(
+        fn walk_agrees_with_decompression_on_noise(
             block in vec(any::<u8>(), 0..64),
             len in 0_usize..2000,
         ) {
@@ -245,7 +245,7 @@ mod tests {
 
     /// Every block of up to two bytes, and of three that begin a match.
     #[test]
-    fn short_blocks_are_all_judged_alike() {
+    fn walk_agrees_with_decompression_on_short_blocks() {
         let agree = |block: &[u8]| {
             for len in 0..40 {
                 assert_eq!(walk(block, len), theirs(block, len), "{block:x?} as {len}");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn lying_lengths_are_refused() {
+    fn wrong_lengths_are_refused() {
         let mut body = Vec::new();
         assert!(compress(&[7; 1000], &mut body));
         let (_, block) = split(&body);
@@ -303,13 +303,13 @@ mod tests {
         }
     }
 
-    /// RUSTSEC-2026-0041: a match that reaches behind the output's beginning
-    /// must not copy what a reused buffer held before.
+    /// RUSTSEC-2026-0041: a match that begins before the output must not copy
+    /// the previous contents of a reused buffer.
     #[test]
     fn a_reused_buffer_does_not_leak() {
         let mut output = b"secret secret secret secret secret".to_vec();
-        // One literal, then a match 9 bytes back, where nothing was produced;
-        // an offset of zero would copy the output onto itself.
+        // One literal, then a match 9 bytes back, before the output's start; an
+        // offset of zero would copy the output onto itself.
         for offset in [9, 0] {
             let block = [0x14, b'a', offset, 0, 0x10, b'b'];
             let body = [&10_u32.to_be_bytes()[..], &block].concat();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_stays_as_it_is() {
+    fn incompressible_payloads_leave_the_output_unchanged() {
         let mut output = b"before".to_vec();
         assert!(!compress(b"", &mut output));
         assert!(!compress(b"Hello World!", &mut output));

@@ -1,14 +1,14 @@
-//! Queries per second: a counter that other threads can read, and the division.
+//! Queries per second: a counter that other threads can read, and the rate.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-/// A count of queries that one thread adds to and any thread reads.
+/// A count of queries with one writing thread and any number of readers.
 ///
-/// With one writer, adding needs no locked instruction: two threads that add
-/// lose some of what they count. Relaxed on purpose: it orders nothing else.
+/// With one writer, adding needs no locked instruction; a second writer would
+/// lose counts. Relaxed on purpose: it orders no other access.
 ///
 /// # Examples
 ///
@@ -28,23 +28,23 @@ impl Counter {
         Self(AtomicU64::new(0))
     }
 
-    /// Adds `n` queries. For one thread only.
+    /// Adds `n` queries. Call it from one thread only.
     #[inline]
     pub fn add(&self, n: u64) {
         let total = self.0.load(Ordering::Relaxed);
         self.0.store(total.wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Returns all queries so far. What an interval brought is the difference
-    /// of two totals.
+    /// Returns all queries so far. Those of an interval are the difference of
+    /// two totals.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Queries per second: `count` over the time that was measured, not the time
-/// that was asked for. Zero when no time has passed.
+/// Queries per second: `count` over the measured time, not the nominal
+/// interval. Zero when no time has passed.
 ///
 /// # Examples
 ///
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reads_meanwhile_sees_it_grow() {
+    fn a_concurrent_reader_sees_the_count_grow() {
         let counter = Counter::new();
         std::thread::scope(|scope| {
             let adder = scope.spawn(|| (0..100_000).for_each(|_| counter.add(2)));

@@ -1,4 +1,4 @@
-//! From bytes to messages: one read at a time, every whole frame of it at once.
+//! From bytes to messages: one read, then every complete frame in it.
 
 use std::io::{self, Read};
 
@@ -6,19 +6,19 @@ use crate::{
     Batch, Error, Foreign, FrameError, Framing, HEADER_LEN, Header, Wire, buffer::Buffer, frame,
 };
 
-/// Most that the buffer grows to for messages that fit into it, in bytes. More
-/// of them at once would save few system calls and cost cache.
+/// Maximum size of the buffer for frames that fit into it, in bytes. A larger
+/// batch would save few system calls and cost cache.
 const BATCH: usize = 64 * 1024;
 
-/// Cuts a stream of bytes into messages.
+/// Splits a stream of bytes into messages.
 ///
-/// The stream is handed to every [`read`](Self::read) rather than owned, so
-/// that the caller can write the frames back to it while they are still
-/// borrowed from the buffer.
+/// Each [`read`](Self::read) borrows the stream; the reader does not own it. So
+/// the caller can write frames back to it while they are borrowed from the
+/// buffer.
 ///
 /// # Examples
 ///
-/// An echo of whole frames, straight from the read buffer:
+/// An echo of complete frames, straight from the read buffer:
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -40,27 +40,27 @@ const BATCH: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Reader {
     wire: Wire,
-    /// Most bytes that one read takes.
+    /// Maximum bytes per read.
     max_read: usize,
-    /// Most bytes that the buffer grows to for frames that are smaller.
+    /// Maximum size of the buffer for smaller frames.
     batch: usize,
     /// Between calls less than one frame, unless `refused` is set.
     buffer: Buffer,
-    /// Bytes of the frame that is pending, header included, as far as is known.
+    /// Bytes of the pending frame, header included, as far as known.
     frame: usize,
-    /// Whether the last read took all the room there was.
+    /// Whether the last read filled the room.
     filled: bool,
-    /// Whether the stream's first frame is still to come.
+    /// Whether the stream's first frame is still pending.
     opening: bool,
-    /// Why the frame that is pending cannot be accepted.
+    /// Why the pending frame is refused.
     refused: Option<(FrameError, Option<Foreign>)>,
 }
 
-/// What one read brought.
+/// The result of one read.
 ///
 /// # Examples
 ///
-/// A read may bring a part of a message, and the next one its rest:
+/// A read may return part of a message, and the next one the rest:
 ///
 /// ```
 /// use proto::{Reader, Received, Wire};
@@ -77,19 +77,19 @@ pub struct Reader {
 /// ```
 #[derive(Debug)]
 pub enum Received<'a> {
-    /// Bytes arrived. There may be no whole frame among them yet.
+    /// Bytes arrived. The batch is empty if no frame is complete yet.
     Batch(Batch<'a>),
-    /// The peer closed, and not inside a frame.
+    /// The peer closed between frames.
     Closed,
 }
 
 impl Reader {
     /// Starts at the beginning of a stream.
     ///
-    /// The buffer begins with 1 KiB, which is a part of the reader, and is doubled
-    /// up to 64 KiB while reads fill it. For a larger frame it is doubled
-    /// whenever what has arrived of the frame fills it, up to the frame's size: it
-    /// is at most twice what arrived, whatever length is announced.
+    /// The buffer starts with 1 KiB inside the reader and doubles up to 64 KiB
+    /// while reads fill it. For a larger frame it doubles whenever the frame's
+    /// received part fills it, up to the frame's size: at most twice what has
+    /// arrived, whatever the announced length.
     #[must_use]
     pub const fn new(wire: Wire) -> Self {
         Self {
@@ -104,9 +104,9 @@ impl Reader {
         }
     }
 
-    /// Sets the most bytes that one read takes (at least 1), and that the
-    /// buffer grows to for frames that are smaller. Without, a read takes what
-    /// the buffer has room for, so that a large frame needs few.
+    /// Sets the maximum bytes per read (at least 1), also the maximum size of
+    /// the buffer for smaller frames. By default a read takes as much as the
+    /// buffer has room for, so that a large frame needs few reads.
     #[must_use]
     pub fn max_read(mut self, bytes: Option<usize>) -> Self {
         let bytes = bytes.map(|bytes| bytes.max(1));
@@ -115,18 +115,18 @@ impl Reader {
         self
     }
 
-    /// Reads once and hands over every frame that is whole by then; of bare
+    /// Reads once and returns every frame that is complete by then; of raw
     /// bytes, all of them as one message.
     ///
-    /// Blocks as long as `stream` does. Frames that arrived in front of a bad
-    /// one are handed over first; the error follows at the next call.
+    /// Blocks as long as `stream` does. Frames before a bad one are returned
+    /// first; the error follows at the next call.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] for a frame that is refused, at once and again at
-    /// every later call; [`Error::Truncated`] when the stream ends inside a
-    /// frame; [`Error::Io`] when the read fails, after which it may be tried
-    /// again: no byte is lost by a timeout.
+    /// [`Error::Refused`] for a refused frame, now and at every later call;
+    /// [`Error::Truncated`] when the stream ends inside a frame; [`Error::Io`]
+    /// when the read fails, after which it may be retried: a timeout loses no
+    /// byte.
     pub fn read(&mut self, stream: &mut impl Read) -> Result<Received<'_>, Error> {
         if let Some((error, foreign)) = self.refused {
             return Err(Error::Refused { error, foreign });
@@ -152,16 +152,16 @@ impl Reader {
         }
     }
 
-    /// Bytes that are allocated for the buffer at the moment, in whole pages:
-    /// none while it is small.
+    /// Bytes currently allocated for the buffer, in whole pages: none while it
+    /// is small.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         Buffer::allocated(self.buffer.size())
     }
 
-    /// Bytes that will be allocated for the buffer during the next read: so that
-    /// a budget for many readers can be asked before. While the buffer grows,
-    /// the old one and the new one can both be there.
+    /// Bytes that the next read will have allocated for the buffer, so that a
+    /// budget can be checked first. While the buffer grows, the old and the new
+    /// one can both exist.
     #[inline]
     #[must_use]
     pub fn next_capacity(&self) -> usize {
@@ -179,30 +179,30 @@ impl Reader {
         } else if size < self.batch && (is_full || self.filled) {
             doubled.min(self.batch)
         } else if is_full {
-            // A part of a frame, or it would have been handed over.
+            // A partial frame, or it would have been taken.
             doubled.min(self.frame)
         } else {
             size
         }
     }
 
-    /// Makes the buffer as large as the next read needs it, and never waits. That
-    /// read would do so itself.
+    /// Grows the buffer for the next read, without blocking. The read would do
+    /// so itself.
     ///
     /// # Errors
     ///
-    /// `OutOfMemory`; the buffer is as it was.
+    /// `OutOfMemory`; the buffer is unchanged.
     pub fn reserve(&mut self) -> io::Result<()> {
-        // What is left all came with the last read, so no byte moves twice.
+        // The pending bytes are all of the last read, so no byte moves twice.
         self.buffer.compact();
         self.buffer.grow_to(self.next_size())?;
         self.filled = false;
         Ok(())
     }
 
-    /// Gives back what a burst or a large frame made the buffer grow to, unless
-    /// a part of a frame is in it. For a stream that has become quiet: the next
-    /// burst makes it grow again.
+    /// Frees a buffer that a burst or a large frame has grown, unless it holds
+    /// part of a frame. For a stream that has gone quiet: the next burst grows
+    /// it again.
     pub fn shrink(&mut self) {
         if self.buffer.len() == 0 {
             self.buffer.release();
@@ -223,7 +223,7 @@ impl Reader {
         Ok(n)
     }
 
-    /// The stream is at its end: cleanly, or inside a frame?
+    /// The end of the stream: clean, or inside a frame.
     fn ending(&self) -> Result<Received<'_>, Error> {
         let got = self.buffer.len();
         if got == 0 {
@@ -235,8 +235,8 @@ impl Reader {
         })
     }
 
-    /// Checks the frames that are pending, as far as they are whole, and notes
-    /// the size of the first that is not.
+    /// Checks the complete pending frames, and notes the size of the first
+    /// incomplete one.
     fn cut(&mut self) -> Cut {
         let pending = self.buffer.pending();
         let Wire::Framed(framing) = self.wire else {
@@ -273,7 +273,7 @@ impl Reader {
     }
 }
 
-/// Whole messages: how many, their bytes on the wire, their bytes of payload.
+/// Complete messages: count, bytes on the wire, payload bytes.
 #[derive(Clone, Copy, Default)]
 struct Cut {
     count: usize,
@@ -281,7 +281,7 @@ struct Cut {
     payload: usize,
 }
 
-/// The frame that some bytes begin with; sizes in bytes, the header included.
+/// The first frame of some bytes; sizes in bytes, the header included.
 enum First {
     Whole { size: usize, payload: usize },
     Partial { size: usize },

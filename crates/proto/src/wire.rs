@@ -1,9 +1,9 @@
-//! What the bytes of a connection mean.
+//! The format of a connection's bytes.
 
 use crate::MaxFrame;
 
-/// What the bytes of a connection mean. Both ends must agree on framed or raw;
-/// what a sender adds to its frames is said in each of them.
+/// The format of a connection's bytes. Both ends must agree on framed or raw;
+/// optional parts of a frame are announced in each frame.
 ///
 /// # Examples
 ///
@@ -16,7 +16,7 @@ use crate::MaxFrame;
 pub enum Wire {
     /// Messages are frames.
     Framed(Framing),
-    /// Bare bytes; a message is whatever one read brings.
+    /// Raw bytes; each read is a message.
     Raw,
 }
 
@@ -30,8 +30,8 @@ impl Default for Wire {
 ///
 /// # Examples
 ///
-/// A client that sends checksums requires them of the replies, which are its own
-/// frames:
+/// A client that sends checksums also requires them in replies, which are
+/// echoes of its own frames:
 ///
 /// ```
 /// use proto::{Framing, MaxFrame, Wire};
@@ -46,11 +46,11 @@ impl Default for Wire {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
-    /// Largest frame, in both directions.
+    /// Maximum frame size, in both directions.
     pub max_frame: MaxFrame,
     /// Whether to send a checksum with every frame but a heartbeat.
     pub checksum: bool,
-    /// Whether to compress payloads that get smaller by it.
+    /// Whether to compress payloads that become smaller.
     pub compress: bool,
     /// Whether to refuse frames without a checksum.
     pub require_checksum: bool,

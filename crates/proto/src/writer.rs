@@ -6,8 +6,8 @@ use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame, 
 
 /// Collects messages and writes them together.
 ///
-/// A header in a write of its own costs a system call, and with Nagle's
-/// algorithm and delayed acknowledgements about 40 ms a message as well.
+/// A separate write for the header costs a system call and, with Nagle's
+/// algorithm and delayed acknowledgements, about 40 ms per message.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts with nothing collected.
+    /// Starts empty.
     #[must_use]
     pub const fn new(wire: Wire) -> Self {
         Self {
@@ -43,18 +43,18 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`FrameError::TooLarge`] when `payload` exceeds the limit; what was
-    /// added before stays collected.
+    /// [`FrameError::TooLarge`] when `payload` exceeds the limit; earlier
+    /// messages stay collected.
     pub fn add(&mut self, payload: &[u8]) -> Result<(), FrameError> {
         self.add_parts(&[payload])
     }
 
-    /// Adds one message whose payload lies in several slices, in their order,
-    /// without joining them elsewhere first.
+    /// Adds one message whose payload is in several slices, in order, without
+    /// joining them first.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add); the limit is that of all parts together.
+    /// As [`add`](Self::add); the limit applies to the sum of the parts.
     ///
     /// # Examples
     ///
@@ -82,7 +82,7 @@ impl Writer {
     }
 
     fn add_frame(&mut self, parts: &[&[u8]], framing: Framing) -> Result<(), FrameError> {
-        // One slice can be several parts: their sum may be larger than memory.
+        // One slice can be several parts: the sum may exceed memory.
         let payload = parts
             .iter()
             .fold(0_u64, |sum, part| sum.saturating_add(part.len() as u64));
@@ -117,7 +117,7 @@ impl Writer {
         Ok(())
     }
 
-    /// LZ4 compresses one slice: several parts are joined for it.
+    /// LZ4 compresses one slice, so several parts are joined.
     fn append_compressed(&mut self, parts: &[&[u8]]) -> bool {
         match parts {
             [payload] => lz4::compress(payload, &mut self.buf),
@@ -125,19 +125,19 @@ impl Writer {
         }
     }
 
-    /// The collected messages as they will be on the wire.
+    /// The collected messages, as on the wire.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.buf
     }
 
     /// Writes the collected messages, in one `write` if the stream takes them
-    /// all, and forgets them.
+    /// all, and clears them.
     ///
     /// # Errors
     ///
-    /// What the stream says. How much was sent is unknown then: a stream of
-    /// frames cannot go on after it.
+    /// The stream's error. It is then unknown how much was sent: the stream of
+    /// frames cannot continue.
     pub fn write_to(&mut self, stream: &mut impl Write) -> io::Result<()> {
         stream.write_all(&self.buf)?;
         stream.flush()?;
@@ -145,7 +145,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Forgets the collected messages, once they were written otherwise.
+    /// Clears the collected messages, once they are written otherwise.
     pub fn clear(&mut self) {
         self.buf.clear();
     }

@@ -1,4 +1,4 @@
-//! What holds for checksums and compression.
+//! Properties of checksums and compression.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -17,13 +17,13 @@ const CHECKED: Wire = Wire::Framed(Framing {
 
 proptest! {
     #[test]
-    fn coded_frames_are_read_however_they_are_cut(
+    fn coded_frames_are_read_however_they_are_split(
         (payloads, cuts) in stream_and_cuts(),
         repeat in 1_usize..40,
         checksum: bool,
         compress: bool,
     ) {
-        // Repetition makes some of the payloads shrink.
+        // Repetition makes some payloads compressible.
         let payloads: Vec<Vec<u8>> = payloads.iter().map(|payload| payload.repeat(repeat)).collect();
         let wire = Wire::Framed(Framing { checksum, compress, ..Framing::default() });
         let bytes = written_as(wire, &payloads);
@@ -38,9 +38,9 @@ proptest! {
         }
     }
 
-    /// However a payload is cut into parts, the message is the same.
+    /// However a payload is split into parts, the message is the same.
     #[test]
-    fn parts_make_the_message_of_the_whole(
+    fn parts_make_the_same_message_as_the_whole(
         whole in vec(any::<u8>(), 0..200),
         repeat in 1_usize..20,
         cuts in cuts(4000),
@@ -68,7 +68,7 @@ proptest! {
         }
     }
 
-    /// Whatever a compressed frame holds, it is refused or within the limit.
+    /// A compressed frame of any content is refused or within the limit.
     #[test]
     fn noise_never_decompresses_beyond_the_limit(original in 0_u32..3000, block in vec(any::<u8>(), 0..300)) {
         let len = u32::try_from(4 + block.len()).unwrap() | 1 << 30;
@@ -78,7 +78,7 @@ proptest! {
     }
 }
 
-/// The frame of the example in the catalogue of CRCs, byte by byte.
+/// A frame with the CRC catalogue's example, byte by byte.
 #[test]
 fn golden_checksummed_frame() {
     let wire = written_as(CHECKED, &[b"abc".to_vec()]);
@@ -95,7 +95,7 @@ fn golden_checksummed_frame() {
 }
 
 #[test]
-fn a_heartbeat_is_four_zero_bytes_whatever_is_added_to_others() {
+fn a_heartbeat_is_four_zero_bytes_with_every_option() {
     for (checksum, compress) in [(false, false), (true, false), (false, true), (true, true)] {
         let framing = Framing {
             checksum,
@@ -118,7 +118,7 @@ fn golden_compressed_frame() {
         compress: true,
         ..Framing::default()
     });
-    // LZ4 block format: token 0x1f is one literal and a match of 15 and more;
+    // LZ4 block format: token 0x1f is one literal and a match of 15 or more;
     // offset 1, 75 more; the last five bytes are literals.
     let block = [0x1f, b'x', 1, 0, 75, 0x50, b'x', b'x', b'x', b'x', b'x'];
     let bytes = [&[0x40, 0, 0, 15, 0, 0, 0, 100][..], &block].concat();
@@ -126,17 +126,17 @@ fn golden_compressed_frame() {
     assert_eq!(payloads, [[b'x'; 100]]);
     assert_eq!(raw, bytes);
     ending.unwrap();
-    // Many blocks decompress to the same; ours is as short, or nearly.
+    // Many blocks decompress to the same bytes; ours is nearly the shortest.
     assert!(written_as(wire, &[vec![b'x'; 100]]).len() <= bytes.len() + 1);
-    // Heartbeats and what does not shrink stay plain.
+    // Heartbeats and incompressible payloads stay plain.
     assert_eq!(written_as(wire, &[Vec::new()]), [0; 4]);
     assert_eq!(written_as(wire, &[b"abc".to_vec()]), b"\0\0\0\x03abc");
 }
 
-/// A slice can be a part many times over: what they add up to is refused
-/// before any of it is copied.
+/// A slice can be several parts: a sum above the limit is refused before any
+/// part is copied.
 #[test]
-fn parts_that_add_up_to_too_much_cost_nothing() {
+fn parts_above_the_limit_are_not_copied() {
     let mut writer = Writer::new(Wire::default());
     let part = vec![0; 1 << 20];
     let refused = writer.add_parts(&vec![&part[..]; 1 << 12]);
@@ -145,15 +145,15 @@ fn parts_that_add_up_to_too_much_cost_nothing() {
     assert!(writer.as_bytes().is_empty());
 }
 
-/// Whether a reader that requires checksums hands anything over.
+/// Whether a reader that requires checksums returns anything.
 fn is_delivered(bytes: &[u8]) -> bool {
     let (payloads, _, _) = read_all(&mut Reader::new(CHECKED), bytes);
-    // A heartbeat carries nothing.
+    // A heartbeat carries no payload.
     payloads.iter().any(|payload| !payload.is_empty())
 }
 
 #[test]
-fn every_flipped_bit_is_found() {
+fn every_flipped_bit_is_detected() {
     let payload: Vec<u8> = (0..4096_u32)
         .map(|i| (i * 31 % 251).to_le_bytes()[0])
         .collect();
@@ -166,9 +166,9 @@ fn every_flipped_bit_is_found() {
     }
 }
 
-/// Random changes of 1 to 8 bytes. By chance one in 2^32 passes a CRC.
+/// Random changes of 1 to 8 bytes. A CRC misses one in 2^32 by chance.
 #[test]
-fn random_corruptions_are_found() {
+fn random_corruptions_are_detected() {
     const CORRUPTIONS: u32 = 1_000_000;
 
     let payload: Vec<u8> = (0..200).collect();
@@ -186,7 +186,7 @@ fn random_corruptions_are_found() {
             let at = random(bytes.len());
             bytes[at] ^= u8::try_from(1 + random(255)).unwrap();
         }
-        // Two changes of one byte can undo each other.
+        // Two changes of one byte can cancel out.
         assert!(
             bytes == good || !is_delivered(&bytes),
             "corruption {i}: {bytes:x?}"

@@ -1,4 +1,4 @@
-//! Small accessors and texts, and what happens at the edges of a stream.
+//! Small accessors and texts, and the edges of a stream.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -19,7 +19,7 @@ fn batch<'a>(reader: &'a mut Reader, mut bytes: &[u8]) -> Batch<'a> {
 }
 
 #[test]
-fn a_batch_says_what_is_in_it() {
+fn a_batch_describes_its_contents() {
     let wire = written(&[b"abc".to_vec(), vec![], b"de".to_vec()]);
     for (len, messages, payload, has_partial) in [
         (2, 0, 0, true),
@@ -74,7 +74,7 @@ fn chunks_end_with_the_first_message_that_makes_them_full() {
 }
 
 #[test]
-fn a_frame_says_what_it_is() {
+fn a_frame_describes_its_contents() {
     let framing = Framing {
         checksum: true,
         compress: true,
@@ -96,7 +96,7 @@ fn a_frame_says_what_it_is() {
     );
 }
 
-/// How much each read has room for, of a stream that fills all of it.
+/// The room of each read, for a stream that fills it.
 fn rooms(wire: &[u8], max_read: Option<usize>) -> Vec<usize> {
     struct Rooms<'a>(&'a [u8], Vec<usize>);
     impl Read for Rooms<'_> {
@@ -112,8 +112,8 @@ fn rooms(wire: &[u8], max_read: Option<usize>) -> Vec<usize> {
 }
 
 #[test]
-fn a_buffer_is_doubled_while_reads_fill_it() {
-    // All frames are whole when a read ends: eight bytes each.
+fn a_buffer_doubles_while_reads_fill_it() {
+    // Every read ends with a complete frame: eight bytes each.
     let small = written(&vec![vec![7; 4]; 100_000]);
     let rooms_of_small = rooms(&small, None);
     let doubled = [1, 2, 4, 8, 16, 32, 64, 64, 64].map(|kib| kib << 10);
@@ -121,11 +121,11 @@ fn a_buffer_is_doubled_while_reads_fill_it() {
     assert!(rooms_of_small[9..].iter().all(|&room| room == 64 << 10));
     let limited = rooms(&small, Some(5000));
     assert_eq!(limited[..5], [1024, 2048, 4096, 5000, 5000]);
-    // It begins as small as its limit.
+    // It starts as small as its limit.
     assert_eq!(rooms(&small, Some(8))[..3], [8, 8, 8]);
     assert_eq!(rooms(&small, Some(0))[..3], [1, 1, 1]);
 
-    // Of a large one, what has arrived stays, and the rest is what it lacks.
+    // The received part of a large frame stays, and the room is the rest.
     let large = written(&[vec![7; 200_000]]);
     let kib = [1, 1, 2, 4, 8, 16, 32, 64].map(|kib| kib << 10);
     let rooms_of_large = rooms(&large, None);
@@ -134,7 +134,7 @@ fn a_buffer_is_doubled_while_reads_fill_it() {
 }
 
 #[test]
-fn a_buffer_that_is_not_filled_stays() {
+fn an_unfilled_buffer_does_not_grow() {
     let wire = written(&vec![vec![7; 1020 - 1]; 1]);
     let mut reader = Reader::new(Wire::default());
     for part in [&wire[..], &wire, &wire] {
@@ -148,7 +148,7 @@ fn a_buffer_that_is_not_filled_stays() {
 }
 
 #[test]
-fn an_interrupted_read_is_made_again_and_other_errors_are_told() {
+fn an_interrupted_read_is_retried_and_other_errors_returned() {
     struct Failing(Vec<Result<&'static [u8], io::ErrorKind>>);
     impl Read for Failing {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -183,7 +183,7 @@ fn an_interrupted_read_is_made_again_and_other_errors_are_told() {
 }
 
 #[test]
-fn a_truncated_frame_says_how_much_of_it_came() {
+fn a_truncated_frame_reports_how_much_arrived() {
     for (wire, came, of) in [
         (&b"\0"[..], 1, None),
         (b"\0\0\0", 3, None),
@@ -222,15 +222,15 @@ fn another_protocol_is_named_at_the_beginning_only() {
     let new = || Reader::new(Wire::default());
     assert_eq!(named(&mut new(), b"GET / HTTP"), Some(Foreign::Http));
     assert_eq!(named(&mut new(), b"\0\0\0\0GET / HTTP"), None);
-    // The frame in front came with a read of its own.
+    // The earlier frame came in its own read.
     let mut reader = new();
     assert_eq!(batch(&mut reader, b"\0\0\0\0").len(), 1);
     assert_eq!(named(&mut reader, b"GET / HTTP"), None);
-    // A part of a header is no frame.
+    // A partial header is not a frame.
     let mut reader = new();
     assert!(batch(&mut reader, b"GE").is_empty());
     assert_eq!(named(&mut reader, b"T / HTTP"), Some(Foreign::Http));
-    // And again at every later call.
+    // The same at every later call.
     assert_eq!(named(&mut reader, b"\0\0\0\0"), Some(Foreign::Http));
 
     for (first, protocol, name) in [

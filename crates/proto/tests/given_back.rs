@@ -1,6 +1,6 @@
-//! What large frames took goes back to the system when their readers are gone.
+//! Memory of large frames returns to the system when their readers are dropped.
 //!
-//! A process of its own: the figure is that of all threads.
+//! A separate process: the figure covers all threads.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -8,7 +8,7 @@ use std::{fs, sync::Barrier, thread};
 
 use proto::{Reader, Wire};
 
-/// As many as an allocator may have arenas for.
+/// As many threads as an allocator may have arenas.
 const THREADS: usize = 8;
 
 const FRAME: usize = 8 << 20;
@@ -20,12 +20,12 @@ fn resident() -> usize {
 }
 
 #[test]
-fn readers_that_are_gone_leave_nothing() {
+fn dropped_readers_leave_no_memory() {
     let mut wire = u32::try_from(FRAME).unwrap().to_be_bytes().to_vec();
     wire.resize(4 + FRAME, 7);
     let before = resident();
     let all_hold_a_frame = Barrier::new(THREADS);
-    // Whatever an allocator learns from the first round shows in the later ones.
+    // The allocator adapts in the first round, which shows in the later ones.
     for _ in 0..3 {
         thread::scope(|scope| {
             for _ in 0..THREADS {

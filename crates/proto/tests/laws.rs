@@ -1,4 +1,4 @@
-//! What holds for every stream of frames, however it is cut.
+//! Properties of every stream of frames, however it is split.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -40,7 +40,7 @@ fn golden_stream() {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read_however_it_is_cut(
+    fn written_messages_are_read_however_they_are_split(
         (payloads, cuts) in stream_and_cuts(),
         read_size in 1_usize..64,
     ) {
@@ -67,7 +67,7 @@ proptest! {
         let (last, others) = chunks.split_last().unwrap();
         prop_assert!(!last.is_empty());
         prop_assert!(others.iter().all(|chunk| chunk.len() >= size));
-        // No chunk is longer than it has to be.
+        // No chunk is longer than necessary.
         for chunk in &chunks {
             let (read, _, ending) = read_all(&mut Reader::new(Wire::default()), *chunk);
             prop_assert!(ending.is_ok());
@@ -77,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn bare_bytes_come_as_they_are_read(bytes in vec(any::<u8>(), 1..200), read_size in 1_usize..64) {
+    fn raw_bytes_arrive_as_read(bytes in vec(any::<u8>(), 1..200), read_size in 1_usize..64) {
         let mut reader = Reader::new(Wire::Raw).max_read(Some(read_size));
         let (messages, raw, ending) = read_all(&mut reader, bytes.as_slice());
         prop_assert_eq!(messages.concat(), bytes.clone());
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn truncation_at_every_offset_is_told_apart_from_a_clean_close(
+    fn truncation_at_every_offset_differs_from_a_clean_close(
         (payloads, cuts) in stream_and_cuts(),
     ) {
         let wire = written(&payloads);
@@ -134,7 +134,7 @@ proptest! {
                 prop_assert_eq!(read.len(), payloads.len());
                 prop_assert!(ending.is_ok());
             } else {
-                prop_assert_eq!(read.len(), before, "frames in front of the bad one arrive");
+                prop_assert_eq!(read.len(), before, "frames before the bad one arrive");
                 let refused = FrameError::TooLarge { len: len as u64, max: u32::try_from(max).unwrap() };
                 let Err(Error::Refused { error, .. }) = ending else { panic!("not refused") };
                 prop_assert_eq!(error, refused);
@@ -142,7 +142,7 @@ proptest! {
         }
     }
 
-    /// Headers are drawn so that half of the streams go wrong somewhere.
+    /// Headers are drawn so that half of the streams are invalid somewhere.
     #[test]
     fn agrees_with_tokio_util(
         frames in vec((any::<u8>(), 0_u32..24, 0_usize..24), 0..8),
@@ -152,7 +152,7 @@ proptest! {
     ) {
         let mut wire = Vec::new();
         for (flags, announced, sent) in frames {
-            // Reserved ones: those that we know are no length here either.
+            // Reserved flags only: tokio-util reads the others as a length.
             let flags = if flags < 16 { (u32::from(flags) % 3 + 1) << 28 } else { 0 };
             let sent = if flags == 0 { announced as usize } else { sent };
             wire.extend_from_slice(&(flags | announced).to_be_bytes());
@@ -170,8 +170,8 @@ enum End {
     Truncated,
 }
 
-/// The same bytes in the same chunks give the same frames after each chunk,
-/// and end at the same place and in the same way, as in tokio-util.
+/// The same bytes in the same chunks give the same frames after each chunk, and
+/// end at the same place and in the same way, as in tokio-util.
 fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
     let mut ours = Reader::new(limit(max as u64));
     let mut theirs = LengthDelimitedCodec::builder()
@@ -195,7 +195,7 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             Err(Error::Truncated { .. }) => our_end = Some(End::Truncated),
             Err(error) => panic!("{error}"),
         }
-        // A bad header behind whole frames is reported by the call after theirs.
+        // A bad header after complete frames is returned by the next call.
         let after = stream.at;
         if our_end.is_none() && ours.read(&mut io::empty()).is_err_and(|e| is_refusal(&e)) {
             our_end = Some(End::Refused);
@@ -231,7 +231,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Refused { .. })
 }
 
-/// Every one of the 2^19 ways to cut a stream of 20 bytes.
+/// Each of the 2^19 ways to split a stream of 20 bytes.
 #[test]
 fn every_partition_of_a_stream_gives_the_same_frames() {
     let payloads = [b"abc".to_vec(), Vec::new(), b"hello".to_vec()];
@@ -259,7 +259,7 @@ fn every_partition_of_a_stream_gives_the_same_frames() {
     }
 }
 
-/// A read that fails loses nothing: the next one carries on.
+/// A failed read loses nothing: the next one continues.
 #[test]
 fn a_timeout_between_any_two_bytes_loses_nothing() {
     struct Stutter<'a> {
@@ -289,7 +289,7 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
         match reader.read(&mut stream) {
             Ok(Received::Batch(batch)) => read.extend(payloads_of(&batch)),
             Ok(Received::Closed) => break,
-            // Nor is anything lost by giving back what is not needed now.
+            // Shrinking loses nothing either.
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => reader.shrink(),
             Err(error) => panic!("{error}"),
         }
@@ -297,9 +297,9 @@ fn a_timeout_between_any_two_bytes_loses_nothing() {
     assert_eq!(read, payloads);
 }
 
-/// An interrupted read is tried again; what else fails is the caller's to see.
+/// An interrupted read is retried; every other error is returned.
 #[test]
-fn only_interruptions_are_tried_again() {
+fn only_interruptions_are_retried() {
     struct Failing<'a>(&'a [u8], Vec<io::ErrorKind>);
     impl Read for Failing<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -354,7 +354,7 @@ fn a_foreign_protocol_is_named_at_the_start_of_a_stream_only() {
         }
         let later = refusal(&[&b"\0\0\0\x01x"[..], first].concat());
         assert!(!later.contains("speaks"), "{later}");
-        // Nor when a frame came with an earlier read.
+        // Also not if a frame came in an earlier read.
         let mut reader = Reader::new(Wire::default());
         assert!(reader.read(&mut &b"\0\0\0\x01x"[..]).is_ok());
         let later = reader.read(&mut { first }).unwrap_err().to_string();

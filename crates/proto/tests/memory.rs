@@ -1,4 +1,4 @@
-//! Memory follows what arrives, upwards and downwards.
+//! Memory grows with the bytes received, and shrinks again.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -8,10 +8,10 @@ use std::io::{self, Read};
 use proto::{Error, Reader, Received, Wire};
 use support::{limit, payloads_of, read_all, written};
 
-/// Memory comes in whole pages; a buffer begins somewhere in its first.
+/// Memory comes in whole pages; a buffer begins inside its first.
 const PAGE: usize = 4096;
 
-/// P3: memory follows the bytes that arrived.
+/// Memory follows the bytes that arrived.
 #[test]
 fn an_announced_length_allocates_nothing() {
     struct Watched<'a> {
@@ -43,9 +43,9 @@ fn an_announced_length_allocates_nothing() {
     assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
 }
 
-/// P3, once the burst is over.
+/// The same after the burst.
 #[test]
-fn what_a_burst_grew_is_given_back_and_no_part_of_a_frame() {
+fn shrinking_frees_a_burst_and_keeps_a_partial_frame() {
     let wire = written(&[vec![7; 100_000], vec![8; 10]]);
     let (burst, rest) = wire.split_at(wire.len() - 5);
     let mut reader = Reader::new(Wire::default());
@@ -75,7 +75,7 @@ fn what_a_burst_grew_is_given_back_and_no_part_of_a_frame() {
     assert_eq!(reader.capacity(), 0);
 }
 
-/// A stream that has all that is asked for, and counts how often it is.
+/// A stream that fills every read, and counts the reads.
 struct Counted<'a> {
     stream: &'a [u8],
     reads: usize,
@@ -100,7 +100,7 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Reads up to the next whole frames, and says how many there are.
+/// Reads up to the next complete frames, and returns their number.
 fn read_frames(reader: &mut Reader, stream: &mut impl Read) -> usize {
     loop {
         let Ok(Received::Batch(batch)) = reader.read(stream) else {
@@ -122,12 +122,12 @@ fn a_large_frame_takes_few_reads() {
         assert_eq!(read_frames(&mut reader, &mut stream), 1);
         reads.push(std::mem::take(&mut stream.reads));
     }
-    // 1 KiB doubled up to 1 MiB and the header's four bytes, then all at once.
+    // 1 KiB doubled up to 1 MiB plus a header; later frames take one read.
     assert_eq!(reads, [12, 1, 1]);
 }
 
 #[test]
-fn a_limit_of_reads_holds_for_large_frames_too() {
+fn a_read_limit_applies_to_large_frames_too() {
     let wire = written(&vec![vec![7; 1 << 20]; 2]);
     for max_read in [15, 1000, 65_536, 100_000] {
         let mut stream = Counted::of(&wire);
@@ -139,9 +139,9 @@ fn a_limit_of_reads_holds_for_large_frames_too() {
     }
 }
 
-/// Small messages are collected up to 64 KiB, however much there is.
+/// Small messages are batched up to 64 KiB, however many there are.
 #[test]
-fn a_batch_has_an_end() {
+fn a_batch_is_limited() {
     let wire = written(&vec![vec![7; 12]; 100_000]);
     let mut stream = Counted::of(&wire);
     let mut reader = Reader::new(Wire::default());
@@ -152,9 +152,9 @@ fn a_batch_has_an_end() {
     assert_eq!(reader.capacity(), 17 * PAGE);
 }
 
-/// P3: a frame that comes in small parts costs less than twice of what came.
+/// A frame in small parts costs less than twice the bytes received.
 #[test]
-fn the_buffer_follows_what_arrived() {
+fn the_buffer_follows_the_bytes_received() {
     struct Drip<'a>(&'a [u8], usize);
     impl Read for Drip<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -184,9 +184,9 @@ fn the_buffer_follows_what_arrived() {
     }
 }
 
-/// A budget that asks before each read is told what the read then takes.
+/// A budget checked before each read matches what the read then takes.
 #[test]
-fn the_next_capacity_is_known_before_it_is_taken() {
+fn the_next_capacity_is_exact() {
     let payloads: Vec<Vec<u8>> = [10, 5000, 0, 70_000, 3, 300_000, 300_000, 1]
         .map(|len| vec![7; len])
         .into();
@@ -196,7 +196,7 @@ fn the_next_capacity_is_known_before_it_is_taken() {
         let (mut stream, mut reads) = (wire.as_slice(), 0);
         loop {
             let next = reader.next_capacity();
-            // To make it so beforehand, once or twice, changes nothing.
+            // Reserving beforehand, once or twice, changes nothing.
             for _ in 0..reads % 3 {
                 reader.reserve().unwrap();
                 assert_eq!((reader.capacity(), reader.next_capacity()), (next, next));
@@ -217,9 +217,9 @@ fn the_next_capacity_is_known_before_it_is_taken() {
     }
 }
 
-/// Messages that never fill a read need no more than the reader itself has.
+/// Messages that never fill a read need no allocation.
 #[test]
-fn small_messages_grow_nothing() {
+fn small_messages_allocate_nothing() {
     let mut reader = Reader::new(Wire::default());
     let wire = written(&[vec![7; 1000]]);
     for _ in 0..100 {

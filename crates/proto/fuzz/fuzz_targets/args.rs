@@ -1,5 +1,5 @@
-//! The parsers of options: what they accept is what the text says, whether
-//! that is written one way or another, and a refusal fits on one line.
+//! The parsers of options: an accepted value matches the text, in every
+//! notation, and an error is one line.
 #![no_main]
 
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use cli::args::{parse_addr, parse_count, parse_size, parse_timeout};
 use libfuzzer_sys::fuzz_target;
 
-/// The value, unless the text is refused, for which there is one line.
+/// The value; a refusal must be one line.
 fn accepted<T>(outcome: Result<T, String>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
@@ -45,7 +45,7 @@ fuzz_target!(|text: &str| {
     );
     if let Some(addr) = addr {
         assert_eq!(addr, text);
-        // An option's value ends up in the log and in errors.
+        // An option's value appears in the log and in errors.
         let (host, port) = text.rsplit_once(':').unwrap();
         assert!(!host.is_empty() && port.parse::<u16>().is_ok(), "{text:?}");
     }

@@ -1,5 +1,5 @@
-//! Checksummed payloads come back as they were sent; of a stream with one byte
-//! changed, only the frames in front of it do.
+//! Checksummed payloads arrive as sent; with one byte of the stream changed,
+//! only the frames before it arrive.
 #![no_main]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,8 +19,8 @@ fuzz_target!(|data: &[u8]| {
         ..Framing::default()
     };
     let wire = Wire::Framed(framing);
-    // No CRC withstands a forger: a payload can hold the checksum that a
-    // shortened frame needs. A hash of the input keeps the fuzzer from that.
+    // No CRC withstands forgery: a payload can hold the checksum of a shortened
+    // frame. A hash of the input keeps the fuzzer from that.
     let mut hasher = DefaultHasher::new();
     data.hash(&mut hasher);
     let salt = hasher.finish().to_le_bytes();

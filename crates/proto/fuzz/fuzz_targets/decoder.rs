@@ -1,5 +1,5 @@
-//! However a stream is cut, the same frames come out of it and it ends in the
-//! same way; memory follows what arrived.
+//! However a stream is split, it yields the same frames and the same end;
+//! memory follows the bytes received.
 #![no_main]
 
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use proto::{Framing, MaxFrame, Reader, Wire};
 use proto_fuzz::read_all;
 
-/// A stream in chunks of 1 to 255 bytes, their sizes repeating; one of 0 is a
+/// A stream in chunks of 1 to 255 bytes, with repeating sizes; a size of 0 is a
 /// pause.
 struct Chunks<'a> {
     stream: &'a [u8],
@@ -18,7 +18,7 @@ struct Chunks<'a> {
 
 impl Read for Chunks<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        // A buffer doubles only when it was full; 1 KiB is its first size.
+        // A buffer doubles only when full; its first size is 1 KiB.
         assert!(buf.len() <= (2 * self.arrived).max(1024));
         let size = self.sizes.next().map_or(1, |&size| size.into());
         if size == 0 {
@@ -40,11 +40,11 @@ fuzz_target!(|data: &[u8]| {
         max_frame,
         ..Framing::default()
     });
-    // With nothing but pauses there would be no end.
+    // Only pauses would never end.
     if *sizes == [0; 4] {
         return;
     }
-    // Squares reach both buffers smaller than a frame and larger ones.
+    // Squares reach buffers smaller and larger than a frame.
     let reader = Reader::new(wire).max_read(Some(usize::from(*read_size).pow(2)));
     let mut chunks = Chunks {
         stream,

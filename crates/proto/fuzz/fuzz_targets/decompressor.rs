@@ -1,6 +1,6 @@
-//! A compressed frame is accepted or refused, for the same reason, as lz4_flex
-//! decompresses it into a buffer of the announced length or does not; and gives
-//! the same bytes whenever it is decompressed.
+//! A compressed frame is accepted if and only if lz4_flex decompresses it into
+//! a buffer of the announced length, and refused for the same reason; it gives
+//! the same bytes each time.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use proto::{Error, FrameError, Framing, Header, MaxFrame, Reader, Received, Wire
 
 const MAX: u32 = 64 * 1024;
 
-/// The payload of a compressed frame, unless that is refused.
+/// The payload of a compressed frame, or the refusal.
 fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Result<Vec<u8>, FrameError> {
     let header = Header {
         len: body.len().try_into().unwrap(),
@@ -39,7 +39,7 @@ fn delivered(body: &[u8], mut scratch: Vec<u8>) -> Result<Vec<u8>, FrameError> {
     }
 }
 
-/// What lz4_flex makes of it; `None` where it is not asked.
+/// The result of lz4_flex; `None` if the length alone decides.
 fn expected(body: &[u8]) -> Option<Result<Vec<u8>, FrameError>> {
     let (original, block) = body.split_first_chunk()?;
     let original = u32::from_be_bytes(*original);
@@ -68,9 +68,9 @@ fuzz_target!(|body: &[u8]| {
     if let Ok(payload) = delivery {
         let (original, block) = body.split_first_chunk().unwrap();
         let original = u32::from_be_bytes(*original);
-        // What a reused buffer held before must not show.
+        // The previous contents of a reused buffer must not show.
         assert_eq!(delivered(body, vec![0xa5; MAX as usize]), Ok(payload));
-        // Nor is anything padded or cut: a block has one length.
+        // No padding and no truncation: a block has one length.
         for other in [original.wrapping_sub(1), original + 1] {
             let lie = [&other.to_be_bytes(), block].concat();
             assert!(delivered(&lie, Vec::new()).is_err());

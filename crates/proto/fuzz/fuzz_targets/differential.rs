@@ -1,5 +1,5 @@
-//! Plain frames are those of tokio-util's `LengthDelimitedCodec`: the same
-//! payloads, the same bytes, and the same frames refused or cut.
+//! Plain frames match tokio-util's `LengthDelimitedCodec`: the same payloads,
+//! the same bytes, and the same frames refused or truncated.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[max, read_size], stream)) = data.split_first_chunk() else {
         return;
     };
-    // Squares reach limits both below a header's length and above 64 KiB.
+    // Squares reach limits below a header's length and above 64 KiB.
     let max = MaxFrame::new(u64::from(max).pow(2)).unwrap_or(MaxFrame::DEFAULT);
     let wire = Wire::Framed(Framing {
         max_frame: max,
@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!(writer.as_bytes(), &*encoded);
 
-    // A flag is a length to them, and too large.
+    // tokio-util reads a flag as part of the length, which is too large.
     if refused.is_some_and(|header| header > MAX_LEN) {
         assert!(payloads.starts_with(&theirs) && raw.starts_with(&encoded));
         return;

@@ -1,5 +1,5 @@
-//! Every header under every limit: accepted or refused as the format says,
-//! for the reason it says, and written as it was read.
+//! Every header under every limit: accepted or refused as the format specifies,
+//! for the right reason, and encoded as it was decoded.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         ..Framing::default()
     };
 
-    // The picture in the crate's first lines, as text of 32 bits.
+    // The format as documented in the crate, in 32 bits of text.
     let bits = format!("{:032b}", u32::from_be_bytes(bytes));
     let flag = |at: usize| bits.as_bytes()[at] == b'1';
     let (checksum, compressed) = (flag(0), flag(1));
@@ -51,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(header) = decoded {
         assert_eq!(header.encode(), Ok(bytes));
     }
-    // What is never accepted, whatever the limit, is never made.
+    // A header that no limit accepts is never encoded.
     let header = Header {
         len: u32::from_be_bytes(bytes),
         checksum: options & 2 != 0,

@@ -1,12 +1,12 @@
-//! Whatever a peer sends, what is shown of it cannot drive a terminal, break a
-//! line or turn its direction; text that does none of that is shown as it is.
+//! Whatever a peer sends, the printed text cannot control a terminal, break a
+//! line or reverse its direction; harmless text is unchanged.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use proto::Escaped;
 
-/// Whether a terminal or a log reader may act on it: C0, DEL and C1, the
-/// separators of lines and paragraphs, and all that has Unicode's property
+/// Whether a terminal or a log viewer may act on it: C0, DEL and C1, line and
+/// paragraph separators, and all characters with Unicode's property
 /// `Bidi_Control`.
 fn acts(c: char) -> bool {
     let code = u32::from(c);
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     if !text.contains(acts) {
         assert_eq!(shown, text);
     }
-    // What is escaped depends on nothing around it.
+    // Escapes do not depend on context.
     let parts = text.split_inclusive(acts);
     let parts: String = parts
         .map(|part| Escaped(part.as_bytes()).to_string())

@@ -1,4 +1,4 @@
-//! What more than one fuzz target needs.
+//! Helpers for several fuzz targets.
 
 use std::io::{ErrorKind, Read};
 
@@ -21,7 +21,7 @@ pub fn read_all(
                 raw.extend_from_slice(batch.as_bytes());
             }
             Ok(Received::Closed) => return (payloads, raw, Ok(())),
-            // Whatever a pause gives back, nothing is lost by it.
+            // Shrinking at a pause loses nothing.
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => reader.shrink(),
             Err(error) => return (payloads, raw, Err(error)),
         }

@@ -1,4 +1,4 @@
-//! Streams and readers that several tests need.
+//! Streams and readers shared by several tests.
 #![allow(dead_code)] // Each test binary has its own copy.
 
 use std::io::{self, Read};
@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use proptest::{collection::vec, prelude::*};
 use proto::{Batch, Error, Framing, MaxFrame, Reader, Received, Wire, Writer};
 
-/// A stream that ends every read where the next chunk does.
+/// A stream whose reads end at chunk boundaries.
 pub(crate) struct Chunks<'a> {
     pub(crate) stream: &'a [u8],
-    /// Where chunks end, ascending; the rest of the stream is the last one.
+    /// The ends of chunks, ascending; the rest of the stream is the last chunk.
     pub(crate) cuts: &'a [usize],
     pub(crate) at: usize,
 }
