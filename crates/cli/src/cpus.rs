@@ -1,11 +1,11 @@
-//! `--cpus`: which CPUs threads may run on.
+//! `--cpus`: the CPUs that threads may run on.
 
 use std::{fmt, str::FromStr};
 
 use anyhow::Result;
 
-/// Maximum number of a CPU: as many as the kernel's own type of a set holds
-/// (`CPU_SETSIZE`, sched.h).
+/// Highest CPU number: that of the kernel's own set type (`CPU_SETSIZE`,
+/// sched.h).
 const MAX_CPU: usize = 1023;
 
 /// A list of CPUs, such as `0,2-3`.
@@ -46,13 +46,13 @@ impl fmt::Display for CpuList {
 }
 
 impl CpuList {
-    /// Lets the calling thread, and those that it starts from now on, run on
-    /// these CPUs only.
+    /// Restricts the calling thread, and threads that it starts later, to these
+    /// CPUs.
     ///
     /// # Errors
     ///
-    /// A CPU that this process may not use, or that does not exist; systems other
-    /// than Linux.
+    /// A CPU that does not exist or is not allowed for this process; any system
+    /// but Linux.
     #[cfg(target_os = "linux")]
     pub fn pin(&self) -> Result<()> {
         use anyhow::{Context, ensure};
@@ -64,14 +64,14 @@ impl CpuList {
         }
         let failed = || format!("cannot run on CPUs {self} (--cpus)");
         sched_setaffinity(None, &set).with_context(failed)?;
-        // The kernel leaves out what it does not have, as long as one is left.
+        // The kernel drops CPUs that do not exist, as long as one is left.
         let now = sched_getaffinity(None).with_context(failed)?;
         let missing = self.cpus.iter().find(|&&cpu| !now.is_set(cpu));
         ensure!(missing.is_none(), "{}: not all of them exist", failed());
         Ok(())
     }
 
-    /// Elsewhere threads cannot be pinned.
+    /// Other systems cannot pin threads.
     ///
     /// # Errors
     ///

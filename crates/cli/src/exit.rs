@@ -1,4 +1,4 @@
-//! Results on stdout, and exit codes with their one line on stderr.
+//! Results on stdout, exit codes, and one-line errors on stderr.
 
 use std::{
     error, fmt,
@@ -14,7 +14,7 @@ use transport::stdio::Patient;
 /// Exit code for bad usage.
 const USAGE: u8 = 2;
 
-/// Options that are each right and wrong together.
+/// Options that are valid alone and not together.
 #[derive(Debug)]
 pub struct UsageError(pub String);
 
@@ -26,13 +26,13 @@ impl fmt::Display for UsageError {
 
 impl error::Error for UsageError {}
 
-/// Prints one result and flushes it. Both are one write, since what goes to the
-/// same place from stderr must not come between a line and its end.
+/// Prints one line and flushes it, in one write, so that output of stderr to
+/// the same terminal or file cannot split the line.
 ///
 /// # Errors
 ///
-/// [`StdoutClosed`] when it is not read any more, which [`exit_code`] does not
-/// count as a failure; else what stdout says.
+/// [`StdoutClosed`] when stdout has no reader, which [`exit_code`] does not
+/// count as a failure; otherwise stdout's error.
 pub fn print(line: impl fmt::Display) -> Result<()> {
     let mut stdout = Patient(io::stdout().lock());
     let line = format!("{line}\n");
@@ -45,13 +45,13 @@ pub fn print(line: impl fmt::Display) -> Result<()> {
     }
 }
 
-/// Whether stdout or stderr is a terminal with colors, and they are wanted:
-/// `NO_COLOR` and `CLICOLOR` say so, and `TERM`.
+/// Whether to write colours to stdout or stderr: it is a terminal, and neither
+/// `NO_COLOR`, `CLICOLOR` nor `TERM` forbids them.
 pub fn has_color(stream: &impl RawStream) -> bool {
     !matches!(AutoStream::choice(stream), ColorChoice::Never)
 }
 
-/// The reader of stdout is gone: the work is done, not failed.
+/// Stdout has no reader any more: a success, not a failure.
 #[derive(Debug)]
 pub struct StdoutClosed;
 
@@ -63,8 +63,8 @@ impl fmt::Display for StdoutClosed {
 
 impl error::Error for StdoutClosed {}
 
-/// Turns the outcome into an exit code and its one line on stderr: 0 done,
-/// 1 failed, 2 bad usage.
+/// Converts the outcome into an exit code, with one line on stderr for an
+/// error: 0 success, 1 failure, 2 bad usage.
 #[must_use]
 pub fn exit_code(outcome: Result<()>) -> ExitCode {
     let Err(error) = outcome else {
@@ -83,7 +83,7 @@ pub fn exit_code(outcome: Result<()>) -> ExitCode {
     }
 }
 
-/// The program's name as it was called, without its folder.
+/// The program's name as called, without its folder.
 fn program() -> String {
     std::env::args_os()
         .next()
@@ -94,7 +94,7 @@ fn program() -> String {
         .unwrap_or_default()
 }
 
-/// Text in one line: what could end it, or drive a terminal, is escaped.
+/// Text as one line: line ends and terminal controls are escaped.
 fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_and_drives_no_terminal() {
+    fn line_ends_and_terminal_controls_are_escaped() {
         assert_eq!(printable("cannot read \"ü\""), "cannot read \"ü\"");
         assert_eq!(
             printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\t"),

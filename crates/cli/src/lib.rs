@@ -1,13 +1,13 @@
-//! What the programs share at the command line.
+//! The command-line parts that all programs share.
 //!
-//! | module | what |
+//! | module | holds |
 //! | --- | --- |
-//! | [`args`] | options of several programs, and the parsers of their values |
-//! | `cpus` | which CPUs threads may run on |
-//! | `usage` | the command line as text, and what is wrong with it |
+//! | [`args`] | options of several programs, and parsers of their values |
+//! | `cpus` | the CPUs that threads may run on |
+//! | `usage` | parsing of the command line, and one-line usage errors |
 //! | `exit` | results on stdout, exit codes |
 //! | [`log`] | logs on stderr |
-//! | [`signals`] | signals that ask a program to stop |
+//! | [`signals`] | signals that stop a program |
 
 pub mod args;
 mod cpus;

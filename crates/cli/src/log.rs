@@ -1,4 +1,4 @@
-//! Logs on stderr: written by the thread that logs, or by one of their own.
+//! Logs on stderr: written by the logging thread, or by a writer thread.
 
 use std::{
     fmt,
@@ -21,28 +21,29 @@ use transport::stdio::Patient;
 
 use crate::has_color;
 
-/// Most bytes of lines that wait to be written: some ten thousand lines.
+/// Maximum bytes of lines that wait to be written: some ten thousand lines.
 const MAX_WAITING: usize = 1 << 20;
 
-/// How long a program that ends waits for its last lines to be taken.
+/// How long an ending program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-/// Sends logs to stderr, from `info` on or, by `verbosity`, from `debug` (1)
-/// or `trace` (2) on. Targets named in `quiet` only warn. `RUST_LOG`, when
-/// set and valid, replaces all of that.
+/// Sends logs to stderr, from level `info` or, by `verbosity`, `debug` (1) or
+/// `trace` (2). Targets in `quiet` log warnings only. `RUST_LOG`, if set and
+/// valid, replaces all of that.
 ///
-/// A line is written before the program goes on, so what a terminal shows is
-/// in order; where stderr is not drained, the program waits.
+/// Each line is written before the program continues, so a terminal shows lines
+/// in order; if stderr is not drained, the program blocks.
 pub fn to_stderr(verbosity: u8, quiet: &[&str]) {
     init(verbosity, quiet, || Patient(io::stderr()));
 }
 
-/// The same for a program that must not wait for stderr: a thread does the
-/// writing. Lines that it cannot write are dropped, each as a whole, and counted.
+/// Like [`to_stderr`], but a writer thread writes, so that the program never
+/// blocks on stderr. Lines that cannot be written are dropped as a whole and
+/// counted.
 ///
 /// # Errors
 ///
-/// When there is no thread for it.
+/// When the thread cannot be started.
 pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
     let queue = Arc::new(LineQueue::default());
     let log = Log(Arc::clone(&queue));
@@ -61,7 +62,7 @@ pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
                 lost += dropped + failed;
                 if lost > 0 && failed == 0 {
                     let s = if lost == 1 { "" } else { "s" };
-                    tracing::warn!("{lost} line{s} of the log dropped: stderr did not take them");
+                    tracing::warn!("{lost} line{s} of the log dropped: stderr was full or failed");
                     lost = 0;
                 }
                 queue.written();
@@ -88,7 +89,7 @@ fn init(
     };
     let filter = std::env::var("RUST_LOG")
         .ok()
-        // As if it were not set; it would turn everything off.
+        // An empty value counts as unset; it would turn logging off.
         .filter(|directives| !directives.trim().is_empty())
         .and_then(|directives| directives.parse::<Targets>().ok())
         .unwrap_or_else(by_option);
@@ -97,8 +98,8 @@ fn init(
         .with_ansi(has_color(&io::stderr()))
         .with_timer(Utc)
         .with_target(false)
-        // Its report of a failed write would be another write to stderr,
-        // and that one panics.
+        // It would report a failed write by another write to stderr, which
+        // panics.
         .log_internal_errors(false);
     tracing_subscriber::registry()
         .with(filter)
@@ -115,21 +116,29 @@ impl FormatTime for Utc {
     }
 }
 
-/// A log that a thread writes. Dropped, it waits for the last lines, half a
-/// second at most.
+use crate::has_color;
+
+/// Whether stderr is a terminal with colors, and colors are on (`NO_COLOR`,
+/// `CLICOLOR`, `TERM`).
+fn has_color() -> bool {
+    !matches!(AutoStream::choice(&io::stderr()), ColorChoice::Never)
+}
+
+/// A log with a writer thread. Dropping it waits for the last lines, at most
+/// half a second.
 #[derive(Debug)]
-#[must_use = "the last lines are lost without it"]
+#[must_use = "dropping it early loses the last lines"]
 pub struct Log(Arc<LineQueue>);
 
 impl Log {
-    /// Writes a line as it is, without a time, unless the log is turned off.
+    /// Writes a line unchanged, without a timestamp, unless the log is off.
     pub fn line(&self, line: &str) {
         if tracing::enabled!(Level::INFO) {
             self.0.push(format!("{line}\n").as_bytes());
         }
     }
 
-    /// Waits until all lines are written, half a second at most.
+    /// Waits until all lines are written, at most half a second.
     pub fn flush(&self) {
         self.0.wait_until_written(LAST_LINES);
     }
@@ -141,7 +150,7 @@ impl Drop for Log {
     }
 }
 
-/// Lines on their way to the thread that writes them.
+/// Lines queued for the writer thread.
 #[derive(Debug, Default)]
 struct LineQueue {
     waiting: Mutex<PendingLines>,
@@ -151,14 +160,14 @@ struct LineQueue {
 #[derive(Debug, Default)]
 struct PendingLines {
     lines: Vec<u8>,
-    /// Lines for which there was no room, since the last were taken.
+    /// Lines dropped for lack of room since the last take.
     lost: u64,
-    /// Whether the thread has lines that it has not written yet.
+    /// Whether the writer thread has lines that are not written yet.
     is_writing: bool,
 }
 
 impl LineQueue {
-    /// Adds a line if there is room for it.
+    /// Queues a line if there is room.
     fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
         if waiting.lines.len() + line.len() > MAX_WAITING {
@@ -169,7 +178,7 @@ impl LineQueue {
         self.changed.notify_all();
     }
 
-    /// Waits for lines; takes them all, and the number of those lost.
+    /// Waits for lines; takes them all, and the number of dropped ones.
     fn wait(&self) -> (Vec<u8>, u64) {
         let mut waiting = self
             .changed
@@ -180,7 +189,7 @@ impl LineQueue {
         (std::mem::take(&mut waiting.lines), lost)
     }
 
-    /// Says that the lines taken are written.
+    /// Marks the taken lines as written.
     fn written(&self) {
         self.lock().is_writing = false;
         self.changed.notify_all();
@@ -194,17 +203,17 @@ impl LineQueue {
             .wait_timeout_while(self.lock(), timeout, is_busy);
     }
 
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    /// A panic leaves no partial update, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, PendingLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes whole lines, or nothing of them, even where a write ends in the middle
-/// of one: its rest is written before anything else is.
+/// Writes whole lines or none: after a partial write, the rest of the line is
+/// written before anything else.
 struct WholeLines<W> {
     out: W,
-    /// Of a line that was cut.
+    /// The unwritten rest of a partly written line.
     rest: Vec<u8>,
 }
 
@@ -216,7 +225,7 @@ impl<W: Write> WholeLines<W> {
         }
     }
 
-    /// Returns how many lines were lost.
+    /// Returns how many lines were dropped.
     fn write(&mut self, lines: &[u8]) -> u64 {
         let rest = std::mem::take(&mut self.rest);
         let written = write_most(&mut self.out, &rest);
@@ -240,7 +249,7 @@ fn count(lines: &[u8]) -> u64 {
     lines.split_inclusive(|&byte| byte == b'\n').count() as u64
 }
 
-/// Writes until an error; returns how much was written.
+/// Writes until an error; returns the number of bytes written.
 fn write_most(out: &mut impl Write, bytes: &[u8]) -> usize {
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
@@ -253,7 +262,7 @@ fn write_most(out: &mut impl Write, bytes: &[u8]) -> usize {
     written
 }
 
-/// Where the subscriber writes each line, in one piece.
+/// The subscriber's writer; it writes each line in one call.
 struct QueueWriter(Arc<LineQueue>);
 
 impl Write for QueueWriter {
@@ -272,13 +281,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_taken_is_lost_and_counted() {
+    fn lines_without_room_are_dropped_and_counted() {
         let queue = LineQueue::default();
         let line = [b'x'; 1024];
         for _ in 0..MAX_WAITING / 1024 + 3 {
             queue.push(&line);
         }
-        // A short one would still fit, were there any room.
+        // A short line is dropped too: the queue is full.
         queue.push(b"x");
         let (lines, lost) = queue.wait();
         assert_eq!((lines.len(), lost), (MAX_WAITING, 4));
@@ -286,7 +295,7 @@ mod tests {
         assert_eq!(queue.wait(), (b"room again".to_vec(), 0));
     }
 
-    /// Takes so many bytes at a time, or fails where there are none.
+    /// Accepts this many bytes per write, or fails for 0.
     struct Takes<'a>(&'a mut Vec<u8>, &'a [usize]);
 
     impl Write for Takes<'_> {
@@ -315,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_lost_as_a_whole_and_counted() {
+    fn lines_are_dropped_as_a_whole_and_counted() {
         for (takes, lost, said) in [
             (&[][..], [0, 0, 0], "one\ntwo\nthree\nfour\n"),
             (&[0], [2, 0, 0], "three\nfour\n"),
@@ -335,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_the_last_lines_and_not_for_ever() {
+    fn the_end_waits_for_the_last_lines_for_a_limited_time() {
         let queue = LineQueue::default();
         queue.wait_until_written(Duration::MAX);
         queue.push(b"last");

@@ -1,4 +1,4 @@
-//! Signals that ask a program to stop, counted.
+//! Signals that stop a program, counted.
 
 use std::{
     process,
@@ -20,16 +20,15 @@ use signal_hook::{
     low_level,
 };
 
-/// Exit code of a program that a second signal ends, as shells report it for
-/// SIGINT: 128 + 2.
+/// Exit code after a second signal, as shells report it for SIGINT: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// How often a program was asked to stop. One signal more than it is patient
-/// with ends it at once.
+/// Counts signals that stop the program. The signal after the tolerated ones
+/// ends it at once.
 #[derive(Debug, Default)]
 pub struct Stop {
     asked: AtomicU32,
-    /// The first one; zero: there was none.
+    /// The first signal; zero: none yet.
     signal: AtomicI32,
     patience: AtomicU32,
 }
@@ -38,20 +37,20 @@ impl Stop {
     /// Counts SIGINT, SIGTERM and, where it exists, SIGHUP, unless they were
     /// ignored when the program started.
     ///
-    /// Without patience, as it begins, the first does what it does in a program
-    /// without a handler: it ends it. In the first process of a container, for
-    /// which the system drops signals without a handler (`pid_namespaces(7)`),
-    /// too.
+    /// Initially no signal is tolerated: the first one ends the program, as it
+    /// would without a handler. This also holds for the first process of a
+    /// container, for which the system drops signals without a handler
+    /// (`pid_namespaces(7)`).
     ///
     /// # Errors
     ///
-    /// When the system takes no handler, or has no thread.
+    /// When a handler cannot be installed, or a thread cannot be started.
     pub fn on_signals() -> Result<Arc<Self>> {
         Self::on(&system::ENDING, || ())
     }
 
-    /// Counts SIGINT and SIGTERM only, and calls `then` after each: for a program
-    /// that does not belong to a terminal.
+    /// Counts SIGINT and SIGTERM only, and calls `then` after each: for a
+    /// program without a terminal.
     ///
     /// # Errors
     ///
@@ -77,17 +76,17 @@ impl Stop {
         Ok(stop)
     }
 
-    /// How many signals came.
+    /// Number of signals so far.
     pub fn asked(&self) -> u32 {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// The first of them.
+    /// The first signal.
     pub fn signal(&self) -> Option<i32> {
         Some(self.signal.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
     }
 
-    /// Lets the next `count` signals ask; the one after them ends the program.
+    /// Tolerates the next `count` signals; the one after them ends the program.
     pub fn be_patient(&self, count: u32) {
         let patience = self.asked().saturating_add(count);
         self.patience.store(patience, Ordering::Relaxed);
@@ -105,7 +104,7 @@ impl Stop {
             process::exit(INTERRUPTED);
         }
         if process::id() != 1 {
-            // So that a shell sees a program that a signal has ended.
+            // So that a shell sees the program as ended by the signal.
             let _ = low_level::emulate_default_handler(signal);
         }
         process::exit(128_i32.saturating_add(signal));
@@ -131,21 +130,21 @@ mod system {
             iterator::Signals::new(counted).map(Self)
         }
 
-        /// Waits for the next one.
+        /// Waits for the next signal.
         pub(super) fn wait(&mut self) -> i32 {
             self.0.forever().next().unwrap_or(SIGTERM)
         }
     }
 
-    /// Handlers run on the other threads: a program may need some signals to be
-    /// delivered to a certain one.
+    /// Blocks all signals on this thread: a program may need some signals on a
+    /// certain thread.
     pub(super) fn leave_signals_to_others() {
-        // It fails for no signal that exists.
+        // It cannot fail for valid signals.
         let _ = SigSet::all().thread_block();
     }
 }
 
-/// Windows can only set a flag.
+/// On Windows a handler can only set a flag.
 #[cfg(windows)]
 mod system {
     use std::{
@@ -162,7 +161,7 @@ mod system {
 
     pub(super) const ENDING: [i32; 2] = [SIGINT, SIGTERM];
 
-    /// Time between two checks of it.
+    /// Time between two checks of the flag.
     const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
     pub(super) struct Signals(Arc<AtomicBool>);
@@ -185,26 +184,26 @@ mod system {
     }
 
     pub(super) const fn leave_signals_to_others() {
-        // They are not delivered to threads.
+        // Windows does not deliver signals to threads.
     }
 }
 
-/// Lets a write fail that would make a file larger than the process may
-/// (`ulimit -f`): by default SIGXFSZ ends the program.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail: by default
+/// SIGXFSZ ends the program.
 pub(crate) fn survive_large_files() {
     #[cfg(unix)]
     if !is_ignored(SIGXFSZ) {
-        // Without it there is nothing else that could be done.
+        // On failure the default remains.
         let _ = flag::register(SIGXFSZ, Arc::default());
     }
 }
 
-/// Raises `flag` on SIGHUP, where it exists and was not ignored when the program
+/// Sets `flag` on SIGHUP, where it exists and was not ignored when the program
 /// started.
 ///
 /// # Errors
 ///
-/// When the system takes no handler.
+/// When a handler cannot be installed.
 pub fn raise_on_hangup(flag: &Arc<AtomicBool>) -> Result<()> {
     #[cfg(unix)]
     if !is_ignored(SIGHUP) {
@@ -215,11 +214,11 @@ pub fn raise_on_hangup(flag: &Arc<AtomicBool>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a signal is ignored, which a program inherits: `nohup` and the
-/// background jobs of a script are to go on. To be asked before a handler is
-/// set, and where the answer is yes none should be.
+/// Whether a signal is ignored, which a program inherits: `nohup` and
+/// background jobs of a script rely on that. Check it before setting a handler,
+/// and set none if it is ignored.
 ///
-/// Only Linux tells; elsewhere no signal is.
+/// Only Linux reports it; on other systems no signal counts as ignored.
 #[must_use]
 pub fn is_ignored(signal: i32) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored_in(&status, signal))

@@ -1,4 +1,4 @@
-//! The command line as text, and what is wrong with it in one line.
+//! Parsing of the command line, and one-line usage errors.
 
 use std::process::ExitCode;
 
@@ -9,18 +9,18 @@ use crate::{
     signals,
 };
 
-/// Parses the command line, and from then on lets a write to a file fail that
-/// is as large as it may be (`ulimit -f`), instead of the program.
+/// Parses the command line. Also makes writes beyond the file size limit
+/// (`ulimit -f`) fail instead of ending the program.
 ///
 /// # Errors
 ///
-/// The exit code, after help and version (0) or one line of what was wrong
-/// and what was expected (2) were printed.
+/// The exit code, once help or the version (0) or a one-line error with the
+/// expected value (2) is printed.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     signals::survive_large_files();
     A::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nothing is left to do about a closed stdout.
+            // A closed stdout is not a failure.
             let _ = error.print();
             ExitCode::SUCCESS
         }
@@ -31,14 +31,14 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     })
 }
 
-/// Whether clap ends such a message with tips and the usage. It does not where it
-/// quotes a value, which may be anything.
+/// Whether clap ends such a message with tips and the usage. It does not where
+/// it quotes a value, which may contain anything.
 const fn has_usage(kind: ErrorKind) -> bool {
     !matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue)
 }
 
-/// What clap says, without its label, tips and usage. It quotes what the user
-/// typed, so the end is looked for from behind.
+/// Clap's message without label, tips and usage. It quotes user input, so the
+/// search for the end goes backwards.
 fn one_line(message: &str, has_usage: bool) -> String {
     let mut message = message.strip_prefix("error: ").unwrap_or(message);
     let headings = ["\n\nFor more information, ", "\n\nUsage: ", "\n\n  tip: "];

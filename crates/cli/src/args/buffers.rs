@@ -1,4 +1,4 @@
-//! Options of buffers.
+//! Buffer options.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use transport::SocketOptions;
 
 use super::values::{parse_buffer, parse_span};
 
-/// How much is read and written at once, and the options of the sockets.
+/// Bytes per read and write, and socket options.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Buffering")]
 pub struct BufferArgs {
@@ -39,7 +39,7 @@ pub struct BufferArgs {
 }
 
 impl BufferArgs {
-    /// The options of the sockets.
+    /// The socket options.
     #[must_use]
     pub fn socket(self) -> SocketOptions {
         let mut options = SocketOptions::default();

@@ -1,4 +1,4 @@
-//! Options of every client.
+//! Options shared by all clients.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
     values::{parse_addr, parse_max_frame, parse_timeout},
 };
 
-/// The connection of a client.
+/// Connection options of a client.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ClientArgs {
@@ -20,7 +20,7 @@ pub struct ClientArgs {
     #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     pub host: String,
 
-    /// Send and receive bare bytes instead of frames
+    /// Send and receive raw bytes instead of frames
     #[arg(long)]
     pub raw: bool,
 
@@ -62,20 +62,20 @@ pub struct ClientArgs {
     pub tls: ClientTlsArgs,
 }
 
-/// What every client needs, checked.
+/// The resolved settings of a client.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// How to reach the server.
+    /// Connects to the server.
     pub dialer: Dialer,
-    /// What the bytes mean.
+    /// The format of the bytes.
     pub wire: Wire,
     /// Maximum wait for a reply.
     pub timeout: Duration,
     /// Silence after which a heartbeat is sent.
     pub heartbeat: Option<Duration>,
-    /// Maximum bytes of one read; `None`: 64 KiB, and more for a larger frame.
+    /// Maximum bytes per read; `None`: 64 KiB, or more for a larger frame.
     pub read_buffer: Option<usize>,
-    /// Bytes to collect before a write; `None`: as the program likes.
+    /// Bytes to collect before a write; `None`: the program's default.
     pub write_buffer: Option<usize>,
     /// How long a read polls before it sleeps.
     pub spin: Duration,
@@ -83,22 +83,22 @@ pub struct ClientSettings {
 
 impl ClientArgs {
     /// Resolves the options, with the files that they name.
-    ///
+    /// Resolves the options, and reads the files that they name.
     /// # Errors
     ///
-    /// One line that says which file cannot be used.
+    /// One line: the file that cannot be used, and why.
     pub fn resolve(&self) -> Result<ClientSettings> {
         Ok(self.resolve_with(self.tls.load()?))
     }
 
-    /// The same, encrypted as `tls` says.
+    /// Resolves the options with the given TLS settings.
     #[must_use]
     pub fn resolve_with(&self, tls: Option<ClientTls>) -> ClientSettings {
         let framing = Framing {
             max_frame: self.max_frame,
             checksum: self.checksum,
             compress: self.compress,
-            // The replies are its own frames.
+            // Replies are echoes of its own frames.
             require_checksum: self.checksum,
         };
         let mut dialer = Dialer::new(&self.host);
@@ -113,7 +113,7 @@ impl ClientArgs {
                 Wire::Framed(framing)
             },
             timeout: self.timeout,
-            // Bare bytes have none, not even by default.
+            // Raw bytes have no heartbeat, not even by default.
             heartbeat: self.heartbeat.filter(|_| !self.raw),
             read_buffer: self.buffers.read_buffer,
             write_buffer: self.buffers.write_buffer,

@@ -1,6 +1,6 @@
-//! Options of several programs, and the parsers of their values.
+//! Options of several programs, and parsers of their values.
 //!
-//! A new option for all clients is one of [`ClientArgs`] and, resolved, of
+//! To add an option for all clients, add it to [`ClientArgs`] and, resolved, to
 //! [`ClientSettings`].
 
 use clap::{ArgAction, Args};
@@ -17,7 +17,7 @@ pub use values::{
     MAX_DURATION, parse_addr, parse_count, parse_max_frame, parse_size, parse_span, parse_timeout,
 };
 
-/// What every program has.
+/// Options of all programs.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CommonArgs {
     /// Log more (-v messages, -vv more); `RUST_LOG` overrides

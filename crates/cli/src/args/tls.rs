@@ -1,4 +1,4 @@
-//! Options of encryption.
+//! TLS options.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use transport::{ClientTls, Fingerprint, ServerName, ServerTls};
 
-/// Options of a client.
+/// TLS options of a client.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Encryption")]
 #[group(id = "tls-client")]
@@ -48,17 +48,17 @@ pub struct ClientTlsArgs {
 }
 
 impl ClientTlsArgs {
-    /// Whether to encrypt.
+    /// Whether TLS is on.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.tls
     }
 
-    /// Reads the files that are named; `None` without encryption.
+    /// Reads the named files; `None` without TLS.
     ///
     /// # Errors
     ///
-    /// One line that says which file cannot be used.
+    /// One line: the file that cannot be used, and why.
     pub fn load(&self) -> Result<Option<ClientTls>> {
         if !self.tls {
             return Ok(None);
@@ -79,11 +79,11 @@ impl ClientTlsArgs {
     }
 }
 
-/// Options of a server.
+/// TLS options of a server.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Encryption")]
 #[group(id = "tls-server")]
-#[allow(clippy::struct_field_names)] // They are the options' names.
+#[allow(clippy::struct_field_names)] // Named after the options.
 pub struct ServerTlsArgs {
     /// Encrypt with TLS: the server's certificate, followed by those of
     /// intermediate CAs
@@ -94,7 +94,7 @@ pub struct ServerTlsArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Encrypt with TLS: a self-signed certificate made at start, whose
+    /// Encrypt with TLS: a self-signed certificate generated at start, whose
     /// fingerprint is logged
     #[arg(long, group = "tls")]
     tls_self_signed: bool,
@@ -109,12 +109,13 @@ pub struct ServerTlsArgs {
 }
 
 impl ServerTlsArgs {
-    /// Reads the files that are named, or makes a certificate: for `host`, the
-    /// address to listen on, and for this machine. `None` without encryption.
+    /// Reads the named files, or generates a certificate for `host`, the
+    /// address to listen on, and for the loopback names and addresses. `None`
+    /// without TLS.
     ///
     /// # Errors
     ///
-    /// One line that says which file cannot be used.
+    /// One line: the file that cannot be used, and why.
     pub fn load(&self, host: &str) -> Result<Option<ServerTls>> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => ServerTls::with_certificate(certificate, key)?,

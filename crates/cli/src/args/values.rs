@@ -1,15 +1,15 @@
-//! Parsers of values.
+//! Parsers of option values.
 
 use std::{net::Ipv6Addr, time::Duration};
 
 use proto::MaxFrame;
 
-/// Parses `host:port`; an IPv6 address stands in brackets, with the zone of a
-/// link-local one.
+/// Parses `host:port`; an IPv6 address is in brackets, with the zone if it is
+/// link-local.
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_addr(text: &str) -> Result<String, String> {
     let is_addr = text.rsplit_once(':').is_some_and(|(host, port)| {
         let ipv6 = host
@@ -37,15 +37,15 @@ fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
-/// The longest duration that any option takes: 100 years of 365.25 days. An
-/// instant so far ahead can still be computed, and so can the sum of a few.
+/// Maximum duration of any option: 100 years of 365.25 days. An instant that
+/// far ahead can still be represented, and so can the sum of a few.
 pub const MAX_DURATION: Duration = Duration::from_hours(876_600);
 
 /// Parses a duration above zero: `500ms`, `10s`, `5m`.
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     let expected = "expected a duration above zero, such as 500ms, 10s or 5m";
     parse_duration(text, expected)
@@ -57,7 +57,7 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
     parse_duration(text, "expected a duration, such as 0, 500ms or 10s").map_err(str::to_owned)
 }
@@ -73,7 +73,7 @@ fn parse_duration(text: &str, expected: &'static str) -> Result<Duration, &'stat
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),
@@ -86,9 +86,9 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    // The library adds digits up unchecked; so many fit into 64 bits.
+    // The library adds digits unchecked; 19 digits always fit 64 bits.
     let is_safe = text.bytes().filter(u8::is_ascii_digit).count() <= 19;
     let with_unit = || parse_size::Config::new().with_binary().parse_size(text);
     text.parse()
@@ -98,20 +98,20 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a size of at least 1 byte, such as 4096, 64k or 8MiB".to_owned())
 }
 
-/// Parses the largest frame that is allowed.
+/// Parses the maximum frame size.
 ///
 /// # Errors
 ///
-/// What was expected, in one line.
+/// The expected value, in one line.
 pub fn parse_max_frame(text: &str) -> Result<MaxFrame, String> {
     MaxFrame::new(parse_size(text)?).map_err(|error| error.to_string())
 }
 
-/// Largest buffer, in bytes: no frame fills more (2^28, the header's length
-/// field), and the kernel takes no more than an `int`.
+/// Maximum buffer size, in bytes: no frame fills more (2^28, the header's
+/// length field), and the kernel takes at most an `int`.
 const MAX_BUFFER: u64 = 1 << 28;
 
-/// Parses the size of a buffer, at most [`MAX_BUFFER`].
+/// Parses a buffer size, at most [`MAX_BUFFER`].
 pub(super) fn parse_buffer(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         bytes if bytes <= MAX_BUFFER => usize::try_from(bytes).map_err(|error| error.to_string()),
