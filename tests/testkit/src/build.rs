@@ -9,9 +9,8 @@ use std::{
 
 /// The path of a program of this workspace, built in the caller's profile.
 ///
-/// Cargo tells a test where the binaries of its own package are, not those of
-/// others, so cargo is asked: once in a process, and it has nothing to do
-/// when they are built.
+/// Cargo gives a test the paths of its own package's binaries only, so this
+/// runs cargo build once per process; it does nothing if they are up to date.
 #[must_use]
 pub fn program(name: &str) -> &'static Path {
     static PROGRAMS: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
@@ -30,8 +29,8 @@ fn build() -> HashMap<String, PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    // Build scripts that watch these would run again at every switch between
-    // the outer cargo and this one.
+    // Build scripts that watch these variables would rerun at every switch
+    // between the outer cargo and this one.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

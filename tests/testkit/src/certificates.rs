@@ -1,4 +1,4 @@
-//! Authorities and certificates made for a test, in files of its own.
+//! CAs and certificates generated for a test, in temporary files.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-/// An authority that signs what it is told.
+/// A CA that signs test certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     dir: TempDir,
@@ -21,14 +21,14 @@ pub struct Authority {
 
 /// The files of a certificate and its key, as arguments.
 pub struct Files {
-    /// Of the certificate.
+    /// The certificate's file.
     pub cert: String,
-    /// Of its key.
+    /// The key's file.
     pub key: String,
 }
 
 impl Authority {
-    /// Makes one, and its certificate in a file.
+    /// Generates a CA, with its certificate in a file.
     pub fn new(name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut params = named(name, &[]);
@@ -40,12 +40,12 @@ impl Authority {
         Self { issuer, dir }
     }
 
-    /// Its certificate.
+    /// The file of the CA's certificate.
     pub fn file(&self) -> String {
         text(&self.dir.path().join("ca.pem"))
     }
 
-    /// What a client of rustls needs to trust it.
+    /// A rustls client configuration that trusts this CA.
     pub fn client_config(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_file(self.file()).unwrap();
@@ -58,13 +58,13 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// A client's session of rustls that trusts it.
+    /// A rustls client session that trusts this CA.
     pub fn session(&self) -> ClientConnection {
         let name = "localhost".try_into().unwrap();
         ClientConnection::new(self.client_config(), name).unwrap()
     }
 
-    /// A server of rustls with a certificate for this machine.
+    /// A rustls server configuration with a certificate for this machine.
     pub fn server_config(&self) -> Arc<ServerConfig> {
         let files = self.issue();
         let chain = CertificateDer::pem_file_iter(&files.cert).unwrap();
@@ -78,17 +78,17 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// A certificate for this machine.
+    /// Issues a certificate for this machine.
     pub fn issue(&self) -> Files {
         self.sign("good", &named("good", &["localhost", "127.0.0.1"]))
     }
 
-    /// One for another machine.
+    /// Issues a certificate for another name.
     pub fn issue_for(&self, name: &str) -> Files {
         self.sign(name, &named(name, &[name]))
     }
 
-    /// One for this machine that was good for a year.
+    /// Issues an expired certificate for this machine, valid for a year.
     pub fn issue_expired(&self) -> Files {
         let mut params = named("expired", &["localhost", "127.0.0.1"]);
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -96,7 +96,7 @@ impl Authority {
         self.sign("expired", &params)
     }
 
-    /// One that nobody signed but itself.
+    /// Generates a self-signed certificate.
     pub fn self_signed(&self, is_authority: bool) -> Files {
         let mut params = named("alone", &["localhost", "127.0.0.1"]);
         if is_authority {
@@ -130,12 +130,12 @@ impl Authority {
 }
 
 impl Files {
-    /// As a server is told of them.
+    /// The options of a server.
     pub fn server(&self) -> [&str; 4] {
         ["--tls-cert", &self.cert, "--tls-key", &self.key]
     }
 
-    /// As a client is told of them.
+    /// The options of a client.
     pub fn client(&self) -> [&str; 4] {
         [
             "--tls-client-cert",

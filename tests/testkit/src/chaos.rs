@@ -1,4 +1,4 @@
-//! A bad network between a client and a server, the same again for each seed.
+//! A bad network between a client and a server, reproducible by seed.
 
 use std::{
     fmt,
@@ -14,28 +14,28 @@ use socket2::SockRef;
 
 use crate::DEADLINE;
 
-/// How often a blocked write looks whether the connection was reset.
+/// How often a blocked write checks whether the connection was reset.
 const POLL: Duration = Duration::from_millis(10);
 
-/// What happens to the bytes of one direction. Those that end it do so behind
-/// the byte of that offset.
+/// A fault in one direction. Faults that end the direction act after the byte
+/// at their offset.
 #[derive(Clone, Copy, Debug)]
 pub enum Chaos {
-    /// They come in pieces of 1 to `max` bytes.
+    /// Bytes pass in pieces of 1 to `max` bytes.
     Slice {
-        /// The longest piece.
+        /// Maximum size of a piece.
         max: usize,
     },
-    /// Each piece comes up to `max` later.
+    /// Each piece is delayed by up to `max`.
     Delay {
-        /// The longest pause.
+        /// Maximum delay.
         max: Duration,
     },
-    /// A bit of one byte is flipped.
+    /// One bit of one byte is flipped.
     Corrupt {
         /// Offset of the byte.
         at: usize,
-        /// Which of its bits.
+        /// The bit in that byte.
         bit: u32,
     },
     /// Both directions are closed.
@@ -48,7 +48,7 @@ pub enum Chaos {
         /// Bytes that still pass.
         after: usize,
     },
-    /// This direction is closed, and what comes later is swallowed.
+    /// This direction is closed, and later bytes are discarded.
     HalfClose {
         /// Bytes that still pass.
         after: usize,
@@ -56,10 +56,10 @@ pub enum Chaos {
 }
 
 impl Chaos {
-    /// How many kinds there are.
+    /// Number of kinds.
     pub const KINDS: u64 = 6;
 
-    /// One of a kind, for a stream of about `len` bytes.
+    /// A fault of one kind, for a stream of about `len` bytes.
     fn seeded(kind: u64, rng: &mut Rng, len: usize) -> Self {
         let offset = rng.usize(..=len);
         match kind {
@@ -79,13 +79,13 @@ impl Chaos {
         }
     }
 
-    /// Whether everything still arrives as it was sent.
+    /// Whether all bytes still arrive unchanged.
     const fn is_harmless(self) -> bool {
         matches!(self, Self::Slice { .. } | Self::Delay { .. })
     }
 }
 
-/// What happens to a connection.
+/// The faults of a connection.
 #[derive(Clone, Debug)]
 pub struct Plan {
     seed: u64,
@@ -96,8 +96,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What a seed stands for, with streams of about `len` bytes, at least 1:
-    /// each kind alone in turn, then a mixture of them.
+    /// The plan of a seed, for streams of about `len` bytes, at least 1: each
+    /// kind alone in turn, then a mixture.
     #[must_use]
     pub fn seeded(seed: u64, len: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -126,7 +126,7 @@ impl Plan {
         plan
     }
 
-    /// Whether everything still arrives as it was sent.
+    /// Whether all bytes still arrive unchanged.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         self.up
@@ -143,7 +143,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// A proxy that does to one connection what a plan says. Dropping it ends the
+/// A proxy that applies a plan to one connection. Dropping it ends the
 /// connection and its threads.
 pub struct ChaosProxy {
     addr: SocketAddr,
@@ -151,7 +151,7 @@ pub struct ChaosProxy {
 }
 
 impl ChaosProxy {
-    /// Listens on a free loopback port for the one client.
+    /// Listens on a free loopback port for one client.
     #[must_use]
     pub fn start(server: SocketAddr, plan: Plan) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -159,7 +159,7 @@ impl ChaosProxy {
         let thread = thread::spawn(move || {
             let (client, _) = listener.accept().expect("a client");
             drop(listener);
-            // A server may be gone; then so is the client's connection.
+            // If the server is down, the client's connection is closed.
             if let Ok(server) = TcpStream::connect_timeout(&server, DEADLINE) {
                 serve(&client, &server, &plan);
             }
@@ -170,7 +170,7 @@ impl ChaosProxy {
         }
     }
 
-    /// Where it listens.
+    /// The proxy's address.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
@@ -179,7 +179,7 @@ impl ChaosProxy {
 
 impl Drop for ChaosProxy {
     fn drop(&mut self) {
-        // In case nobody came.
+        // Unblock the accept if no client connected.
         drop(TcpStream::connect(self.addr));
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -190,14 +190,14 @@ impl Drop for ChaosProxy {
     }
 }
 
-/// Passes both directions on until both have ended.
+/// Forwards both directions until both have ended.
 fn serve(client: &TcpStream, server: &TcpStream, plan: &Plan) {
     for stream in [client, server] {
         let prepared = stream
             .set_nodelay(true)
             .and_then(|()| stream.set_read_timeout(Some(DEADLINE)))
             .and_then(|()| stream.set_write_timeout(Some(POLL)));
-        // Fails, on some systems, for a peer that is gone already.
+        // On some systems this fails for a disconnected peer.
         if prepared.is_err() {
             return;
         }
@@ -255,17 +255,17 @@ impl Pipe<'_> {
             return;
         }
         let _ = self.to.shutdown(Shutdown::Write);
-        // A sender whose bytes nobody takes must not be held up by that.
+        // Drain the sender, so that it does not block.
         while matches!(self.from.read(&mut buf), Ok(n) if n > 0) {}
     }
 
-    /// What ends this direction here, if anything does.
+    /// The fault that ends this direction here, if any.
     fn ending(&self) -> Option<Chaos> {
         self.left_until_ending()
             .find_map(|(chaos, left)| (left == 0).then_some(chaos))
     }
 
-    /// What will end this direction, and how many bytes may still pass.
+    /// The faults that will end this direction, and the bytes left before each.
     fn left_until_ending(&self) -> impl Iterator<Item = (Chaos, usize)> {
         self.chaos.iter().filter_map(|&chaos| match chaos {
             Chaos::Truncate { after } | Chaos::Reset { after } | Chaos::HalfClose { after } => {
@@ -275,7 +275,7 @@ impl Pipe<'_> {
         })
     }
 
-    /// Passes on as much of what came as may pass.
+    /// Forwards as many of the received bytes as may pass.
     fn pass(&mut self, came: &mut [u8], rng: &mut Rng) -> io::Result<()> {
         let mut rest = came;
         while !rest.is_empty() && self.ending().is_none() {
@@ -321,12 +321,12 @@ impl Pipe<'_> {
         Ok(())
     }
 
-    /// Wakes the other direction, and lets the close that follows send a
-    /// reset to both sides, with no end of stream in front of it.
+    /// Wakes the other direction, and makes the close that follows send a reset
+    /// to both sides, without a FIN before it.
     fn reset(&self) {
         self.is_reset.store(true, Ordering::Relaxed);
         for stream in [self.from, self.to] {
-            // One that is reset already takes neither.
+            // Both fail on a socket that is already reset.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
             let _ = stream.shutdown(Shutdown::Read);
         }

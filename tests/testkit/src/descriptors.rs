@@ -1,9 +1,9 @@
-//! How many files and sockets this process and its children may have open.
+//! The limit of open files and sockets of this process and its children.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Raises the limit of this process and of the children to come: 1,024 is
-/// what many systems begin with.
+/// Raises the limit of this process and of later children: many systems start
+/// with 1,024.
 pub fn allow(count: u64) {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < count) {
@@ -12,7 +12,7 @@ pub fn allow(count: u64) {
     }
 }
 
-/// Raises it as far as it goes.
+/// Raises it to the hard limit.
 #[cfg(target_os = "linux")]
 pub fn allow_most() {
     let mut limit = getrlimit(Resource::Nofile);

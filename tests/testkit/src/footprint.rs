@@ -1,4 +1,4 @@
-//! What a server holds while it lives: a fault must leave none of it behind.
+//! The threads and descriptors of a server: a fault must not leak any.
 
 use std::{
     fmt, fs,
@@ -17,17 +17,17 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Of a server that serves nobody. One connection is made first: what the
-    /// first thread of a process leaves behind is no leak.
+    /// The footprint of an idle server. One connection is made first: what the
+    /// first thread of a process allocates is not a leak.
     pub fn at_rest(server: &mut Server) -> Self {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
-        // The acceptor, the signals, the log, the watchdog and the reporter.
+        // Acceptor, signals, log, watchdog and reporter.
         wait_until("five threads", || Self::of(id).threads == 5);
         Self::of(id)
     }
 
-    /// As it is at the moment.
+    /// The current footprint.
     pub fn of(id: u32) -> Self {
         let count = |what| fs::read_dir(format!("/proc/{id}/{what}")).unwrap().count();
         Self {
@@ -36,13 +36,13 @@ impl Footprint {
         }
     }
 
-    /// Waits until the server is back to this after something.
+    /// Waits until the server is back to this footprint after some event.
     #[track_caller]
     pub fn wait_until_back(self, server: &mut Server, after: &dyn fmt::Display) {
         self.assert_back(server, crate::DEADLINE, after);
     }
 
-    /// The same, and no later than `within`.
+    /// The same, within a given time.
     #[track_caller]
     pub fn assert_back(self, server: &mut Server, within: Duration, after: &dyn fmt::Display) {
         let id = server.process().id();

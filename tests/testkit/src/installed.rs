@@ -1,4 +1,4 @@
-//! Programs that play peers and that a machine may not have.
+//! Peer programs that may not be installed.
 
 use std::{
     env,
@@ -6,9 +6,8 @@ use std::{
     process::Command,
 };
 
-/// A command for a program that may not be installed. Where it is not, that is
-/// said on stderr, and the test is to be skipped; where `CI` is `true`, that is
-/// a failure.
+/// A command for a program that may not be installed. If it is missing, prints
+/// that on stderr, and the test is skipped; with `CI=true` it is a failure.
 #[track_caller]
 pub fn installed(name: &str) -> Option<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -23,8 +22,8 @@ pub fn installed(name: &str) -> Option<Command> {
     None
 }
 
-/// Says why a test is skipped. Not by `eprintln!`: that would be shown only of
-/// a test that fails.
+/// Prints why a test is skipped. Not with `eprintln!`, which shows only for
+/// failed tests.
 pub fn skip(why: &str) {
     let current = std::thread::current();
     let test = current.name().unwrap_or("a test");

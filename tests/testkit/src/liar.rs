@@ -1,7 +1,7 @@
-//! Echo servers that lie or dawdle, for a client that must notice.
+//! Echo servers with faults or delays that a client must detect.
 //!
-//! They share no code with the programs under test: what a frame is, is
-//! written here once more, by hand.
+//! They share no code with the programs under test: frames are implemented here
+//! again, by hand.
 
 mod connection;
 mod stop;
@@ -30,124 +30,124 @@ use crate::DEADLINE;
 /// and counts its own bookkeeping as well.
 const TINY_SOCKET_BUFFER_BYTES: usize = 4096;
 
-/// What is wrong with a server.
+/// The fault of a server.
 ///
-/// Messages are counted from 1, for each connection on its own, so that a run
-/// begins well: `from` is the first message that is lied about and `nth` the
-/// only one. All others come back at once and as they were.
+/// Messages are counted from 1 on each connection, so that a run starts without
+/// faults: `from` is the first faulty message, `nth` the only one. All others
+/// are echoed at once and unchanged.
 #[derive(Clone, Copy, Debug)]
 pub enum Behaviour {
     /// The last byte of a reply has a bit flipped.
     WrongByte {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
-    /// A reply, and the length in front of it, is one byte shorter.
+    /// A reply and its length field are one byte short.
     ShortReply {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
-    /// A reply, and the length in front of it, is one byte longer.
+    /// A reply and its length field are one byte long.
     LongReply {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
-    /// Behind a reply comes a whole frame of junk, longer than the reply: of
-    /// the same length it might as well be the next reply, corrupted.
+    /// A reply is followed by a complete frame of junk, longer than the reply:
+    /// one of the same length could pass for the next reply, corrupted.
     ExtraBytes {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
-    /// A reply comes twice.
+    /// A reply is sent twice.
     Duplicate {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
-    /// Two replies come in reversed order. The first waits for the second
-    /// message, so a client with one message in flight waits for ever.
+    /// Two replies are swapped. The first waits for the second message, so a
+    /// client with one message in flight waits for ever.
     Swapped {
         /// The first of the two messages.
         nth: u64,
     },
-    /// A reply is the last message of another connection, once there is one.
+    /// A reply is the last message of another connection, if there is one.
     OtherConnections {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
     /// Messages are read and not answered.
     Silent {
-        /// The first message it happens to.
+        /// The first faulty message.
         from: u64,
     },
     /// One message is read and not answered; all others are.
     Swallowed {
-        /// The message it happens to.
+        /// The faulty message.
         nth: u64,
     },
-    /// One reply comes late, and so do those queued behind it.
+    /// One reply is late, and so are those queued after it.
     Late {
-        /// The message it happens to.
+        /// The faulty message.
         nth: u64,
-        /// How long after its message the reply is sent.
+        /// Delay of the reply after its message.
         by: Duration,
     },
-    /// Instead of an answer the connection is closed, cleanly even if more
-    /// messages are on their way.
+    /// The connection is closed instead of an answer, cleanly even if more
+    /// messages are in flight.
     CloseMidRun {
-        /// The message it happens to.
+        /// The faulty message.
         nth: u64,
     },
-    /// Instead of an answer the connection is reset.
+    /// The connection is reset instead of an answer.
     Reset {
-        /// The message it happens to.
+        /// The faulty message.
         nth: u64,
     },
-    /// Every second connection is closed as soon as it is accepted.
+    /// Every second connection is closed right after accept.
     RefuseHalf,
-    /// Every reply is sent a constant time after its message came, however
-    /// many are in flight.
+    /// Every reply is sent a constant time after its message arrived,
+    /// regardless of the number in flight.
     Delay(Duration),
-    /// All connections stand still, once. The first message of any connection
-    /// starts the clock.
+    /// All connections stall once. The first message on any connection starts
+    /// the clock.
     StallOnce {
-        /// When it begins.
+        /// Start of the stall.
         after: Duration,
-        /// How long it lasts.
+        /// Length of the stall.
         for_: Duration,
     },
-    /// Bytes, and so frames too, come back by a small read and then a blocking
-    /// write, over small socket buffers: who writes all before reading any
-    /// waits for ever.
+    /// Bytes, and so frames too, are echoed by a small read and then a blocking
+    /// write, over small socket buffers: a client that writes everything before
+    /// it reads waits for ever.
     TinyBuffer,
 }
 
-/// How messages are told apart.
+/// How messages are delimited.
 #[derive(Clone, Copy, Debug)]
 enum Wire {
-    /// By a big-endian u32 in front of each, its length.
+    /// By their length before each, a big-endian u32.
     Framed,
     /// By their common length in bytes.
     Raw(usize),
 }
 
-/// A lying echo server on a free loopback port, inside this process. Dropping
+/// A faulty echo server on a free loopback port, inside this process. Dropping
 /// it ends its connections and threads.
 pub struct Liar {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    /// Disconnected once all threads have ended: a join has no deadline.
+    /// Disconnected once all threads have ended: a join has no timeout.
     ended: Receiver<Infallible>,
     acceptor: Option<JoinHandle<()>>,
 }
 
 impl Liar {
-    /// Starts a server that speaks plain frames.
+    /// Starts a server of plain frames.
     #[must_use]
     pub fn start(behaviour: Behaviour) -> Self {
         Self::listen(behaviour, Wire::Framed)
     }
 
-    /// Starts a server for bare messages of `len` bytes each.
+    /// Starts a server of raw messages of `len` bytes each.
     #[must_use]
     pub fn start_raw(behaviour: Behaviour, len: usize) -> Self {
         Self::listen(behaviour, Wire::Raw(len))
@@ -156,8 +156,8 @@ impl Liar {
     fn listen(behaviour: Behaviour, wire: Wire) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         if matches!(behaviour, Behaviour::TinyBuffer) {
-            // Here, because a connection takes its first window from its
-            // listener; nobody knows the port yet.
+            // Here, because a connection takes its initial window from its
+            // listener; no client knows the port yet.
             let socket = SockRef::from(&listener);
             socket
                 .set_recv_buffer_size(TINY_SOCKET_BUFFER_BYTES)
@@ -188,13 +188,13 @@ impl Liar {
         }
     }
 
-    /// Where it listens.
+    /// The server's address.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Where it listens, as an argument.
+    /// The server's address, as an argument.
     #[must_use]
     pub fn host(&self) -> String {
         self.addr.to_string()
@@ -204,7 +204,7 @@ impl Liar {
 impl Drop for Liar {
     fn drop(&mut self) {
         self.shared.stop.stop();
-        // Wakes the acceptor, which then sees that it is over.
+        // Wakes the acceptor, which then checks for the stop.
         let _ = TcpStream::connect_timeout(&self.addr, DEADLINE);
         let ended = self.ended.recv_timeout(DEADLINE);
         if thread::panicking() {
@@ -222,18 +222,18 @@ impl Drop for Liar {
     }
 }
 
-/// What the connections of a server share.
+/// The state that the connections of a server share.
 struct Shared {
     behaviour: Behaviour,
     wire: Wire,
     stop: Stop,
-    /// When the first message of any connection came.
+    /// When the first message on any connection arrived.
     first_message: OnceLock<Instant>,
-    /// The last message of each connection, by its index.
+    /// The last message of each connection, by index.
     last_messages: Mutex<HashMap<usize, Vec<u8>>>,
 }
 
-/// Gives every connection a thread, and returns once all of them have ended.
+/// Runs a thread per connection, and returns once all of them have ended.
 fn accept(listener: &TcpListener, shared: &Shared) {
     thread::scope(|scope| {
         for (index, stream) in listener.incoming().enumerate() {

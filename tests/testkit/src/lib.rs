@@ -1,9 +1,8 @@
-//! What tests and measurements of the real programs need: it builds them once,
-//! waits for events with deadlines, lets no child outlive its test, and plays
-//! the peers.
+//! Helpers for tests and measurements of the real programs: builds them once,
+//! waits for events with deadlines, kills children at the end of a test, and
+//! provides peers.
 //!
-//! Everything here panics when it fails; the message says which command did
-//! what.
+//! Every failure here is a panic; the message names the command and its output.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,

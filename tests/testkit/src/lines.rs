@@ -1,4 +1,4 @@
-//! What a child says, line by line.
+//! The output of a child, line by line.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -9,15 +9,15 @@ use std::{
 
 use crate::DEADLINE;
 
-/// What a stream carries, collected by a thread so that the child never
-/// blocks on a full pipe.
+/// The output of a stream, collected by a thread so that the child never blocks
+/// on a full pipe.
 pub struct Lines {
     incoming: Receiver<String>,
     seen: String,
 }
 
 impl Lines {
-    /// Collects from now on.
+    /// Starts collecting.
     #[must_use]
     pub fn of(stream: impl Read + Send + 'static) -> Self {
         let (lines, incoming) = mpsc::channel();
@@ -40,7 +40,7 @@ impl Lines {
         }
     }
 
-    /// Waits for a line with `part` in it that was not waited for before.
+    /// Waits for a line that contains `part`, after the last line waited for.
     pub fn wait_for(&mut self, part: &str) -> Option<String> {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -58,12 +58,12 @@ impl Lines {
         format!("{}{unseen}", self.seen)
     }
 
-    /// Everything, once the child has ended.
+    /// The complete output, once the child has ended.
     pub fn rest(&mut self) -> String {
         self.rest_within(DEADLINE)
     }
 
-    /// Everything until the end, or what there is after some time.
+    /// The complete output, or the part received within `timeout`.
     pub(crate) fn rest_within(&mut self, timeout: Duration) -> String {
         let deadline = Instant::now() + timeout;
         let mut all = std::mem::take(&mut self.seen);

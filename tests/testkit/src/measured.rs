@@ -8,25 +8,25 @@ use crate::{Output, Process, program};
 
 /// A run of `bench-client` and its results.
 pub struct Measured {
-    /// All that it said.
+    /// Its complete output.
     pub output: Output,
     results: Value,
 }
 
-/// Runs `bench-client` with `args`, parted by blanks, against `host`. It has to
-/// end with `code`, and its results are all that is on its stdout.
+/// Runs `bench-client` with `args`, split at spaces, against `host`. It must
+/// exit with `code` and print only its results on stdout.
 #[track_caller]
 pub fn measure(host: &str, args: &str, code: i32) -> Measured {
     Measured::of(start(host, args), code)
 }
 
-/// The same with arguments of any kind, the server among them.
+/// The same with a list of arguments, which includes the server.
 #[track_caller]
 pub fn measure_with(args: &[&str], code: i32) -> Measured {
     Measured::of(start_with(args), code)
 }
 
-/// Starts such a run.
+/// Starts a run.
 pub fn start(host: &str, args: &str) -> Process {
     let args: Vec<&str> = args.split_whitespace().collect();
     start_with(&[&["-h", host], &args[..]].concat())
@@ -39,7 +39,7 @@ fn start_with(args: &[&str]) -> Process {
 }
 
 impl Measured {
-    /// Waits for the end of a run that was started, with `code`.
+    /// Waits for a started run to exit with `code`.
     #[track_caller]
     pub fn of(process: Process, code: i32) -> Self {
         let output = process.wait().expect_code(code);

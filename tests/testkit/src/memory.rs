@@ -1,17 +1,17 @@
-//! What a process and the kernel hold, by `/proc` (proc(5)).
+//! Memory of a process and of the kernel, from `/proc` (proc(5)).
 
 use std::fs;
 
 use crate::Server;
 
-/// A field of the server's `/proc/PID/status` in KiB: `VmRSS` is resident now,
-/// `VmHWM` was so at most.
+/// A field of the server's `/proc/PID/status` in KiB: `VmRSS` is the resident
+/// memory, `VmHWM` its peak.
 #[track_caller]
 pub fn of_server(server: &mut Server, field: &str) -> u64 {
     of_process(server.process().id(), field)
 }
 
-/// The same of any process.
+/// The same for any process.
 #[track_caller]
 pub fn of_process(id: u32, field: &str) -> u64 {
     kib(&format!("/proc/{id}/status"), field)
@@ -34,8 +34,8 @@ fn kib(file: &str, field: &str) -> u64 {
     value.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// KiB in the queues of all TCP sockets, by `/proc/net/sockstat`: it counts
-/// pages.
+/// KiB in the queues of all TCP sockets, from `/proc/net/sockstat`, which
+/// counts pages.
 pub fn of_tcp_queues() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap();
     let tcp = text.lines().find(|line| line.starts_with("TCP:")).unwrap();

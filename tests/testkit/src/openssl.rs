@@ -2,9 +2,9 @@
 
 use crate::{Process, Server, certificates::Authority, installed};
 
-/// An echo server of bytes on OpenSSL, as Python brings it. It sends two
-/// tickets on each connection of TLS 1.3, and says of each end that was a
-/// `close_notify`: `closed well`, and the version.
+/// An echo server of bytes on OpenSSL, through Python. It sends two tickets on
+/// each TLS 1.3 connection, and prints `closed well` and the version for each
+/// end by a `close_notify`.
 const SCRIPT: &str = "
 import socket, ssl, sys, threading
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -27,8 +27,8 @@ while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 ";
 
-/// Starts it with one version of the protocol: `TLSv1_2` or `TLSv1_3`. `None`
-/// where Python is not installed.
+/// Starts it with one protocol version: `TLSv1_2` or `TLSv1_3`. `None` if
+/// Python is not installed.
 #[track_caller]
 pub fn serve(authority: &Authority, version: &str) -> Option<Server> {
     let mut python = installed("python3")?;

@@ -1,10 +1,10 @@
-//! What a child said, and checks of it.
+//! A child's output, and checks of it.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A child that ended.
+/// The output of a child that has ended.
 #[derive(Debug)]
 pub struct Output {
     pub(crate) command: String,
@@ -33,8 +33,8 @@ impl Output {
         self
     }
 
-    /// Checks what stands behind a label in a server's summary; more may follow
-    /// it, but no digit.
+    /// Checks the value after a label in a server's summary; anything but a
+    /// digit may follow it.
     #[must_use]
     #[track_caller]
     pub fn expect_summary(self, label: &str, value: &str) -> Self {
@@ -67,21 +67,21 @@ impl Output {
         self
     }
 
-    /// A figure of the last line of a server's statistics (`--stats -`).
+    /// A value in the last line of a server's statistics (`--stats -`).
     #[track_caller]
     pub fn stat(&self, name: &str) -> u64 {
         let count = self.stats()[name].as_u64();
         count.unwrap_or_else(|| panic!("no count {name} in {self}"))
     }
 
-    /// How many connections a server has closed for a reason.
+    /// The number of connections that a server has closed for a reason.
     #[track_caller]
     pub fn closed(&self, reason: &str) -> u64 {
         let count = self.stats()["closed"][reason].as_u64();
         count.unwrap_or_else(|| panic!("no reason {reason} in {self}"))
     }
 
-    /// Checks a figure of a server's statistics.
+    /// Checks a value of a server's statistics.
     #[must_use]
     #[track_caller]
     pub fn expect_stat(self, name: &str, count: u64) -> Self {
@@ -89,8 +89,8 @@ impl Output {
         self
     }
 
-    /// Checks all reasons for which a server has closed connections, written as
-    /// `2 clean, 1 write_timeout`, in any order.
+    /// Checks the number of closed connections for every reason, written as `2
+    /// clean, 1 write_timeout`, in any order.
     #[must_use]
     #[track_caller]
     pub fn expect_closed(self, expected: &str) -> Self {

@@ -1,4 +1,4 @@
-//! Children: started, watched, waited for, never left behind.
+//! Child processes: started, observed, waited for, killed when dropped.
 
 use std::{
     fmt, fs,
@@ -13,8 +13,8 @@ use signal_hook::{consts::SIGINT, flag};
 
 use crate::{Lines, Output, program, wait::poll};
 
-/// How long the stderr of a child that was killed may take to end: what it has
-/// started may hold it open.
+/// How long to read the stderr of a killed child: its own children may hold it
+/// open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a program to its end.
@@ -27,12 +27,13 @@ pub fn run(name: &str, args: &[&str]) -> Output {
 #[must_use]
 pub fn run_with_input(name: &str, args: &[&str], input: &[u8]) -> Output {
     let mut process = Process::start(Command::new(program(name)).args(args));
-    // A program may end before it has read everything.
+    // A program may exit before it has read all input.
     let _ = process.stdin().write_all(input);
     process.wait()
 }
 
-/// Checks that bad usage is refused: one line that has `named` in it, exit 2.
+/// Checks that bad usage is rejected: one line that contains `named`, exit code
+/// 2.
 #[track_caller]
 pub fn assert_usage_error(program: &str, args: &[&str], named: &str) {
     let output = run(program, args).expect_code(2).expect_stdout("");
@@ -115,14 +116,14 @@ impl Process {
         self.child.id()
     }
 
-    /// Processor time that it has used so far, in steps of 10 ms.
+    /// CPU time used so far, in steps of 10 ms.
     #[cfg(target_os = "linux")]
     #[must_use]
     #[track_caller]
     pub fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
         let stat = stat.expect("a running process");
-        // Behind the name, which is in parentheses: utime and stime are fields
+        // After the name, which is in parentheses: utime and stime are fields
         // 14 and 15 (proc(5)), in ticks of 1/100 s.
         let (_, fields) = stat.rsplit_once(')').expect("a name");
         let ticks = fields.split_whitespace().skip(11).take(2);
@@ -130,19 +131,19 @@ impl Process {
         Duration::from_millis(10 * ticks)
     }
 
-    /// The way into the child; closed by [`wait`](Self::wait).
+    /// The child's stdin; [`wait`](Self::wait) closes it.
     pub fn stdin(&mut self) -> &mut ChildStdin {
         self.child.stdin.as_mut().expect("stdin is open")
     }
 
-    /// Waits for a line of stdout with `part` in it.
+    /// Waits for a line of stdout that contains `part`.
     #[track_caller]
     pub fn wait_for_stdout(&mut self, part: &str) -> String {
         let line = self.stdout.wait_for(part);
         line.unwrap_or_else(|| panic!("no {part:?} on stdout of {self}"))
     }
 
-    /// Waits for a line of stderr with `part` in it.
+    /// Waits for a line of stderr that contains `part`.
     #[track_caller]
     pub fn wait_for_stderr(&mut self, part: &str) -> String {
         let line = self.stderr.wait_for(part);
@@ -161,8 +162,8 @@ impl Process {
         self.child.kill().expect("a child that was not waited for");
     }
 
-    /// Closes stdin, waits for the child's end and takes all it said. It must not
-    /// have panicked.
+    /// Closes stdin, waits for the child to exit and returns its output. The
+    /// child must not have panicked.
     #[track_caller]
     #[must_use]
     pub fn wait(self) -> Output {
@@ -171,7 +172,7 @@ impl Process {
         output
     }
 
-    /// The same for one that may have panicked.
+    /// The same, where a panic is allowed.
     #[track_caller]
     #[must_use]
     pub fn wait_whatever_it_says(mut self) -> Output {
@@ -208,7 +209,7 @@ impl Drop for Process {
     }
 }
 
-/// Checks what a child said for a panic of one of its threads.
+/// Checks a child's output for a panic of one of its threads.
 #[track_caller]
 pub(crate) fn assert_no_panic(said: &str, child: &dyn fmt::Display) {
     assert!(!said.contains("panicked at"), "{child}\n{said}");
@@ -232,9 +233,9 @@ pub fn send_signal(id: u32, name: &str) {
     kill_process(id, signal).unwrap_or_else(|error| panic!("SIG{name} to {id:?}: {error}"));
 }
 
-/// Lets children end on SIGINT even where these tests were started as a
-/// background job of a script, with SIGINT ignored. A signal with a handler
-/// here, if only one that does nothing, is back at its default in them.
+/// Lets children end on SIGINT even if these tests run as a background job of a
+/// script, with SIGINT ignored. A signal with a handler in this process, even
+/// one that does nothing, has its default action in children.
 fn heed_interrupts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -249,8 +250,7 @@ fn heed_interrupts() {
     });
 }
 
-/// As shells report it: of a program that a signal has ended, 128 more than the
-/// signal.
+/// As shells report it: for a program ended by a signal, 128 plus the signal.
 fn exit_code(status: ExitStatus) -> Option<i32> {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -263,7 +263,7 @@ fn exit_code(status: ExitStatus) -> Option<i32> {
 mod tests {
     use super::*;
 
-    /// A program whose thread panics while it goes on.
+    /// A program that continues after a thread has panicked.
     fn panicking() -> Process {
         let script = "echo \"thread 'x' panicked at y\" >&2";
         Process::start(Command::new("sh").args(["-c", script]))

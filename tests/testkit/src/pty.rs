@@ -21,7 +21,7 @@ use rustix_openpty::{Pty, openpty};
 /// A program on a pseudo-terminal.
 pub struct Terminal {
     child: Child,
-    /// This side of the terminal: writes are typed, reads are the screen.
+    /// The controlling side: writes are typed, reads are the screen.
     keys: File,
     output: Receiver<Vec<u8>>,
     screen: String,
@@ -30,12 +30,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program on a terminal of its own.
+    /// Starts a program on a new terminal.
     pub fn start(command: &mut Command) -> Self {
         Self::start_on(openpty(None, None).unwrap(), command)
     }
 
-    /// The same on a terminal that others, who share it, set to non-blocking.
+    /// The same on a terminal that another process has set to non-blocking.
     pub fn start_non_blocking(command: &mut Command) -> Self {
         let pty = openpty(None, None).unwrap();
         ioctl_fionbio(&pty.user, true).unwrap();
@@ -71,13 +71,12 @@ impl Terminal {
         }
     }
 
-    /// A `repl-client` that waits for a line.
+    /// Starts `repl-client` and waits for its prompt.
     pub fn repl(host: &str) -> Self {
         Self::repl_on("xterm", &["-h", host])
     }
 
-    /// The same on a terminal of some kind; of none that is said, if `term` is
-    /// empty.
+    /// The same on a terminal of type `term`; with an empty `term`, of no type.
     pub fn repl_on(term: &str, args: &[&str]) -> Self {
         let mut command = Command::new(program("repl-client"));
         if term.is_empty() {
@@ -90,12 +89,12 @@ impl Terminal {
         terminal
     }
 
-    /// Types.
+    /// Types keys.
     pub fn type_keys(&mut self, keys: impl AsRef<[u8]>) {
         self.keys.write_all(keys.as_ref()).unwrap();
     }
 
-    /// Waits until the program has read all that was typed.
+    /// Waits until the program has read all typed keys.
     #[track_caller]
     pub fn wait_until_read(&self) {
         wait_until(format_args!("read: {:?}", self.screen), || {
@@ -103,7 +102,7 @@ impl Terminal {
         });
     }
 
-    /// Waits until the program is stopped; the terminal must be as it was before.
+    /// Waits until the program is stopped; the terminal must be restored.
     #[track_caller]
     pub fn wait_until_stopped(&self) {
         let id = Pid::from_raw(self.child.id().cast_signed());
@@ -120,13 +119,13 @@ impl Terminal {
         assert!(modes.contains(LocalModes::ICANON), "left raw");
     }
 
-    /// The terminal as the program and others have it.
+    /// The terminal as the program and others see it.
     pub const fn shared(&self) -> &File {
         &self.other_side
     }
 
-    /// Waits until `text` was shown after what was waited for before, and
-    /// returns what came in front of it.
+    /// Waits until `text` appears after the text last waited for, and returns
+    /// what precedes it.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -145,13 +144,13 @@ impl Terminal {
         }
     }
 
-    /// Sends it a signal by its name.
+    /// Sends the program a signal by name.
     #[track_caller]
     pub fn signal(&self, name: &str) {
         send_signal(self.child.id(), name);
     }
 
-    /// Waits for the program's end; the terminal must be as it was before.
+    /// Waits for the program to exit; the terminal must be restored.
     #[track_caller]
     pub fn wait(mut self) -> Option<i32> {
         let mut status = None;

@@ -1,4 +1,4 @@
-//! `echo-server` as a child.
+//! `echo-server` as a child process.
 
 use std::{net::SocketAddr, process::Command};
 
@@ -11,9 +11,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `echo-server` with `args` and waits until it listens. Unless they
-    /// say something else, its statistics go to stdout, where
-    /// [`Output::expect_stat`] finds them.
+    /// Starts `echo-server` with `args` and waits until it listens. Unless
+    /// `args` set `--stats`, statistics go to stdout, where
+    /// [`Output::expect_stat`] reads them.
     #[must_use]
     pub fn start(args: &[&str]) -> Self {
         let mut command = Command::new(program("echo-server"));
@@ -33,24 +33,24 @@ impl Server {
         Self { process, addr }
     }
 
-    /// Where it listens.
+    /// The server's address.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Where it listens, as an argument.
+    /// The server's address, as an argument.
     #[must_use]
     pub fn host(&self) -> String {
         self.addr.to_string()
     }
 
-    /// Its process.
+    /// The server's process.
     pub const fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// Asks it to stop (SIGTERM) and takes all it said.
+    /// Stops the server (SIGTERM) and returns its output.
     #[cfg(unix)]
     #[must_use]
     #[track_caller]
@@ -59,14 +59,14 @@ impl Server {
         self.wait()
     }
 
-    /// Takes all it said once it has ended.
+    /// Returns its output once it has exited.
     #[must_use]
     #[track_caller]
     pub fn wait(self) -> Output {
         self.process.wait()
     }
 
-    /// The same for one that may have panicked.
+    /// The same, where a panic is allowed.
     #[must_use]
     #[track_caller]
     pub fn wait_whatever_it_says(self) -> Output {

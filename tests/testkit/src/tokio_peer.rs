@@ -1,4 +1,4 @@
-//! An echo server whose framing and TLS are other people's.
+//! An echo server with independent framing and TLS.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -20,8 +20,8 @@ use tokio_util::{
     codec::{FramedRead, FramedWrite, LengthDelimitedCodec},
 };
 
-/// Sends frames back through tokio-util's codec, as its users write it: on a
-/// free loopback port that `listening` is told, until the process ends.
+/// Echoes frames through tokio-util's codec, as its users write it: on a free
+/// loopback port, which is passed to `listening`, until the process ends.
 pub fn serve(listening: impl FnOnce(SocketAddr)) {
     serve_each(listening, |stream| async {
         let (read, write) = stream.into_split();
@@ -74,6 +74,6 @@ async fn forward(read: impl AsyncRead + Unpin, write: impl AsyncWrite + Unpin) {
     let frames = FramedRead::new(read, LengthDelimitedCodec::new());
     let sink = FramedWrite::new(write, LengthDelimitedCodec::new());
     let frames = frames.map(|frame| frame.map(BytesMut::freeze));
-    // A client that vanishes is no concern of the others.
+    // A client that disappears does not affect the others.
     let _ = frames.forward(sink).await;
 }

@@ -1,4 +1,4 @@
-//! Waiting for what is going to be so.
+//! Waiting for conditions.
 
 use std::{
     fmt,
@@ -7,20 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything may take before a test gives up. Far more than it takes
+/// Maximum time of any wait before a test fails. Far more than anything takes
 /// on a slow and busy machine.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// How often something is looked at that cannot be waited for.
+/// Interval of polling.
 const POLL: Duration = Duration::from_millis(2);
 
-/// Waits until something is so; panics with `what` it should have become.
+/// Waits until `is_so`; panics with `what`, the expected state.
 #[track_caller]
 pub fn wait_until(what: impl fmt::Display, is_so: impl FnMut() -> bool) {
     assert!(poll(is_so), "never {what}");
 }
 
-/// Waits until something is so; `false` if it never is.
+/// Waits until `is_so`; `false` on timeout.
 pub(crate) fn poll(mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !is_so() {
@@ -32,10 +32,10 @@ pub(crate) fn poll(mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Lets one test after the other measure: the others wait until what is
-/// returned is dropped.
+/// Lets only one test measure at a time: others wait until the returned guard
+/// is dropped.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
-    // The last one may have failed.
+    // The previous test may have panicked.
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A peer of our own making: bytes typed by hand, over a bare socket.
+//! A hand-written peer: raw bytes over a socket.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -28,14 +28,15 @@ pub fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends `bytes`, half-closes, and returns everything that comes back and
-/// whether the end was a clean one (not a reset).
+/// Sends `bytes`, half-closes, and returns everything received and whether the
+/// end was clean (not a reset).
 pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
     let stream = connect(addr);
     let mut back = Vec::new();
     let end = thread::scope(|scope| {
         scope.spawn(|| {
-            // A server that refuses may close before it has read everything.
+            // A server that refuses a frame may close before it has read
+            // everything.
             let _ = (&stream).write_all(bytes);
             let _ = stream.shutdown(Shutdown::Write);
         });
@@ -44,12 +45,12 @@ pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
     (back, end.is_ok())
 }
 
-/// Sends a frame and reads its echo, which must be the same bytes. For what
-/// the sockets hold: nothing is read meanwhile.
+/// Sends a frame and reads its echo, which must be the same bytes. Only for
+/// frames that the sockets hold: it does not read while it writes.
 ///
 /// # Errors
 ///
-/// The connection's.
+/// The connection's error.
 #[track_caller]
 pub fn echo(mut stream: impl Read + Write, payload: &[u8]) -> io::Result<()> {
     let bytes = frame(payload);
@@ -60,19 +61,19 @@ pub fn echo(mut stream: impl Read + Write, payload: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that a frame comes back.
+/// Checks that a frame is echoed.
 #[track_caller]
 pub fn assert_echoes(stream: impl Read + Write, payload: &[u8]) {
     echo(stream, payload).unwrap();
 }
 
-/// More than both directions of a connection hold, in bytes.
+/// More bytes than both directions of a connection hold.
 pub const TOO_MUCH: usize = 64 << 20;
 
-/// Sends a piece over and over and reads nothing, until neither side can send
-/// any more: nothing moves in three writes that wait for it, however long this
-/// side itself had to wait for a processor. Says how many bytes went: at most
-/// [`TOO_MUCH`], of a server that swallows what it does not echo.
+/// Sends a piece repeatedly and reads nothing, until no side can send any more:
+/// three writes in a row make no progress, however long this side waited for a
+/// CPU. Returns the bytes sent: at most [`TOO_MUCH`], for a server that
+/// discards what it does not echo.
 pub fn fill(mut stream: &TcpStream, piece: &[u8]) -> usize {
     let patience = Duration::from_millis(100);
     stream.set_write_timeout(Some(patience)).unwrap();
@@ -87,13 +88,13 @@ pub fn fill(mut stream: &TcpStream, piece: &[u8]) -> usize {
     sent
 }
 
-/// Sends whole frames, of any size, and checks that they come back.
+/// Sends complete frames of any size, and checks that they are echoed.
 #[track_caller]
 pub fn send_and_read_back(mut stream: &TcpStream, frames: &[u8]) {
     let mut back = vec![0; frames.len()];
     thread::scope(|scope| {
         scope.spawn(move || {
-            // What goes wrong here shows in what comes back.
+            // Write errors show in the echo.
             let _ = { stream }.write_all(frames);
         });
         stream.read_exact(&mut back).unwrap();
@@ -101,29 +102,28 @@ pub fn send_and_read_back(mut stream: &TcpStream, frames: &[u8]) {
     assert!(back == frames, "other bytes came back");
 }
 
-/// Checks that a server serves its next client.
+/// Checks that a server serves the next client.
 #[track_caller]
 pub fn assert_serves(addr: SocketAddr) {
     let bytes = frame(b"still there");
     assert_eq!(exchange(addr, &bytes), (bytes, true));
 }
 
-/// Ends a connection by a reset.
+/// Ends a connection with a reset.
 pub fn reset(stream: TcpStream) {
     let linger = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     linger.unwrap();
     drop(stream);
 }
 
-/// Reads until the peer closes and says what came and how it ended.
+/// Reads until the peer closes; returns the bytes and how it ended.
 pub fn read_to_end(mut stream: &TcpStream) -> (Vec<u8>, io::Result<()>) {
     let mut back = Vec::new();
     let end = stream.read_to_end(&mut back).map(drop);
     (back, end)
 }
 
-/// A server that treats each connection as `serve` says, until the test
-/// process ends.
+/// A server that runs `serve` for each connection, until the test process ends.
 pub fn fake_server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -138,8 +138,8 @@ pub fn fake_server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketA
     addr
 }
 
-/// A server that answers what each read brings, until the answer or the client
-/// ends the connection.
+/// A server that answers each read, until the answer or the client ends the
+/// connection.
 pub fn answering_server(
     answer: impl Fn(&mut TcpStream, &[u8]) -> io::Result<()> + Send + Sync + 'static,
 ) -> SocketAddr {
@@ -151,12 +151,12 @@ pub fn answering_server(
     })
 }
 
-/// A server that reads everything and answers nothing.
+/// A server that reads everything and never answers.
 pub fn silent_server() -> SocketAddr {
     answering_server(|_, _| Ok(()))
 }
 
-/// One frame as our own writer makes it.
+/// A frame encoded by our own writer.
 pub fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
     let framing = Framing {
         checksum,
@@ -168,8 +168,8 @@ pub fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
     writer.as_bytes().to_vec()
 }
 
-/// Sends `bytes` to `server`, checks what comes back and that the server
-/// still serves others, and waits for its one line about it.
+/// Sends `bytes` to `server`, checks the echo, that the server still serves
+/// others, and its one log line.
 #[track_caller]
 pub fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], reason: &str) {
     let (back, clean) = exchange(server.addr(), bytes);
@@ -182,7 +182,7 @@ pub fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], reason: 
     assert_eq!(back, frame(b"still there"));
 }
 
-/// Waits until nothing listens at an address any more.
+/// Waits until an address refuses connections.
 #[track_caller]
 pub fn wait_until_refused(addr: SocketAddr) {
     wait_until("refused", || TcpStream::connect(addr).is_err());

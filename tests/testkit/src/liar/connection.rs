@@ -1,4 +1,4 @@
-//! One connection to a lying server.
+//! One connection of a faulty server.
 
 use std::{
     io::{self, BufReader, Read, Write},
@@ -12,10 +12,10 @@ use socket2::SockRef;
 
 use super::{Behaviour, Shared, Wire};
 
-/// Longest frame taken. A length with flags in its top bits is beyond it.
+/// Maximum frame size. A length with flags in its top bits exceeds it.
 const MAX_FRAME_BYTES: usize = 16 << 20;
 
-/// What [`Behaviour::TinyBuffer`] reads at most at once.
+/// Maximum bytes per read of [`Behaviour::TinyBuffer`].
 const TINY_READ_BYTES: usize = 1024;
 
 /// A byte of junk.
@@ -38,11 +38,11 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Answers until the connection ends, by either side.
+    /// Answers until either side ends the connection.
     pub(super) fn serve(mut self) {
-        // Fails, on some systems, for a client that is gone already.
+        // On some systems this fails for a disconnected client.
         let _ = self.stream.set_nodelay(true);
-        // A client that vanishes is no concern of the others.
+        // A client that disappears does not affect the others.
         let _ = match self.shared.behaviour {
             Behaviour::TinyBuffer => self.echo_bytes(),
             Behaviour::Delay(delay) => self.echo_after(delay),
@@ -50,7 +50,7 @@ impl<'a> Connection<'a> {
         };
     }
 
-    /// Answers one message after the other.
+    /// Answers messages one after the other.
     fn converse(&mut self) -> io::Result<()> {
         let stop = &self.shared.stop;
         let mut count = 0;
@@ -89,7 +89,7 @@ impl<'a> Connection<'a> {
                 }
                 Behaviour::CloseMidRun { nth } if count == nth => return self.close(),
                 Behaviour::Reset { nth } if count == nth => {
-                    // Then the close, which comes next, sends a reset.
+                    // The close that follows then sends a reset.
                     return SockRef::from(self.stream).set_linger(Some(Duration::ZERO));
                 }
                 Behaviour::StallOnce { after, for_ } => {
@@ -105,7 +105,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Leaves a message for the other connections and takes one of theirs.
+    /// Stores a message for the other connections and takes one of theirs.
     fn exchange(&self, message: &[u8]) -> Option<Vec<u8>> {
         let mut messages = self.shared.last_messages.lock().unwrap();
         messages.insert(self.index, message.to_vec());
@@ -113,18 +113,18 @@ impl<'a> Connection<'a> {
         others.next().map(|(_, other)| other.clone())
     }
 
-    /// Closes cleanly: with unread messages in its queue, a socket that is
-    /// closed sends a reset.
+    /// Closes cleanly: closing a socket with unread messages would send a
+    /// reset.
     fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)?;
         io::copy(&mut self.reader, &mut io::sink()).map(drop)
     }
 
-    /// Sends each message back when it has been here for `delay`.
+    /// Echoes each message `delay` after it arrived.
     fn echo_after(&mut self, delay: Duration) -> io::Result<()> {
         let (queue, queued) = mpsc::channel();
         let (stream, shared) = (self.stream, self.shared);
-        // `move`: the end of this closure has to end the queue.
+        // `move`: the end of this closure has to drop the queue.
         thread::scope(move |scope| {
             scope.spawn(move || {
                 for (due, message) in queued {
@@ -176,7 +176,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// Sends messages at once, so that no reader sees one without the other.
+/// Sends messages in one write, so that a reader gets them together.
 fn write(mut stream: &TcpStream, wire: Wire, messages: &[Vec<u8>]) -> io::Result<()> {
     let mut bytes = Vec::new();
     for message in messages {

@@ -1,4 +1,4 @@
-//! The end of a server, and waiting that it cuts short.
+//! Stopping a server, and waits that a stop ends.
 
 use std::{
     hint,
@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The end of a wait that is spun: more than a sleep oversleeps (about 60 µs
-/// on an idle Linux), and too short to matter to others.
+/// The end of a wait that is spun: longer than a sleep overshoots (about 60 µs
+/// on an idle Linux), and too short to affect others.
 const SPIN: Duration = Duration::from_micros(200);
 
-/// Ends a server's connections, whatever they wait for.
+/// Ends a server's connections, whatever they are doing.
 #[derive(Default)]
 pub(super) struct Stop {
     state: Mutex<State>,
@@ -21,24 +21,24 @@ pub(super) struct Stop {
 #[derive(Default)]
 struct State {
     is_stopped: bool,
-    /// Weak, so that a connection is closed when its thread is done with it.
+    /// Weak, so that a connection is closed when its thread drops it.
     streams: Vec<Weak<TcpStream>>,
 }
 
 impl Stop {
-    /// Puts a stream among those to end; `false` if it is too late.
+    /// Adds a stream to those to end; `false` if already stopped.
     pub(super) fn watch(&self, stream: &Arc<TcpStream>) -> bool {
         let mut state = self.state.lock().unwrap();
         state.streams.push(Arc::downgrade(stream));
         !state.is_stopped
     }
 
-    /// Ends all waiting, for a time as for a socket.
+    /// Ends all waits, for time or for a socket.
     pub(super) fn stop(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_stopped = true;
         for stream in state.streams.iter().filter_map(Weak::upgrade) {
-            // The peer may have gone before.
+            // The peer may have disconnected before.
             let _ = stream.shutdown(Shutdown::Both);
         }
         self.stopped.notify_all();

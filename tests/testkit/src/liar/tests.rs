@@ -1,4 +1,4 @@
-//! What a client written by hand sees of each behaviour.
+//! Each behaviour as a hand-written client sees it.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -37,14 +37,14 @@ impl Client {
         self.0.read_exact(&mut payload).map(|()| payload)
     }
 
-    /// Sends one message and takes what comes first.
+    /// Sends one message and returns the first reply.
     fn ask(&mut self, payload: &[u8]) -> Vec<u8> {
         self.send(payload);
         self.receive().unwrap()
     }
 
-    /// Sends these messages at once and returns all the bytes that come back
-    /// before the server ends the connection.
+    /// Sends these messages at once and returns all bytes received before the
+    /// server ends the connection.
     fn ask_all(mut self, payloads: &[&[u8]]) -> io::Result<Vec<u8>> {
         for payload in payloads {
             self.send(payload);
@@ -60,7 +60,7 @@ impl Client {
 }
 
 #[test]
-fn replies_are_wrong_from_the_message_told() {
+fn replies_are_wrong_from_the_given_message() {
     for (behaviour, expected) in [
         (
             Behaviour::WrongByte { from: 2 },
@@ -87,7 +87,7 @@ fn replies_are_wrong_from_the_message_told() {
             b"\0\0\0\x02ab\0\0\0\x02ef\0\0\0\x02cd",
         ),
         (Behaviour::Silent { from: 2 }, b"\0\0\0\x02ab"),
-        // Closed cleanly, although a third message was on its way.
+        // Closed cleanly, although a third message was in flight.
         (Behaviour::CloseMidRun { nth: 2 }, b"\0\0\0\x02ab"),
         (
             Behaviour::OtherConnections { from: 1 },
@@ -95,7 +95,7 @@ fn replies_are_wrong_from_the_message_told() {
         ),
     ] {
         let liar = Liar::start(behaviour);
-        // Each connection is counted on its own.
+        // Messages are counted per connection.
         for _ in 0..2 {
             let bytes = Client::of(&liar).ask_all(&[b"ab", b"cd", b"ef"]).unwrap();
             assert_eq!(bytes, expected, "{behaviour:?}");
@@ -107,7 +107,7 @@ fn replies_are_wrong_from_the_message_told() {
 }
 
 #[test]
-fn bare_messages_are_told_apart_by_their_length() {
+fn raw_messages_are_delimited_by_their_length() {
     let liar = Liar::start_raw(Behaviour::WrongByte { from: 2 }, 3);
     let mut client = Client::of(&liar);
     client.0.write_all(b"abcdefghi").unwrap();
@@ -126,7 +126,7 @@ fn replies_of_other_connections() {
 }
 
 #[test]
-fn a_reset_is_no_close() {
+fn a_reset_is_not_a_clean_close() {
     let liar = Liar::start(Behaviour::Reset { nth: 2 });
     let mut client = Client::of(&liar);
     assert_eq!(client.ask(b"ab"), b"ab");
@@ -171,7 +171,7 @@ fn each_message_is_delayed_on_its_own() {
         assert_eq!(client.receive().unwrap(), i.to_be_bytes());
         assert!(start.elapsed() >= delay);
     }
-    // One after the other, they would take ten seconds.
+    // In sequence they would take ten seconds.
     assert!(start.elapsed() < delay * MESSAGES);
 }
 
@@ -213,8 +213,8 @@ fn bytes_come_back_through_tiny_buffers() {
     assert!(back == sent);
 }
 
-/// Who does not read while writing is stuck, which is what the tiny buffers
-/// are for.
+/// A client that does not read while it writes must deadlock, which is the
+/// purpose of the tiny buffers.
 #[test]
 fn tiny_buffers_hold_little() {
     let liar = Liar::start(Behaviour::TinyBuffer);
@@ -229,7 +229,7 @@ fn tiny_buffers_hold_little() {
 }
 
 #[test]
-fn whatever_they_wait_for_threads_end_with_their_liar() {
+fn dropping_a_server_ends_its_threads_in_any_wait() {
     for behaviour in [
         Behaviour::Silent { from: 1 },
         Behaviour::Delay(FOR_EVER),
@@ -248,7 +248,7 @@ fn whatever_they_wait_for_threads_end_with_their_liar() {
         let liar = Liar::start(behaviour);
         let mut client = Client::of(&liar);
         client.send(b"ab");
-        // It fails if they do not end.
+        // Fails if they do not end.
         drop(liar);
         if let Err(error) = client.rest() {
             let is_timeout = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
