@@ -1,19 +1,19 @@
-//! The real programs, run as a user runs them.
+//! End-to-end tests of the real programs, run as a user runs them.
 //!
-//! On Unix: servers are stopped by signals here.
+//! Unix only: servers are stopped by signals.
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-// What `bench-client` measures, and what it writes.
+// Measurements of `bench-client`, and its output.
 mod bench;
-// The interactive and the one-shot client, and what all programs share at the
-// command line.
+// The interactive and the one-shot client, and the command line of all
+// programs.
 mod clients;
 // Bad networks, failing system calls, exhausted machines.
 mod faults;
-// The documents say what the programs do.
+// The documents match the programs.
 mod readme;
-// What `echo-server` does with its connections, and what it says of them.
+// `echo-server`: connections, logs, statistics.
 mod server;
-// The same over TLS.
+// TLS.
 mod tls;

@@ -1,4 +1,4 @@
-//! What buffers buy, as the summaries show it.
+//! The effect of buffers, as the summaries show it.
 
 use testkit::{Server, run};
 
@@ -6,7 +6,7 @@ use testkit::{Server, run};
 const TOGETHER: [&str; 3] = ["--no-wait", "--write-buffer", "64k"];
 
 #[test]
-fn a_client_collects_messages_before_it_writes() {
+fn a_client_collects_messages_before_a_write() {
     for (buffer, writes) in [("1", "10 writes"), ("50", "4 writes"), ("64k", "1 writes")] {
         let server = Server::start(&[]);
         let args = ["-h", &server.host(), "--no-wait", "--write-buffer", buffer];
@@ -23,7 +23,7 @@ fn a_client_collects_messages_before_it_writes() {
 }
 
 #[test]
-fn a_server_collects_echoes_before_it_writes() {
+fn a_server_collects_echoes_before_a_write() {
     for (options, writes) in [
         (&[][..], 1),
         (&["--write-buffer", "1"], 10),
@@ -42,7 +42,7 @@ fn a_server_collects_echoes_before_it_writes() {
     }
 }
 
-/// However much is to be collected, a reply that is waited for is sent.
+/// Whatever the write buffer, pending replies are sent before waiting.
 #[test]
 fn nothing_is_held_back() {
     let server = Server::start(&["--write-buffer", "1MiB"]);
@@ -89,9 +89,9 @@ fn a_clients_read_buffer_splits_replies() {
         .expect_stdout_line("system calls 1.00 writes and 3.00 reads per message");
 }
 
-/// The kernel says what it made of the sizes; Linux doubles them.
+/// The kernel reports the actual sizes; Linux doubles them.
 #[test]
-fn sockets_get_the_buffers_asked_for() {
+fn sockets_get_the_requested_buffers() {
     let sizes = [
         "--send-buffer",
         "16k",

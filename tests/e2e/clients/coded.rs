@@ -1,4 +1,4 @@
-//! Checksums and compression, between the real programs and over TCP.
+//! Checksums and compression, between the real programs over TCP.
 
 use std::{
     io::{Read, Write},
@@ -24,7 +24,7 @@ const CODINGS: [&[&str]; 3] = [
 ];
 
 #[test]
-fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
+fn every_client_has_the_options_and_the_server_needs_none() {
     let server = Server::start(&["-v"]);
     let host = server.host();
     let text = "abc".repeat(50);
@@ -44,7 +44,7 @@ fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
         let is_smaller = measured.count("/messages/wire_bytes") < 300 * 7000;
         assert_eq!(is_smaller, coding.contains(&"--compress"));
     }
-    // The log shows what was said, not how it was sent.
+    // The log shows the message, not its encoding.
     let _ = server
         .stop()
         .expect_code(0)
@@ -52,7 +52,7 @@ fn every_client_can_ask_for_it_and_the_server_needs_no_option() {
 }
 
 #[test]
-fn bare_bytes_have_neither_these_nor_heartbeats() {
+fn raw_bytes_have_no_coding_and_no_heartbeats() {
     for client in ["echo-client", "repl-client", "bench-client"] {
         for option in ["--checksum", "--compress", "--heartbeat=1s"] {
             let output = run(client, &["--raw", option])
@@ -89,7 +89,7 @@ fn a_server_can_require_checksums() {
 }
 
 #[test]
-fn what_is_wrong_with_a_coded_frame_is_named() {
+fn errors_of_coded_frames_are_named() {
     let mut server = Server::start(&["-v"]);
     let good = coded(b"good", true, false);
 
@@ -108,7 +108,7 @@ fn what_is_wrong_with_a_coded_frame_is_named() {
     assert_refused(&mut server, &bad, b"", "bad compression: ");
 }
 
-/// Whatever a relay changes on the way to the server is not echoed.
+/// A frame that a relay changes on the way to the server is not echoed.
 #[test]
 fn corrupted_frames_are_never_echoed() {
     const CORRUPTIONS: usize = 10_000;
@@ -147,9 +147,10 @@ fn corrupted_frames_are_never_echoed() {
     let _ = server.stop().expect_code(0).expect_stat("accepted", 10_001);
 }
 
-/// Whatever is changed on the way back is noticed, and which message it was.
+/// A reply that is changed on the way back is detected, with the number of the
+/// message.
 #[test]
-fn a_corrupted_reply_is_told_by_every_client() {
+fn every_client_reports_a_corrupted_reply() {
     // Flips a bit of every third message.
     let addr = fake_server(|mut stream| {
         let mut buf = [0; 4096];
@@ -178,10 +179,10 @@ fn a_corrupted_reply_is_told_by_every_client() {
     assert_eq!(measured.count("/failures/corrupt"), 2);
 }
 
-/// A gigabyte of zeros in four megabytes: refused at the limit, whatever the
-/// frame announces, and it costs no memory.
+/// A gigabyte of zeros in four megabytes: refused at the limit, whatever length
+/// the frame announces, without using memory.
 #[test]
-fn a_bomb_does_not_go_off() {
+fn a_decompression_bomb_is_refused() {
     let mut server = Server::start(&["-v"]);
     // LZ4 block format: no literals, a match of 15 + 4 and then 255 for every
     // further byte, one byte back.
@@ -212,7 +213,7 @@ fn a_bomb_does_not_go_off() {
     assert!(memory::of_server(&mut server, "VmHWM") < 20 << 10);
 }
 
-/// What a frame decompresses to is not kept while its connection is idle.
+/// A decompressed payload is not kept while its connection is idle.
 #[test]
 #[cfg(target_os = "linux")]
 fn idle_connections_hold_no_payload() {
@@ -225,7 +226,7 @@ fn idle_connections_hold_no_payload() {
             stream
         })
         .collect();
-    // Their frames are in their buffers still.
+    // Their frames are still in their buffers.
     assert!(memory::of_server(&mut server, "VmRSS") < 20 << 10);
     drop(idle);
 }

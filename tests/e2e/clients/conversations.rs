@@ -1,4 +1,4 @@
-//! Each program against each, framed and raw, and the seed's transcripts.
+//! Each client with the server, framed and raw, and the tutorial's transcripts.
 
 use std::io::{Read, Write};
 
@@ -25,7 +25,7 @@ const TEN_REPLIES: &str = "\
 /// The options of both modes.
 const MODES: [&[&str]; 2] = [&[], &["--raw"]];
 
-/// What was logged, without times and levels.
+/// The log's messages, without times and levels.
 fn messages(log: &str) -> Vec<&str> {
     log.lines()
         .filter_map(|line| line.split_once("DEBUG ").or(line.split_once("INFO ")))
@@ -56,7 +56,7 @@ fn ten_messages_and_the_servers_log() {
 }
 
 #[test]
-fn count_and_message_can_be_chosen() {
+fn count_and_message_are_options() {
     let server = Server::start(&[]);
     let _ = run(
         "echo-client",
@@ -73,7 +73,7 @@ fn count_and_message_can_be_chosen() {
     .expect_stdout("1   caf\u{e9}\\t\\x1b[2J\n2   caf\u{e9}\\t\\x1b[2J\n");
 }
 
-/// The seed's section 5: raw messages stick together, frames do not.
+/// The tutorial's section 5: raw messages merge, frames do not.
 #[test]
 fn without_waiting_frames_stay_apart() {
     let server = Server::start(&[]);
@@ -87,7 +87,7 @@ fn without_waiting_frames_stay_apart() {
     assert_eq!(unbroken(&output.stdout), unbroken(TEN_REPLIES), "{output}");
 }
 
-/// The seed's section 5 again: a reader whose buffer is too small.
+/// The tutorial's section 5 again: a reader with a small buffer.
 #[test]
 fn a_small_read_buffer_splits_raw_messages_and_no_frames() {
     let server = Server::start(&["--raw", "--read-buffer", "15", "-v"]);
@@ -129,7 +129,7 @@ fn more_than_the_sockets_hold_is_sent_without_waiting() {
     }
 }
 
-/// The seed's section 3: blanks are sent, nothing is not, `q` ends.
+/// The tutorial's section 3: spaces are sent, empty lines are not, `q` ends.
 #[test]
 fn lines_from_a_pipe() {
     for mode in MODES {
@@ -163,7 +163,7 @@ fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
         .expect_stdout("12345\n")
         .expect_stderr("line 1 not sent: longer than the limit of 5 bytes (--max-frame)")
         .expect_stderr("repl-client: 1 line was not sent\n");
-    // The checksum counts, too, and that is only known when the frame is made.
+    // The checksum counts too, and is known only when the frame is encoded.
     let args = [&args[..], &["--checksum"]].concat();
     let _ = run_with_input("repl-client", &args, b"12345\n1\n22\n")
         .expect_code(1)
@@ -180,13 +180,13 @@ fn a_lost_server_ends_a_piped_session_at_once() {
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait_for_stdout("hello");
     server.process().kill();
-    // Nothing is typed, stdin stays open: the line comes all the same.
+    // Stdin stays open without input: the line is printed all the same.
     let _ = repl.wait_for_stderr("closed the connection");
     let _ = repl.wait().expect_code(1);
 }
 
 #[test]
-fn clients_say_when_a_server_is_no_echo_server() {
+fn clients_detect_a_server_that_is_not_an_echo_server() {
     let addr = answering_server(|stream, _| stream.write_all(b"\0\0\0\x02no"));
     let host = addr.to_string();
     let _ = run("echo-client", &["-h", &host])
@@ -200,7 +200,7 @@ fn clients_say_when_a_server_is_no_echo_server() {
 }
 
 #[test]
-fn clients_say_what_another_protocol_is() {
+fn clients_name_another_protocol() {
     let addr = fake_server(|mut stream| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -232,9 +232,9 @@ fn clients_do_not_wait_for_ever() {
 }
 
 #[test]
-fn a_server_that_reads_nothing_is_given_up() {
+fn a_server_that_never_reads_is_given_up() {
     let addr = fake_server(|stream| {
-        // Until the client is gone.
+        // Until the client disconnects.
         let mut buf = [0];
         while matches!(stream.peek(&mut buf), Ok(n) if n > 0) {
             std::thread::sleep(std::time::Duration::from_millis(10));
@@ -256,10 +256,9 @@ fn a_server_that_reads_nothing_is_given_up() {
     }
 }
 
-/// As many bare bytes as were sent are the reply, in front of whatever came
-/// with them.
+/// A raw reply has as many bytes as were sent; later bytes are not part of it.
 #[test]
-fn a_bare_reply_is_as_long_as_its_line() {
+fn a_raw_reply_is_as_long_as_its_line() {
     let addr = answering_server(|stream, bytes| stream.write_all(&bytes.repeat(2)));
     let args = ["-h", &addr.to_string(), "--raw"];
     let _ = run_with_input("repl-client", &args, b"hello\n")
@@ -269,8 +268,8 @@ fn a_bare_reply_is_as_long_as_its_line() {
 }
 
 #[test]
-fn without_a_server_each_client_says_so() {
-    // Bound and not listening: nothing else can take the port meanwhile.
+fn without_a_server_each_client_fails_with_one_line() {
+    // Bound, not listening, so that no other program takes the port.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let any_port: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     socket.bind(&any_port.into()).unwrap();
@@ -308,7 +307,7 @@ fn a_taken_port_is_explained() {
 fn a_privileged_port_is_explained() {
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     let Some(port) = first.trim().parse::<u16>().unwrap().checked_sub(1) else {
-        return; // Every port is free to take here.
+        return; // Every port is unprivileged here.
     };
     let server = testkit::program("echo-server");
     let mut command = std::process::Command::new(server);
@@ -333,7 +332,7 @@ fn a_privileged_port_is_explained() {
 }
 
 #[test]
-fn a_name_and_ipv6_will_do() {
+fn a_name_and_ipv6_work() {
     for listen in ["localhost:0", "[::1]:0"] {
         if listen.starts_with('[') && std::net::TcpListener::bind(listen).is_err() {
             testkit::skip("no ::1 here");

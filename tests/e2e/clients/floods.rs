@@ -1,5 +1,5 @@
-//! Servers that send more than they were asked for: a client ends with a clear
-//! error, and takes no more memory than a message needs.
+//! Servers that send too much: a client ends with a clear error, and takes no
+//! more memory than a message needs.
 
 use std::{
     io::{Read, Write},
@@ -11,8 +11,8 @@ use testkit::{
     wire::{fake_server, frame, silent_server},
 };
 
-/// A server that sends the same bytes over and over, at once or after it was
-/// asked something.
+/// A server that sends the same bytes repeatedly, at once or after the first
+/// message.
 fn flooding_server(chunk: Vec<u8>, waits: bool) -> String {
     let addr = fake_server(move |mut stream| {
         if waits {
@@ -23,7 +23,7 @@ fn flooding_server(chunk: Vec<u8>, waits: bool) -> String {
     addr.to_string()
 }
 
-/// Floods of every kind, each with the options to meet it with.
+/// Floods of every kind, each with the client's options.
 fn floods() -> Vec<(Vec<u8>, &'static [&'static str])> {
     vec![
         (frame(b"x").repeat(10_000), &[]),
@@ -33,8 +33,8 @@ fn floods() -> Vec<(Vec<u8>, &'static [&'static str])> {
     ]
 }
 
-/// A client that may take a gigabyte of addresses: threads and allocator
-/// reserve some that they do not use.
+/// A client limited to a gigabyte of address space: threads and allocator
+/// reserve space that they do not use.
 fn start(client: &str, args: &[&str]) -> Process {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\""]);
@@ -42,7 +42,7 @@ fn start(client: &str, args: &[&str]) -> Process {
 }
 
 #[test]
-fn a_session_survives_no_flood_but_says_so() {
+fn a_flood_ends_a_session_with_an_error() {
     for (chunk, options) in floods() {
         for waits in [false, true] {
             let host = flooding_server(chunk.clone(), waits);
@@ -58,7 +58,7 @@ fn a_session_survives_no_flood_but_says_so() {
     }
 }
 
-/// Nothing on stdin that could be sent: refused before its end, and skipped.
+/// A line of stdin above the limit is refused before its end, and skipped.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_line_that_never_ends_takes_no_memory() {
@@ -75,11 +75,11 @@ fn a_line_that_never_ends_takes_no_memory() {
     }
 }
 
-/// A server that reads everything and answers nothing has not bought the time,
-/// nor the memory, to send for ever.
+/// A server that reads everything and answers nothing does not make the client
+/// send, or use memory, for ever.
 #[test]
 #[cfg(target_os = "linux")]
-fn echo_client_does_not_feed_a_server_for_ever() {
+fn echo_client_does_not_send_to_a_silent_server_for_ever() {
     let text = "x".repeat(1000);
     for options in [&[][..], &["--raw"], &["--write-buffer", "64k"]] {
         let host = silent_server().to_string();
@@ -95,7 +95,7 @@ fn echo_client_does_not_feed_a_server_for_ever() {
 }
 
 #[test]
-fn echo_client_takes_no_more_than_it_sent() {
+fn echo_client_reads_no_more_than_it_sent() {
     for (chunk, options) in floods() {
         for pace in [&[][..], &["--no-wait"]] {
             let host = flooding_server(chunk.clone(), false);

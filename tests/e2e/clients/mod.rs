@@ -1,4 +1,4 @@
-//! `echo-client`, `repl-client`, and what all programs share at the command line.
+//! `echo-client`, `repl-client`, and the command line of all programs.
 
 // Read, write and socket buffers.
 mod buffering;
@@ -6,9 +6,9 @@ mod buffering;
 mod checking;
 // Checksums and compression.
 mod coded;
-// Each program against each, framed and raw; the tutorial's transcripts.
+// Each client with the server, framed and raw; the tutorial's transcripts.
 mod conversations;
-// Servers that send more than they were asked for.
+// Servers that send too much.
 mod floods;
 // `echo-client lab`, and the bytes that `repl-client` shows.
 mod lab;
@@ -16,7 +16,7 @@ mod lab;
 mod nonblocking;
 // Peers of other languages and libraries: Python, tokio-util.
 mod peers;
-// Bytes of a peer that could drive a terminal.
+// A peer's bytes that could control a terminal.
 mod printing;
 // Signals, handled and ignored.
 mod signals;

@@ -1,5 +1,4 @@
-//! Standard streams that do not block, because a parent that shares them set
-//! them so.
+//! Non-blocking standard streams, set so by a parent that shares them.
 
 use std::{
     io::{PipeReader, PipeWriter, Read, Write, pipe},
@@ -21,8 +20,8 @@ fn non_blocking() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// Reads a pipe to its end, once nothing more has come into it for a while:
-/// it is full then, or its writer has given up.
+/// Reads a pipe to its end, after its content has not grown for a while: it is
+/// full, or its writer has stopped.
 #[track_caller]
 fn read_late(mut reader: PipeReader) -> String {
     let start = Instant::now();
@@ -49,7 +48,7 @@ fn echo_client_waits_for_stdout() {
             .args(["-h", &server.host(), "-n", "20000"])
             .args(pace);
         let client = Process::start_with_stdout(&mut command, writer);
-        // Its copy of the pipe would keep the end from coming.
+        // Its copy of the pipe would delay the end of the stream.
         drop(command);
         let text = read_late(reader);
         let _ = client.wait().expect_code(0);
@@ -76,16 +75,16 @@ fn repl_client_waits_for_stdout() {
     assert!(text.join().unwrap() == line.repeat(1000));
 }
 
-/// The line editor reads and writes by itself, and by descriptor.
+/// The line editor reads and writes directly, by descriptor.
 #[test]
-fn a_terminal_is_waited_for_and_left_as_it_is() {
+fn a_terminal_is_waited_for_and_unchanged() {
     let server = Server::start(&[]);
     for term in ["xterm", "dumb"] {
         let mut command = Command::new(program("repl-client"));
         command.args(["-h", &server.host()]).env("TERM", term);
         let mut repl = Terminal::start_non_blocking(&mut command);
         repl.wait_for(">>> ");
-        // The rest of a character comes later.
+        // The rest of a character arrives later.
         for keys in [b"caf\xc3", &b"\xa9\r"[..]] {
             repl.type_keys(keys);
             if term == "xterm" {

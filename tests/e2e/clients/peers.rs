@@ -1,5 +1,5 @@
-//! Peers from elsewhere: `CPython`'s `multiprocessing.connection` and
-//! tokio-util's length-delimited codec, as servers and as clients.
+//! Independent peers: `CPython`'s `multiprocessing.connection` and tokio-util's
+//! length-delimited codec, as servers and as clients.
 
 use std::{sync::mpsc, thread};
 
@@ -11,9 +11,9 @@ use tokio_util::{
     codec::{Framed, LengthDelimitedCodec},
 };
 
-/// `None` where Python is not installed.
+/// `None` if Python is not installed.
 fn python(script: &str, args: &[&str]) -> Option<Process> {
-    // -u: the line with the address must not wait in a buffer.
+    // -u: the line with the address must not stay in a buffer.
     let mut python = installed("python3")?;
     Some(Process::start(python.args(["-u", "-c", script]).args(args)))
 }

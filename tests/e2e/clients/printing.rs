@@ -1,5 +1,5 @@
-//! Of what a peer sends, nothing reaches an output as it is that could
-//! drive a terminal or forge a line.
+//! A peer's bytes that could control a terminal or forge a line reach no output
+//! unescaped.
 
 use std::io::Write;
 
@@ -8,7 +8,8 @@ use testkit::{
     wire::{answering_server, exchange, frame},
 };
 
-/// Every single byte, sequences that terminals obey, and what turns text.
+/// Every single byte, terminal control sequences, and characters that reorder
+/// text.
 fn nasty() -> Vec<Vec<u8>> {
     let sequences = [
         &b"\x1b[2J"[..],
@@ -24,11 +25,11 @@ fn nasty() -> Vec<Vec<u8>> {
     bytes.chain(sequences.map(<[u8]>::to_vec)).collect()
 }
 
-/// Checks all that a program said.
+/// Checks all output of a program.
 #[track_caller]
 fn assert_harmless(output: &Output) {
     for text in [&output.stdout, &output.stderr] {
-        // What is no UTF-8 was replaced while it was read.
+        // Invalid UTF-8 was replaced while it was read.
         let acts = |c: char| {
             c != '\n' && c.is_control()
                 || matches!(c, '\u{fffd}' | '\u{61c}' | '\u{200e}'..='\u{200f}')
@@ -46,7 +47,7 @@ fn the_servers_log() {
         let server = Server::start(mode);
         for bytes in nasty() {
             let _ = exchange(server.addr(), &frame(&bytes));
-            // As a header, too, and cut.
+            // As a header, too, and truncated.
             let _ = exchange(server.addr(), &bytes);
         }
         let output = server.stop().expect_code(0);
@@ -75,9 +76,9 @@ fn the_replies_of_a_session() {
     }
 }
 
-/// Servers that answer something else than was sent.
+/// Servers that answer with other bytes than were sent.
 #[test]
-fn replies_that_nobody_expected() {
+fn unexpected_replies() {
     for is_framed in [true, false] {
         let host = answering_server(move |stream, _| {
             let mut replies = nasty().into_iter();

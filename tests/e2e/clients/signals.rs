@@ -1,4 +1,4 @@
-//! Signals that ask a client to end, and those that it was told to ignore.
+//! Signals that end a client, and signals ignored at start.
 
 use std::{io::Write, process::Command};
 
@@ -23,7 +23,7 @@ fn signalled_as_pid_1(client: &str, signal: &str) -> Process {
     unshare
 }
 
-/// As `nohup` and the background jobs of a script are started.
+/// Starts a client as `nohup` and background jobs of a script do.
 fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
     let mut shell = Command::new("sh");
     let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
@@ -32,7 +32,7 @@ fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_was_ignored_at_the_start_stays_ignored() {
+fn signals_ignored_at_start_stay_ignored() {
     let server = Server::start(&[]);
     for signal in ["INT", "TERM"] {
         let args = ["-h", &server.host(), "-c", "1", "-d", "2s"];
@@ -50,9 +50,9 @@ fn what_was_ignored_at_the_start_stays_ignored() {
     }
 }
 
-/// From a pipe: not all that was to be done was done.
+/// From a pipe: the input was not finished.
 #[test]
-fn a_piped_session_says_which_signal_ended_it() {
+fn a_piped_session_reports_the_signal_that_ended_it() {
     let server = Server::start(&[]);
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let mut command = Command::new(program("repl-client"));
@@ -65,7 +65,7 @@ fn a_piped_session_says_which_signal_ended_it() {
     }
 }
 
-/// The system keeps signals without a handler away from PID 1.
+/// The system drops signals without a handler for PID 1.
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "needs root and unshare: cargo test -p e2e -- --ignored faults"]

@@ -45,7 +45,7 @@ fn lines_are_edited_and_remembered() {
 }
 
 #[test]
-fn keys_typed_ahead_are_not_lost() {
+fn keys_typed_ahead_are_kept() {
     let server = Server::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     repl.type_keys("one\rtwo\rthree\r");
@@ -67,9 +67,9 @@ fn ctrl_c_and_ctrl_d_end_the_session() {
     }
 }
 
-/// SIGINT as Ctrl-C; others are no way for a user to say that all is done.
+/// SIGINT is like Ctrl-C; other signals are failures.
 #[test]
-fn a_signal_ends_the_session_and_the_terminal_is_as_before() {
+fn a_signal_ends_the_session_and_restores_the_terminal() {
     let server = Server::start(&[]);
     for term in ["xterm", "dumb"] {
         for (signal, code) in [("INT", 0), ("TERM", 143), ("HUP", 129)] {
@@ -82,13 +82,13 @@ fn a_signal_ends_the_session_and_the_terminal_is_as_before() {
     }
 }
 
-/// Its other threads do not handle the signal, or the editor would not know.
+/// Its other threads block the signal, so that the editor gets it.
 #[test]
-fn ctrl_z_gives_the_terminal_back_and_the_line_is_there_again() {
+fn ctrl_z_restores_the_terminal_and_then_the_line() {
     let server = Server::start(&[]);
     let mut command = Command::new(program("repl-client"));
     command.args(["-h", &server.host()]).env("TERM", "xterm");
-    // The signal goes to the group, which is that of these tests, too.
+    // The signal goes to the process group, which includes these tests.
     let mut repl = Terminal::start(command.process_group(0));
     repl.wait_for(">>> ");
     repl.type_keys("half");
@@ -106,16 +106,16 @@ fn ctrl_z_gives_the_terminal_back_and_the_line_is_there_again() {
     assert_eq!(repl.wait(), Some(0));
 }
 
-/// As after Ctrl-S. The last words go elsewhere: they would wait, too.
+/// As after Ctrl-S. Stderr is elsewhere: it would block, too.
 #[test]
-fn a_terminal_that_shows_nothing_is_as_before() {
+fn a_stopped_terminal_is_restored() {
     let server = Server::start(&[]);
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]);
     command.arg(program("repl-client")).env("TERM", "xterm");
     let mut repl = Terminal::start(command.args(["-h", &server.host()]));
     repl.wait_for(">>> ");
-    // All of it is shown (the end of a synchronized update), and a key read.
+    // All output is shown (the end of a synchronized update), and a key read.
     repl.wait_for("\x1b[?2026l");
     tcflow(repl.shared(), Action::OOff).unwrap();
     repl.type_keys("x");
@@ -130,7 +130,7 @@ fn a_lost_server_ends_the_session_while_a_line_is_typed() {
     let host = server.host();
     let mut repl = Terminal::repl(&host);
     // A reply proves that the connection was accepted: killing a server resets
-    // those in its queue.
+    // queued ones.
     repl.type_keys("hello\r");
     repl.wait_for("\nhello\r\n");
     repl.wait_for(">>> ");
@@ -141,7 +141,7 @@ fn a_lost_server_ends_the_session_while_a_line_is_typed() {
     assert_eq!(repl.wait(), Some(1));
 }
 
-/// An echo server that also sends what it is given.
+/// An echo server that also sends unsolicited messages.
 fn chatty_server() -> (String, Sender<Vec<u8>>) {
     let (news, to_send) = mpsc::channel::<Vec<u8>>();
     let to_send = Mutex::new(to_send);
@@ -157,7 +157,7 @@ fn chatty_server() -> (String, Sender<Vec<u8>>) {
     (addr.to_string(), news)
 }
 
-/// In the middle of a line, too, which is shown again below.
+/// Also in the middle of a line, which is shown again below.
 #[test]
 fn an_unsolicited_reply_does_not_disturb_the_line() {
     for term in ["xterm", "dumb"] {
@@ -167,7 +167,7 @@ fn an_unsolicited_reply_does_not_disturb_the_line() {
         repl.wait_for("half a li");
         news.send(frame(b"news\x1b[2J")).unwrap();
         if term == "dumb" {
-            // What was typed is with the terminal, which shows nothing twice.
+            // The terminal has the typed text, and shows it once.
             repl.wait_for("\r\nunsolicited reply: news\\x1b[2J\r\n>>> ");
         } else {
             // From the beginning of the line.
@@ -199,15 +199,14 @@ fn a_flood_ends_the_session_while_a_line_is_typed() {
     }
 }
 
-/// Nor with a terminal that does not say what it can.
+/// The same with a terminal of unknown capabilities.
 #[test]
 fn a_terminal_without_an_editor_has_a_prompt() {
     let server = Server::start(&[]);
     for term in ["dumb", "emacs", ""] {
         let mut repl = Terminal::repl_on(term, &["-h", &server.host()]);
         repl.type_keys("hello\r");
-        // The terminal's own echo, then the reply; no sequence that it could
-        // not show.
+        // The terminal's own echo, then the reply; no control sequence.
         let before = repl.wait_for(">>> ");
         assert_eq!(before, "hello\r\nhello\r\n");
         repl.type_keys(b"caf\xe9\r");
@@ -221,7 +220,7 @@ fn a_terminal_without_an_editor_has_a_prompt() {
 }
 
 #[test]
-fn colors_are_left_out_where_they_are_not_wanted() {
+fn colors_are_off_on_request() {
     let server = Server::start(&[]);
     for (term, no_color, has_color) in [
         ("xterm", "", true),
@@ -245,12 +244,13 @@ fn colors_are_left_out_where_they_are_not_wanted() {
     }
 }
 
-/// What the editor cannot hold costs the line, not the session.
+/// A line that the editor cannot hold is refused; the session continues.
 #[test]
 fn a_line_that_is_not_utf_8_is_refused() {
     let server = Server::start(&[]);
     let mut repl = Terminal::repl(&server.host());
-    // Latin-1; a byte that begins nothing; a character cut by the line's end.
+    // Latin-1; an invalid first byte; a character truncated at the end of the
+    // line.
     for line in [&b"caf\xe9s\r"[..], b"\xff\r", b"\xe3\x81\r"] {
         repl.type_keys(line);
         repl.wait_for(" not sent: not UTF-8");

@@ -1,8 +1,8 @@
-//! Bad usage: one line that says what was wrong and what was expected, exit 2.
+//! Bad usage: one line with the fault and the expected value, exit code 2.
 
 use testkit::{assert_usage_error, run};
 
-/// Every option that takes a value, with values it must refuse.
+/// Every option that takes a value, with values that it must refuse.
 const REFUSED: &[(&str, &str, &[&str])] = &[
     (
         "echo-server",
@@ -145,7 +145,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
 fn every_value_is_checked() {
     for (program, option, values) in REFUSED.iter().copied() {
         for value in values {
-            // As one argument, so that -1 is a value and no option.
+            // As one argument, so that -1 is a value and not an option.
             let arg = if option.starts_with("--") {
                 format!("{option}={value}")
             } else {
@@ -161,7 +161,7 @@ fn every_value_is_checked() {
 }
 
 #[test]
-fn unknown_and_contradicting_options_are_refused() {
+fn unknown_and_conflicting_options_are_refused() {
     for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {
         assert_usage_error(program, &["--frobnicate"], "'--frobnicate'");
         assert_usage_error(program, &["stray"], "'stray'");

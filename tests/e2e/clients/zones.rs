@@ -1,4 +1,4 @@
-//! IPv6 zones: the interface that a link-local address is reached by.
+//! IPv6 zones: the interface of a link-local address.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn faults_of_zones() {
         (&[][..], &[][..]),
         (
             &["--tls-self-signed", "--tls-write-cert", certificate],
-            // The zone is no part of the name in it.
+            // The zone is not part of the name in the certificate.
             &["--tls", "--tls-ca", certificate],
         ),
     ] {

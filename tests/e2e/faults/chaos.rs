@@ -1,5 +1,5 @@
-//! Promise P2 behind a bad network: with checksums on, a client gets exactly
-//! what it sent, in order, or a prefix of it and an error, never other bytes.
+//! Promise P2 behind a bad network: with checksums, a client gets exactly what
+//! it sent, in order, or a prefix of it and an error, never other bytes.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use testkit::{
     wire::{assert_serves, connect},
 };
 
-/// Seeds of the ordinary run: each kind of chaos, and the mixture, 6 times.
+/// Seeds of the ordinary run: each kind of fault, and the mixture, 6 times.
 const SEEDS: u64 = 6 * (Chaos::KINDS + 1);
 
 #[test]
@@ -41,12 +41,12 @@ fn survive(seeds: impl Iterator<Item = u64>) {
         at_rest.wait_until_back(&mut server, &format_args!("seed {seed}"));
     }
     assert_serves(server.addr());
-    // Or nothing was tested.
+    // Otherwise nothing was tested.
     assert!(complete > 0);
     let _ = server.stop().expect_code(0);
 }
 
-/// One conversation as a seed will have it; says whether it was complete.
+/// One conversation with a seed's faults; returns whether it was complete.
 fn converse(server: &Server, seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
     let wire = Wire::Framed(Framing {
@@ -82,15 +82,15 @@ fn converse(server: &Server, seed: u64) -> bool {
     is_complete
 }
 
-/// Sends `bytes`, half-closes, and returns the payloads that come back and how
-/// that ended.
+/// Sends `bytes`, half-closes, and returns the echoed payloads and how the
+/// stream ended.
 fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result<(), Error>) {
     let stream = connect(addr);
     let (mut back, mut scratch) = (Vec::new(), Vec::new());
     let mut reader = Reader::new(wire);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // The way may end before everything is sent.
+            // The path may end before everything is sent.
             let _ = (&stream).write_all(bytes);
             let _ = stream.shutdown(Shutdown::Write);
         });
@@ -106,14 +106,14 @@ fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result
                 Err(error) => break Err(error),
             }
         };
-        // Wakes a sender whose peer does not read any more.
+        // Wakes a sender whose peer has stopped reading.
         let _ = stream.shutdown(Shutdown::Both);
         (back, end)
     })
 }
 
-/// The same for the program: what it prints is a prefix, and only the whole of
-/// it a success.
+/// The same for the program: it prints a prefix, and succeeds only with all of
+/// it.
 #[test]
 fn echo_client() {
     let server = Server::start(&[]);
@@ -122,7 +122,7 @@ fn echo_client() {
     for seed in 0..2 * (Chaos::KINDS + 1) {
         // 20 frames of 16 bytes of payload, 4 of header and 4 of checksum.
         let plan = Plan::seeded(seed, 20 * 24);
-        // A length that grows on the way leaves everyone waiting for more.
+        // If a length grows in transit, both ends wait for more.
         let timeout = if plan.is_harmless() { "60s" } else { "300ms" };
         let proxy = ChaosProxy::start(server.addr(), plan.clone());
         let host = proxy.addr().to_string();

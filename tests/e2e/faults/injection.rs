@@ -1,9 +1,9 @@
-//! Each system call of a live server fails once, for each reason that
-//! it can have.
+//! Each system call of a live server fails once, for each of its possible
+//! errors.
 //!
-//! strace is attached to a server that listens already, and detached before
-//! the next client comes: it counts calls for each thread on its own, and a
-//! fault at start is only a server that does not start.
+//! strace is attached to a listening server, and detached before the next
+//! client: it counts calls per thread, and a fault at start only prevents the
+//! start.
 
 use std::{fs, io, net::SocketAddr, process::Command, thread};
 
@@ -13,19 +13,19 @@ use testkit::{
     wire::{assert_serves, connect, echo},
 };
 
-/// Calls of a thread that fail, counted from when strace was attached or the
-/// thread began.
+/// The calls of a thread to fail, counted from the attach or the thread's
+/// start.
 const FAILING: [u32; 4] = [1, 2, 3, 4];
 
-/// What std says before it aborts: every thread gets a stack for signals before
-/// any code of ours runs in it, and std does not go on without.
+/// std's message before it aborts: it gives every thread a signal stack before
+/// any of our code runs, and does not continue without one.
 const BY_STD: &str = "alternative stack";
 
-/// Which threads strace looks at.
+/// The threads that strace traces.
 const ALL: &[&str] = &["-f"];
 const ACCEPTOR: &[&str] = &[];
 
-/// Fails each call for each errno and asserts that the server lives on.
+/// Fails each call with each errno and asserts that the server survives.
 #[track_caller]
 #[allow(clippy::print_stdout)] // The table, with --nocapture.
 fn assert_survives(threads: &[&str], calls: &[(&str, &[&str])]) {
@@ -48,7 +48,7 @@ fn assert_survives(threads: &[&str], calls: &[(&str, &[&str])]) {
     assert!(died.is_empty(), "{}", died.join("\n"));
 }
 
-/// How often a fault hit a server that lived, or what became of the server.
+/// How often a fault hit a surviving server, or how the server ended.
 fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
     let mut server = Server::start(&["-v"]);
     let at_rest = Footprint::at_rest(&mut server);
@@ -62,7 +62,7 @@ fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
     );
     let _ = strace.wait_for_stderr("attached");
     let addr = server.addr();
-    // At the same time: the stack of a thread that ended is used again.
+    // At the same time: a later thread reuses the stack of one that has ended.
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(move || meet_the_fault(addr));
@@ -137,7 +137,7 @@ fn faults_of_reading_and_writing() {
                 "sendto",
                 &["EINTR", "ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM"],
             ),
-            // The log, whose reader may be gone or slow.
+            // The log, whose reader may be closed or slow.
             ("write", &["EINTR", "EPIPE", "EAGAIN", "EIO", "ENOSPC"]),
         ],
     );
@@ -161,8 +161,8 @@ fn faults_of_starting_threads() {
     assert_survives(ALL, &[("clone3", &["EAGAIN", "ENOMEM"])]);
 }
 
-/// Where std itself aborts, there is no error to handle; all else the server has
-/// to survive.
+/// Where std itself aborts, there is no error to handle; the server must
+/// survive everything else.
 #[test]
 #[ignore = "needs strace that may attach: cargo test -p e2e -- --ignored faults"]
 fn faults_of_memory() {

@@ -1,11 +1,11 @@
 //! Nothing listens, and the system gives a client the very port that it
-//! wants to connect to.
+//! connects to.
 
 use std::{fs, process::Command};
 
 use testkit::{Process, link::Host, program};
 
-/// The only ports that this host has for outgoing connections.
+/// The only ports for outgoing connections on this host.
 const PORTS: [u16; 2] = [60_000, 60_001];
 
 #[test]
@@ -35,6 +35,6 @@ fn faults_of_a_connection_to_itself() {
             to_itself += usize::from(output.stderr.contains("to itself"));
         }
     }
-    // Or nothing was tested.
+    // Otherwise nothing was tested.
     assert!(to_itself > 0);
 }

@@ -11,19 +11,19 @@ use testkit::{
     wire::assert_serves,
 };
 
-/// Packets that a run should lose in each direction, roughly: none at all is
-/// then as good as impossible.
+/// Packets that a run should lose in each direction, roughly: then none at all
+/// is practically impossible.
 const LOST: u32 = 80;
 
 #[test]
 #[ignore = "needs root, unshare, ip and tc: cargo test -p e2e -- --ignored faults"]
-fn faults_of_a_path_that_loses() {
+fn faults_of_a_lossy_path() {
     for percent in [1, 5, 10, 20] {
         converse_in_spite_of(percent);
     }
 }
 
-/// Every reply is there and right, however often TCP has to ask for it.
+/// Every reply arrives and is right, however often TCP retransmits.
 #[allow(clippy::print_stdout)] // The table, with --nocapture.
 fn converse_in_spite_of(percent: u32) {
     let link = Link::new();
@@ -52,7 +52,7 @@ fn converse_in_spite_of(percent: u32) {
     let packets = link.packets();
     let again = [&link.client, &link.server].map(Host::retransmissions);
     println!("{percent} %: {messages} messages in {took:.1?}, {packets:?}, sent again: {again:?}");
-    // By chance it may be less than asked for, but never a quarter of that.
+    // By chance fewer may be lost, but never less than a quarter.
     let [up, down] = packets.lost;
     let least = packets.sent * u64::from(percent) / 400;
     assert!(up > 0 && down > 0 && up + down >= least, "{packets:?}");

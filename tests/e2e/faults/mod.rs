@@ -1,13 +1,13 @@
 //! Bad networks, failing system calls, exhausted machines.
 #![cfg(target_os = "linux")]
 
-// A network that cuts, delays, corrupts and resets.
+// A network that closes, delays, corrupts and resets.
 mod chaos;
-// Each system call fails once for each reason, by strace.
+// Each system call fails once with each error, by strace.
 mod injection;
 // A client that connects to itself.
 mod itself;
-// A path that loses packets.
+// A lossy path.
 mod loss;
-// Half an hour of clients that come, go and die.
+// Half an hour of clients that connect, leave and die.
 mod soak;

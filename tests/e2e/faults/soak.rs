@@ -1,5 +1,5 @@
-//! Hours in small: what a server holds does not grow while clients come and go,
-//! some of them by being killed.
+//! Hours in small: a server's resources do not grow while clients connect and
+//! leave, some of them by being killed.
 
 use std::{
     env,
@@ -20,21 +20,20 @@ use testkit::{
 
 const CLIENTS: u64 = 300;
 
-/// Round trips of one connection, and the pause after each: the machine is to
-/// live through this, not to be measured.
+/// Round trips per connection, and the pause after each: the test does not
+/// measure speed.
 const ROUND_TRIPS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One connection in a hundred ends by its client's death, inside a frame.
+/// One connection in a hundred ends inside a frame, when its client is killed.
 const KILLED: u64 = 100;
 
-/// One in so many parts of the time is left out: a server first grows to its
-/// size.
+/// This fraction of the time is left out: a server first grows to its size.
 const WARM_UP: usize = 5;
 
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What was seen, and when.
+/// A sample and its time.
 #[derive(Clone, Copy)]
 struct Sample {
     seconds: f64,
@@ -96,14 +95,14 @@ fn soak() {
     ] {
         let (mean, per_hour) = trend(&samples, of);
         println!("{name}: {mean:.0} in the mean, {per_hour:+.1} an hour");
-        // A short soak is too noisy to tell.
+        // A short soak is too noisy for a trend.
         assert!(seconds < 600 || per_hour < most_per_hour, "{name} grow");
     }
     let output = server.stop().expect_code(0);
     println!("{}", output.stderr.lines().last().unwrap());
 }
 
-/// One connection's life: round trips of mixed sizes, then an end.
+/// One connection: round trips of mixed sizes, then an end.
 fn converse(addr: SocketAddr, rng: &mut Rng, is_killed: bool) {
     let mut stream = connect(addr);
     for _ in 0..rng.usize(1..=ROUND_TRIPS) {
@@ -111,7 +110,7 @@ fn converse(addr: SocketAddr, rng: &mut Rng, is_killed: bool) {
         let most = 1 << rng.u32(0..=20);
         let bytes = frame(&vec![rng.u8(..); rng.usize(..=most)]);
         let mut back = vec![0; bytes.len()];
-        // A frame is echoed once it is whole, so neither end waits for the other.
+        // A frame is echoed once complete, so neither end waits for the other.
         stream.write_all(&bytes).unwrap();
         stream.read_exact(&mut back).unwrap();
         assert!(back == bytes, "other bytes");
@@ -125,7 +124,7 @@ fn converse(addr: SocketAddr, rng: &mut Rng, is_killed: bool) {
     }
 }
 
-/// The mean, and by how much it grows in an hour: the least squares' slope.
+/// The mean, and its growth per hour: the slope of a least-squares fit.
 fn trend(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> (f64, f64) {
     let count = samples.len() as f64;
     let mean_x = samples.iter().map(|s| s.seconds).sum::<f64>() / count;

@@ -1,4 +1,4 @@
-//! A document: its blocks of code, spans, links and tables.
+//! A document: its code blocks, spans, links and tables.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ pub(super) fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// A file in Markdown.
+/// A Markdown file.
 pub(super) struct Document {
     /// Its path from the root.
     pub(super) path: String,
@@ -19,14 +19,14 @@ pub(super) struct Document {
 
 /// A fenced block of code.
 pub(super) struct Block<'a> {
-    /// Where it is: `README.md:12`.
+    /// Its place: `README.md:12`.
     pub(super) place: String,
     pub(super) language: &'a str,
     pub(super) lines: Vec<&'a str>,
 }
 
 impl Document {
-    /// Whether a path is that of a document, by its name.
+    /// Whether a path is a document's, by its name.
     pub(super) fn is_at(path: &str) -> bool {
         Path::new(path).extension().is_some_and(|name| name == "md")
     }
@@ -79,7 +79,7 @@ impl Document {
         blocks
     }
 
-    /// Whether a text is in it.
+    /// Whether the document contains a text.
     pub(super) fn has(&self, text: &str) -> bool {
         self.text.contains(text)
     }
@@ -94,16 +94,16 @@ impl Document {
         })
     }
 
-    /// What stands between backquotes in a line.
+    /// The code spans, without backquotes.
     pub(super) fn spans(&self) -> Vec<&str> {
         self.prose().flat_map(spans).collect()
     }
 
-    /// Where links and pictures lead.
+    /// The targets of links and pictures.
     pub(super) fn links(&self) -> Vec<String> {
         let mut links = Vec::new();
         for line in self.prose() {
-            // A span is no link, but a link may have one as its text.
+            // A span is not a link, but may be a link's text.
             let line: String = line.split('`').step_by(2).collect();
             for (start, end) in [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')] {
                 let found = line.split(start).skip(1);
@@ -113,7 +113,7 @@ impl Document {
         links
     }
 
-    /// What a link can have behind `#`: the headings as GitHub names them.
+    /// The valid fragments of links: the headings as GitHub names them.
     pub(super) fn anchors(&self) -> Vec<String> {
         let headings = self.prose().filter(|line| line.starts_with('#'));
         let name = |heading: &str| -> String {
@@ -143,12 +143,12 @@ impl Document {
     }
 }
 
-/// What stands between backquotes.
+/// The code spans in a text, without backquotes.
 pub(super) fn spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The modules of tests in a folder and those below it.
+/// The test modules in a folder and below it.
 pub(super) fn modules(folder: &Path) -> Vec<String> {
     let mut modules = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

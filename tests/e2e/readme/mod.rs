@@ -1,4 +1,4 @@
-//! The documents say what the programs do.
+//! The documents match the programs.
 
 use std::collections::BTreeSet;
 
@@ -48,10 +48,10 @@ fn is_found(document: &Document, link: &str) -> bool {
     target.exists() && anchor.is_empty()
 }
 
-/// The options that the documents name, each with where.
+/// The options in the documents, each with its place.
 fn named() -> Vec<(String, NamedOption)> {
     let mut named = Vec::new();
-    // What was renamed has its old name in the history.
+    // Renamed options have their old name in the history.
     let documents = Document::all().into_iter();
     for document in documents.filter(|each| !each.path.ends_with("CHANGELOG.md")) {
         let mut add = |place: &str, options: Vec<NamedOption>| {
@@ -96,8 +96,8 @@ fn every_option_is_documented() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Blocks of the language `console` are transcripts; `text` is for what cannot
-/// be repeated here.
+/// Blocks of the language `console` are transcripts; `text` is for output that
+/// cannot be reproduced here.
 #[test]
 fn transcripts_can_be_repeated() {
     let documents = Document::all();
@@ -107,7 +107,7 @@ fn transcripts_can_be_repeated() {
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
-/// The commands of the front page, in blocks without what they print.
+/// The commands of the front page, in blocks without output.
 #[test]
 fn commands_succeed() {
     let document = Document::read("README.md");
@@ -133,7 +133,7 @@ fn the_tutorial_is_a_command_each() {
     }
 }
 
-/// A promise names the tests that hold it.
+/// A promise names its tests.
 #[test]
 fn tests_that_are_named_exist() {
     let document = Document::read("crates/echo-server/README.md");

@@ -1,4 +1,4 @@
-//! The options in a text, and those that the programs have.
+//! The options in a text, and the programs' real options.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ const PROGRAMS: [&str; 9] = [
     "bench-client capacity",
 ];
 
-/// A program and an option of it; no program: of any.
+/// A program and one of its options; without a program: of any.
 pub(super) type NamedOption = (Option<&'static str>, String);
 
-/// The options that a program has, by its help.
+/// A program's options, from its help.
 pub(super) fn of(program: &str) -> BTreeSet<String> {
     let mut words: Vec<&str> = program.split(' ').skip(1).collect();
     words.push("--help");
@@ -36,10 +36,10 @@ pub(super) fn all() -> Vec<(&'static str, BTreeSet<String>)> {
     PROGRAMS.map(|program| (program, of(program))).into()
 }
 
-/// What the shell has before a program.
+/// Words that precede a program in a shell.
 const BEFORE: [&str; 6] = ["do", "exec", "time", "nohup", "$", "if"];
 
-/// The options in a line of a shell. Those of other programs are left out.
+/// The options in a shell command. Those of other programs are left out.
 pub(super) fn of_command(line: &str) -> Vec<NamedOption> {
     let mut options = Vec::new();
     let mut words = line.split_whitespace().peekable();
@@ -62,7 +62,7 @@ pub(super) fn of_command(line: &str) -> Vec<NamedOption> {
                 .peek()
                 .and_then(|name| PROGRAMS.into_iter().find(|p| p == name));
         } else if word == "--" {
-            // Behind it are those of the program that cargo runs.
+            // Options of the program that cargo runs follow.
             program = bin;
         } else if let Some(subcommand) = subcommand(program, word) {
             program = Some(subcommand);
@@ -106,7 +106,7 @@ fn option(word: &str) -> String {
 }
 
 #[test]
-fn options_are_found_where_they_are() {
+fn options_are_found() {
     let found = |line: &str| -> Vec<String> {
         let options = of_command(line).into_iter();
         options

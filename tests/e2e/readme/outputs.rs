@@ -1,5 +1,4 @@
-//! Outputs for programs: the manuals name every field, and none that is not
-//! there.
+//! Machine-readable output: the manuals name every field, and no other.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +11,7 @@ use testkit::{Server, run};
 
 use super::document::{Document, spans};
 
-/// What the first column of all tables below `headings` names.
+/// The names in a column of all tables below `headings`.
 fn named(document: &Document, headings: &[&str], column: usize) -> BTreeSet<String> {
     let rows = headings.iter().flat_map(|heading| document.rows(heading));
     let cells = rows.filter_map(|row| row.get(column).copied());
@@ -29,8 +28,8 @@ fn assert_same(named: &BTreeSet<String>, real: &BTreeSet<String>) {
     );
 }
 
-/// The fields of an object, with dots, down to what is not an object. Those of a
-/// field in `whole` are not told apart.
+/// The fields of an object, with dots, down to values that are not objects. A
+/// field in `whole` is not expanded.
 fn fields(value: &Value, path: &str, whole: &[&str]) -> BTreeSet<String> {
     let object = value.as_object().filter(|_| !whole.contains(&path));
     let Some(object) = object else {
@@ -60,11 +59,11 @@ fn json_fields() {
         "### Machine",
     ];
     let mut named = named(&manual, &headings, 0);
-    // Its own fields have rows of their own.
+    // Its own fields have separate rows.
     assert!(named.remove("latency"));
     let whole = ["failures", "latency_uncorrected", "schedule_lag", "tcp"];
     assert_same(&named, &fields(&results, "", &whole));
-    // Those of lists are in the second column.
+    // Fields of lists are in the second column.
     for list in ["latency.buckets", "latency.curve", "series", "expectations"] {
         let mut rows = headings.iter().flat_map(|heading| manual.rows(heading));
         let is_its = |row: &Vec<&str>| spans(row[0]).eq([list]);

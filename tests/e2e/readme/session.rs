@@ -1,4 +1,4 @@
-//! A transcript of a shell, run again.
+//! A shell transcript, run again.
 
 use std::{env, process::Command};
 
@@ -10,18 +10,18 @@ use super::{
     transcript::{ANY_LINES, Figures, difference},
 };
 
-/// How long a run measures here: a rate of 5000 gives 1,000 samples.
+/// Duration of a measurement here: a rate of 5000 gives 1,000 samples.
 const SHORT: &str = "300ms";
 
-/// Where the programs listen and connect to by default.
+/// The programs' default address.
 const ADDR: &str = "127.0.0.1:60000";
 
-/// Runs the commands of a transcript, in a folder of their own, and compares
-/// what they print.
+/// Runs the commands of a transcript, in a temporary folder, and compares their
+/// output.
 ///
-/// A command that ends with `&` is a server, on a free port; `kill` with `%1` is
-/// for it. The clients behind it go there. A run of `bench-client` is cut short,
-/// so its figures are not compared. Returns what is different.
+/// A command that ends with `&` is a server, on a free port; `kill` with `%1`
+/// ends it. Later clients connect to it. A run of `bench-client` is shortened,
+/// so its figures are not compared. Returns the differences.
 pub(super) fn repeat(block: &Block) -> Vec<String> {
     let mut session = Session::new(&block.place);
     for Step { command, expected } in steps(block) {
@@ -31,8 +31,8 @@ pub(super) fn repeat(block: &Block) -> Vec<String> {
     session.differences
 }
 
-/// Runs those commands that are programs of the workspace, and expects each to
-/// succeed. Clients have a server, also where none is started.
+/// Runs the commands that are programs of the workspace, and expects each to
+/// succeed. Clients get a server, even if none is started.
 pub(super) fn succeed(place: &str, commands: &[&str]) {
     let mut session = Session::new(place);
     let commands = commands
@@ -54,7 +54,7 @@ pub(super) fn succeed(place: &str, commands: &[&str]) {
             _ if command.starts_with("cargo run ") && !command.contains("--bin") => {
                 session.expect_success(command);
             }
-            // Installs, or is too long.
+            // An installation, or too long.
             _ => assert!(command.starts_with("cargo "), "{place}: {command}"),
         }
     }
@@ -63,11 +63,11 @@ pub(super) fn succeed(place: &str, commands: &[&str]) {
 
 struct Step<'a> {
     command: String,
-    /// What it prints.
+    /// The expected output.
     expected: Vec<&'a str>,
 }
 
-/// The lines of a block by the command that they belong to.
+/// The lines of a block, by command.
 fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
     let mut steps: Vec<Step> = Vec::new();
     for line in &block.lines {
@@ -88,7 +88,7 @@ fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
 }
 
 struct Session<'a> {
-    /// Where the transcript is.
+    /// The place of the transcript.
     place: &'a str,
     folder: TempDir,
     server: Option<Server<'a>>,
@@ -154,9 +154,9 @@ impl<'a> Session<'a> {
         });
     }
 
-    /// Runs a command to its end; a measurement for a moment only.
+    /// Runs a command to its end; a measurement is shortened.
     fn output(&self, command: &str) -> Output {
-        // They are built already.
+        // They are already built.
         let command = command.replace("cargo run --release --bin bench-client --", "bench-client");
         let mut command = short(&self.addressed(&command));
         if let Some(server) = &self.server {
@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
         );
     }
 
-    /// Stops the server, if there is one, and compares what it printed.
+    /// Stops the server, if any, and compares its output.
     fn end(&mut self) {
         let Some(server) = self.server.take() else {
             return;
@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The command with the address of the server in it.
+    /// The command with the server's address.
     fn addressed(&self, command: &str) -> String {
         // The lab has its own.
         let Some(server) = self.server.as_ref().filter(|_| !command.contains(" lab")) else {
@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
             })
     }
 
-    /// Starts a shell whose stderr is its stdout.
+    /// Starts a shell with stderr redirected to stdout.
     fn start(&self, command: &str) -> Process {
         let programs = program("echo-server").parent().expect("a folder");
         let mut path = programs.as_os_str().to_owned();
@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
             shell.current_dir(root());
         }
         for (name, _) in env::vars_os() {
-            // What cargo sets for a test would have it build again.
+            // Cargo's variables for a test would cause a rebuild.
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
                 shell.env_remove(name);
@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The same with less time to measure.
+/// The command with a shorter measurement.
 fn short(command: &str) -> String {
     let words = command.split(' ');
     let mut is_time = false;

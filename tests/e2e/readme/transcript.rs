@@ -1,6 +1,6 @@
-//! What was printed, beside what a document says.
+//! A program's output compared with a document.
 
-/// Whether figures have to be the same.
+/// Whether figures must match.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Figures {
     Same,
@@ -10,13 +10,13 @@ pub(super) enum Figures {
 /// Any lines, or none.
 pub(super) const ANY_LINES: &str = "[...]";
 
-/// Compares line by line, without what differs from run to run; says what is
-/// different.
+/// Compares line by line, ignoring what differs between runs; returns the
+/// difference.
 pub(super) fn difference(printed: &str, expected: &[&str], figures: Figures) -> Option<String> {
     let comparable = |lines: &mut dyn Iterator<Item = &str>| -> Vec<String> {
         let lines = lines.filter(|line| figures == Figures::Same || !is_progress(line));
         let lines = lines.map(|line| comparable(line, figures));
-        // How a run is judged depends on the machine.
+        // The verdict of a run depends on the machine.
         lines.take_while(|line| !is_verdict(line)).collect()
     };
     let (printed_lines, expected_lines) = (
@@ -53,12 +53,12 @@ fn is_verdict(line: &str) -> bool {
 /// may differ.
 fn comparable(line: &str, figures: Figures) -> String {
     let words = line.split_whitespace().enumerate();
-    // Documents leave out the time of a line of the log.
+    // Documents omit the timestamps of a log.
     let words = words.filter(|(n, word)| *n > 0 || !is_time(word));
     let mut words: Vec<&str> = words.map(|(_, word)| name(word)).collect();
     if figures == Figures::Any {
         if line.starts_with("  ") {
-            // A row of latencies, and of a histogram that has fewer rows.
+            // A row of latencies, or of a histogram with fewer rows.
             words.truncate(1);
         }
         words.retain(|word| !is_unit_or_bar(word));
@@ -76,7 +76,7 @@ fn is_time(word: &str) -> bool {
     word.len() > 20 && word.starts_with("20") && word.ends_with('Z')
 }
 
-/// What stands for a word that is another one in each run.
+/// A placeholder for a word that differs between runs.
 fn name(word: &str) -> &str {
     let is_fingerprint = word.len() >= 95 && word.split(':').count() >= 32;
     let port = word
@@ -103,7 +103,7 @@ fn is_unit_or_bar(word: &str) -> bool {
 }
 
 #[test]
-fn lines_agree_but_for_what_changes() {
+fn lines_agree_except_for_variable_parts() {
     let assert_same = |a: &str, b: &str, figures| {
         assert_eq!(comparable(a, figures), comparable(b, figures));
     };

@@ -1,4 +1,4 @@
-//! Promise P8: accepted = closed, by reason, + alive.
+//! Promise P8: accepted = closed, by reason, + live.
 
 use std::{
     fs,
@@ -72,10 +72,10 @@ fn a_mix_of_endings_adds_up() {
     assert_eq!(Value::from(closed), expected);
 }
 
-/// Neither a stdout that is full and never read nor one that
-/// is closed harms anyone, and deadlines hold.
+/// A stdout that is full and not drained, or closed, affects no connection, and
+/// deadlines hold.
 #[test]
-fn nobody_has_to_read_the_stats() {
+fn stats_need_no_reader() {
     for is_closed in [false, true] {
         let (mut reader, mut writer) = pipe().unwrap();
         let mut command = Command::new(program("echo-server"));
@@ -95,7 +95,7 @@ fn nobody_has_to_read_the_stats() {
             drop(reader);
             None
         } else {
-            // As much as a pipe holds on Linux (pipe(7)).
+            // The capacity of a pipe on Linux (pipe(7)).
             thread::spawn(move || writer.write_all(&vec![b'x'; 65_536]));
             Some(reader)
         };
@@ -111,10 +111,10 @@ fn nobody_has_to_read_the_stats() {
     }
 }
 
-/// What was not written as a whole was not echoed: a frame that its peer never
-/// reads.
+/// A frame that its peer never reads is partly written and does not count as
+/// echoed.
 #[test]
-fn a_frame_that_was_cut_does_not_count() {
+fn a_partly_written_frame_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("stats.jsonl");
     let args = ["--write-timeout", "600ms", "--max-frame", "64MiB"];

@@ -1,4 +1,4 @@
-//! What the server does with bytes that are no frames, and with rude peers.
+//! Bytes that are not frames, and misbehaving peers.
 
 use std::{
     io::Write,
@@ -15,7 +15,7 @@ use testkit::{
 const MAX: usize = 8 << 20;
 
 #[test]
-fn bad_headers_are_named_and_what_came_before_is_echoed() {
+fn bad_headers_are_named_and_earlier_frames_echoed() {
     let mut server = Server::start(&["-v"]);
     let too_large = format!("frame of {} bytes exceeds the limit of {MAX}", MAX + 1);
     let header = u32::try_from(MAX + 1).unwrap().to_be_bytes();
@@ -66,7 +66,7 @@ fn bad_headers_are_named_and_what_came_before_is_echoed() {
 }
 
 #[test]
-fn other_protocols_are_told_apart() {
+fn other_protocols_are_named() {
     let mut server = Server::start(&["-v"]);
     for (bytes, speaks) in [
         (
@@ -88,14 +88,14 @@ fn other_protocols_are_told_apart() {
     ] {
         assert_refused(&mut server, bytes, b"", speaks);
     }
-    // Zeros are empty frames, as many as there are four of.
+    // Every four zero bytes are an empty frame.
     let zeros = [0; 4 * 1000 + 3];
     let reason = "truncated: closed after 3 of the header's 4 bytes";
     assert_refused(&mut server, &zeros, &zeros[..4 * 1000], reason);
 }
 
-/// None of it is a frame with these seeds, so nothing comes back, and
-/// one line says why.
+/// With these seeds none is a frame, so nothing is echoed, and one log line
+/// gives the reason.
 #[test]
 fn a_hundred_random_streams() {
     const STREAMS: usize = 100;
@@ -115,7 +115,7 @@ fn a_hundred_random_streams() {
 #[test]
 fn a_megabyte_of_noise_is_survived() {
     let server = Server::start(&[]);
-    // xorshift64: the same noise at every run, and 40 streams of it.
+    // xorshift64: the same noise in every run, 40 streams of it.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..40 {
         let noise: Vec<u8> = (0..(1 << 20) / 8)
@@ -133,7 +133,7 @@ fn a_megabyte_of_noise_is_survived() {
     let _ = server.stop().expect_code(0);
 }
 
-/// Empty frames cost no system call each.
+/// Empty frames do not cost a system call each.
 #[test]
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn empty_frames_are_echoed_together() {
@@ -156,8 +156,8 @@ fn empty_frames_are_echoed_together() {
 }
 
 #[test]
-fn clients_that_vanish_leave_nothing_behind() {
-    // A connection that is left would keep the server for that long.
+fn vanished_clients_leave_nothing_behind() {
+    // A leaked connection would keep the server running for that long.
     let mut server = Server::start(&["-v", "--drain", "1h"]);
     for _ in 0..50 {
         let stream: TcpStream = connect(server.addr());
@@ -173,9 +173,9 @@ fn clients_that_vanish_leave_nothing_behind() {
     let _ = server.stop().expect_code(0).expect_stat("accepted", 50);
 }
 
-/// A peer that is refused and goes on sending is not read for ever.
+/// A refused peer that keeps sending is read for a limited time.
 #[test]
-fn a_refused_peer_cannot_hold_its_connection() {
+fn a_refused_peer_cannot_keep_its_connection() {
     let server = Server::start(&[]);
     let mut stream = connect(server.addr());
     stream.write_all(&u32::MAX.to_be_bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! Promise P3 with many peers at once: `--max-memory` is all that they can make
-//! a server hold.
+//! Promise P3 with many peers at once: `--max-memory` limits the memory that
+//! they can make a server hold.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -21,14 +21,13 @@ const PEERS: usize = 200;
 /// In KiB, as `/proc` counts.
 const MIB: u64 = 1 << 10;
 
-/// What 200 threads have beside their buffers, and what the allocator keeps for
-/// its own reasons.
+/// Memory of 200 threads beside their buffers, and the allocator's reserve.
 const BESIDE: u64 = 16 * MIB;
 
-/// A frame of 33 KB can stand for 8 MiB. The server needs to know that it does,
-/// and not what is in it.
+/// A frame of 33 KB can decompress to 8 MiB. The server has to know the length,
+/// not the content.
 #[test]
-fn what_frames_decompress_to_takes_no_memory() {
+fn compressed_frames_take_no_memory_for_their_content() {
     let mut server = Server::start(&["--max-memory", "64MiB"]);
     let at_rest = Footprint::at_rest(&mut server);
     let first = connect(server.addr());
@@ -42,7 +41,7 @@ fn what_frames_decompress_to_takes_no_memory() {
             scope.spawn(|| send_and_read_back(stream, &frame));
         }
     });
-    // A buffer of 64 KiB for each, and no payload.
+    // A buffer of 64 KiB each, and no payload.
     let peak = memory::of_server(&mut server, "VmHWM");
     let buffers = PEERS as u64 * 64;
     assert!(
@@ -55,7 +54,7 @@ fn what_frames_decompress_to_takes_no_memory() {
     let _ = server.stop().expect_code(0).expect_closed(&closed);
 }
 
-/// What all peers do at once, and how the server is set up for it.
+/// The load of all peers, and the server's options.
 struct Flood<'a> {
     args: &'a [&'a str],
     budget_mib: u64,
@@ -71,7 +70,7 @@ impl Flood<'_> {
         args.extend(self.args);
         let mut server = Server::start(&args);
         let first = connect(server.addr());
-        // A frame is an echo as bare bytes, too.
+        // A frame is echoed as raw bytes, too.
         let echo = |payload| send_and_read_back(&first, &frame(payload));
         echo(b"first");
         let before = memory::of_server(&mut server, "VmRSS");
@@ -99,7 +98,7 @@ impl Flood<'_> {
     }
 }
 
-/// Whether the server ended the connection. What it echoed before counts as open.
+/// Whether the server ended the connection. A pending echo counts as open.
 fn is_closed(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     match stream.peek(&mut [0]) {
@@ -113,7 +112,7 @@ fn send(mut stream: &TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }
 
-/// The same, and reads whatever comes back meanwhile.
+/// The same, while reading the echoes.
 fn send_and_read(stream: &TcpStream, bytes: &[u8]) {
     thread::scope(|scope| {
         scope.spawn(|| send(stream, bytes));
@@ -150,7 +149,7 @@ fn peers_that_send_frames_at_the_limit_hold_no_more() {
     .assert_held();
 }
 
-/// Half of it is random, so 4 MiB are on the wire.
+/// Half of the payload is random, so 4 MiB are on the wire.
 #[test]
 fn peers_that_send_compressed_frames_at_the_limit_hold_no_more() {
     let mut payload = vec![0; 8 << 20];
@@ -181,8 +180,8 @@ fn peers_that_drip_large_frames_hold_no_more() {
     .assert_held();
 }
 
-/// A buffer of 32 KiB that is full becomes one of 64 KiB for the read that waits
-/// for more: 200 of them are too much for 8 MiB.
+/// A full buffer of 32 KiB grows to 64 KiB for a read that waits for more: 200
+/// of them exceed 8 MiB.
 #[test]
 fn a_buffer_counts_before_it_grows() {
     let part = &frame(&vec![b'x'; 1 << 20])[..32_768];

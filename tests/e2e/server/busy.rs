@@ -1,5 +1,5 @@
 //! `--max-connection-age` and `--max-connection-bytes` end a busy stream as a
-//! stop does: what has arrived comes back, then the end.
+//! stop does: received data is echoed, then the connection is closed.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -13,7 +13,7 @@ use testkit::{
     wire::{connect, frame},
 };
 
-/// The options, what the log says, and the reason in the statistics.
+/// The options, the log line, and the reason in the statistics.
 const LIMITS: [([&str; 2], &str, &str); 2] = [
     (
         ["--max-connection-age", "1s"],
@@ -27,10 +27,10 @@ const LIMITS: [([&str; 2], &str, &str); 2] = [
     ),
 ];
 
-/// A peer that goes on sending gets every echo that is counted, no reset, and
-/// an end.
+/// A peer that keeps sending gets every counted echo, no reset, and a clean
+/// end.
 #[test]
-fn a_peer_that_goes_on_sending_gets_all_echoes_and_the_end() {
+fn a_peer_that_keeps_sending_gets_all_echoes_and_a_clean_end() {
     for (limit, why, reason) in LIMITS {
         let mut server = Server::start(&limit);
         let stream = connect(server.addr());

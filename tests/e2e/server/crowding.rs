@@ -1,4 +1,4 @@
-//! Many bad peers, and places that are taken again as soon as they are left.
+//! Many misbehaving peers, and places that are reused at once.
 
 use std::{io::Write, net::TcpStream, time::Instant};
 
@@ -7,9 +7,9 @@ use testkit::{
     wire::{assert_echoes, connect, read_to_end},
 };
 
-/// A thread that is about to end is no reason to refuse the next client.
+/// A thread that is about to end does not cause the next client to be refused.
 #[test]
-fn who_comes_when_another_leaves_is_served() {
+fn a_client_is_served_when_another_leaves() {
     let server = Server::start(&["--max-connections", "100"]);
     let mut inside: Vec<TcpStream> = (0..100).map(|_| connect(server.addr())).collect();
     for _ in 0..20 {
@@ -32,7 +32,7 @@ fn who_comes_when_another_leaves_is_served() {
     assert_eq!((output.closed("limit"), output.closed("spawn")), (0, 0));
 }
 
-/// One line per second and kind, with the count; `-v` shows each.
+/// One line per second and reason, with the count; `-v` shows each.
 #[test]
 fn bad_peers_do_not_fill_the_log() {
     for (args, is_verbose) in [(&[][..], false), (&["-v"], true)] {
@@ -57,7 +57,7 @@ fn bad_peers_do_not_fill_the_log() {
         if is_verbose {
             assert_eq!(each, 200, "{output}");
         } else {
-            // Those that are not shown are counted.
+            // Lines that are held back are counted.
             let more = |line: &&str| -> u64 {
                 let count = line
                     .split_once("closed ")

@@ -1,4 +1,4 @@
-//! A server that stops loses no frame that had fully arrived, and resets no connection.
+//! A stopping server loses no fully received frame, and resets no connection.
 
 use std::{
     io::{Read, Write},
@@ -16,16 +16,16 @@ use testkit::{
     wire::{connect, frame, read_to_end, wait_until_refused},
 };
 
-/// No frame that had fully arrived is lost.
+/// No fully received frame is lost.
 #[test]
-fn what_has_arrived_is_echoed_before_the_end() {
+fn received_frames_are_echoed_before_the_end() {
     for _ in 0..10 {
         let mut server = Server::start(&[]);
         let mut stream = connect(server.addr());
         let bytes: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
         stream.write_all(&bytes).unwrap();
-        // The first reply proves that the server has the connection; what the
-        // kernel holds of the rest has arrived.
+        // The first reply proves that the server has the connection; the kernel
+        // has received the rest.
         let mut back = vec![0; 1004];
         stream.read_exact(&mut back).unwrap();
         server.process().signal("TERM");
@@ -37,8 +37,8 @@ fn what_has_arrived_is_echoed_before_the_end() {
     }
 }
 
-/// What was written before the signal comes back,
-/// and so does every frame that the server counts.
+/// Frames written before the signal are echoed, and so is every frame that the
+/// server counts.
 #[test]
 fn no_frame_is_lost_under_load() {
     stop_under_load(5);
@@ -55,7 +55,7 @@ fn stop_under_load(runs: usize) {
     const IN_FLIGHT: u64 = 16;
 
     for _ in 0..runs {
-        // A client that reads needs none of it.
+        // A client that reads needs no drain time.
         let server = Server::start(&["--drain", "1h"]);
         let addr = server.addr();
         let is_signalled = AtomicBool::new(false);
@@ -71,7 +71,8 @@ fn stop_under_load(runs: usize) {
                     loop {
                         let written = stream.write_all(&bytes);
                         sent += 1;
-                        // In this order: not raised yet, so written before.
+                        // In this order: if it is not raised yet, the write was
+                        // before.
                         if written.is_ok() && !is_signalled.load(Ordering::SeqCst) {
                             due = sent;
                         }
@@ -101,11 +102,11 @@ fn stop_under_load(runs: usize) {
     }
 }
 
-/// For a server that is blocked by a slow reader while more
-/// frames wait in its receive queue: all of them come back.
+/// A server that is blocked by a slow reader while more frames are in its
+/// receive queue echoes all of them.
 #[test]
 #[cfg(target_os = "linux")]
-fn what_waits_behind_a_slow_reader_is_echoed_before_the_end() {
+fn frames_behind_a_slow_reader_are_echoed_before_the_end() {
     let mut server = Server::start(&[]);
     let stream = connect(server.addr());
     // Less than any receive buffer holds.
@@ -123,22 +124,22 @@ fn what_waits_behind_a_slow_reader_is_echoed_before_the_end() {
     let _ = server.wait().expect_code(0);
 }
 
-/// For a client that goes on sending and was slow to read: it
-/// gets every frame that the server counts, and then the end.
+/// A client that keeps sending and was slow to read gets every frame that the
+/// server counts, and then the end.
 #[test]
-fn whoever_goes_on_sending_still_gets_its_echoes() {
+fn a_client_that_keeps_sending_gets_its_echoes() {
     let mut server = Server::start(&[]);
     let stream = connect(server.addr());
     let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
     let taken = AtomicUsize::new(0);
     let back = thread::scope(|scope| {
         let sending = scope.spawn(|| {
-            // Until this side closes, which it does when it has read the end.
+            // Until this side closes, after it has read the end.
             while let Ok(n) = (&stream).write(&lump[taken.load(Ordering::SeqCst) % lump.len()..]) {
                 taken.fetch_add(n, Ordering::SeqCst);
             }
         });
-        // Nothing is read, so nothing moves in the end.
+        // Nothing is read, so all transfers stop eventually.
         let mut still = (0, Instant::now());
         while still.1.elapsed() < Duration::from_millis(300) {
             let now = taken.load(Ordering::SeqCst);
@@ -162,8 +163,8 @@ fn whoever_goes_on_sending_still_gets_its_echoes() {
         .expect_stat("frames", back.len() as u64 / 1004);
 }
 
-/// Whether the server's receive queue for a client becomes empty within 50 ms,
-/// by `/proc/net/tcp` (proc(5)).
+/// Whether the server's receive queue for a client drains within 50 ms, from
+/// `/proc/net/tcp` (proc(5)).
 #[cfg(target_os = "linux")]
 fn is_read_soon(server: std::net::SocketAddr, client: std::net::SocketAddr) -> bool {
     let ports = [server.port(), client.port()].map(|port| format!(":{port:04X}"));
@@ -185,10 +186,10 @@ fn is_read_soon(server: std::net::SocketAddr, client: std::net::SocketAddr) -> b
     true
 }
 
-/// Clients in the kernel's queue believe that they are connected. Those
-/// who have sent something get it back, and all of them an end, no reset.
+/// Clients in the kernel's queue are already connected. Their messages are
+/// echoed, and all get a clean end, no reset.
 #[test]
-fn whoever_was_queued_is_served() {
+fn queued_clients_are_served() {
     let mut server = Server::start(&[]);
     server.process().signal("STOP");
     let queued: Vec<TcpStream> = (0..150).map(|_| connect(server.addr())).collect();

@@ -1,5 +1,5 @@
-//! Promise P1: a live server and many short streams of garbage, which leave
-//! nothing behind.
+//! Promise P1: many short streams of garbage to a live server leave nothing
+//! behind.
 
 use std::thread;
 
@@ -48,7 +48,7 @@ fn survive(streams: u64) {
         .expect_stat("accepted", streams + 2);
 }
 
-/// Noise, or noise with a header that is nearly right in front of it.
+/// Noise, or noise after a nearly valid header.
 fn garbage(rng: &mut Rng) -> Vec<u8> {
     let noise = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
     if rng.bool() {

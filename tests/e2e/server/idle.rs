@@ -1,4 +1,4 @@
-//! Ten thousand connections that have nothing to say for now.
+//! Ten thousand idle connections.
 
 use std::net::TcpStream;
 
@@ -14,14 +14,14 @@ use testkit::{
 
 const CONNECTIONS: u32 = 10_000;
 
-/// Maximum resident memory of an idle connection, in KiB: two pages of stack, of
-/// which glibc has the upper one and the first read buffer lies in the lower, and
-/// what the allocator and the registry have. A third page would be more.
+/// Maximum resident memory of an idle connection, in KiB: two pages of stack,
+/// the upper for glibc, the lower for the first read buffer, and the share of
+/// the allocator and the registry. A third page would exceed it.
 const MAX_PLAIN: f64 = 12.0;
 
-/// The same over TLS: keys and state take 5 KiB. A buffer for one record would
-/// be more, and so would the stack that a handshake touches. Without
-/// optimisation everything needs more stack.
+/// The same over TLS: keys and state take 5 KiB. A record buffer, or the stack
+/// that a handshake touches, would exceed it. Without optimisation the stack is
+/// larger.
 const MAX_TLS: f64 = if cfg!(debug_assertions) { 48.0 } else { 24.0 };
 
 #[test]
@@ -51,7 +51,7 @@ fn faults_of_ten_thousand_idle_tls_connections() {
     let echo = |stream: &mut StreamOwned<_, TcpStream>, payload: &[u8]| {
         assert_echoes(stream, payload);
     };
-    // What the first connection of a process leaves behind is no leak.
+    // Allocations by the first connection of a process are not a leak.
     echo(&mut connect(&server), b"first");
     let resident = idle(&mut server, connect, echo);
     assert!(resident < MAX_TLS, "{resident} KiB");
@@ -63,9 +63,8 @@ fn faults_of_ten_thousand_idle_tls_connections() {
         .expect_closed("10001 clean");
 }
 
-/// Makes the connections, lets each speak and be idle and speak again, and
-/// prints what they hold. Returns what each holds of the server's memory, in
-/// KiB.
+/// Opens the connections, lets each send, be idle and send again, and prints
+/// their memory. Returns the server's memory per connection, in KiB.
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn idle<C>(
     server: &mut Server,
@@ -102,7 +101,7 @@ fn idle<C>(
     resident
 }
 
-/// KiB that the server and the kernel hold.
+/// KiB held by the server and the kernel.
 struct Held {
     resident: u64,
     stacks: u64,

@@ -1,4 +1,4 @@
-//! The lengths that are special, over TCP.
+//! Boundary lengths, over TCP.
 
 use std::{io::Write, net::Shutdown};
 
@@ -7,11 +7,11 @@ use testkit::{
     wire::{assert_refused, connect, exchange, frame, read_to_end},
 };
 
-/// Headers that announce too much for a limit of 1000: by their length, and
-/// from 2^28 on by what would be flags.
+/// Headers above a limit of 1000: by their length, and from 2^28 on by their
+/// flag bits.
 const TOO_LARGE: [u32; 6] = [1001, 1 << 27, (1 << 28) - 1, 1 << 28, 1 << 31, u32::MAX];
 
-/// What the server says with -vv when it has read the beginning of a frame.
+/// The server's log line with -vv after it has read the first part of a frame.
 const INSIDE: &str = "inside a frame: true";
 
 #[test]
@@ -46,9 +46,9 @@ fn the_default_limit_is_exact_too() {
     assert_refused(&mut server, &header, b"", reason);
 }
 
-/// The rest of a header comes once the server has read the beginning.
+/// The rest of a header arrives after the server has read its first part.
 #[test]
-fn a_header_may_be_cut_at_each_byte() {
+fn a_header_may_be_split_at_each_byte() {
     let mut server = Server::start(&["-vv", "--max-frame", "1000"]);
     let whole = [0, 1, 5, 1000].map(|len| frame(&vec![b'x'; len]));
     let refused = TOO_LARGE.map(|header| header.to_be_bytes().to_vec());

@@ -1,5 +1,4 @@
-//! Limits that are known from the start: what is over them is refused, and
-//! the others are inside.
+//! Limits known at start: what exceeds them is refused, the rest is served.
 
 use std::{io::Write, net::TcpStream};
 
@@ -9,7 +8,7 @@ use testkit::{
 };
 
 #[test]
-fn the_machines_limit_is_said_at_start() {
+fn the_machines_limit_is_logged_at_start() {
     let mut server = Server::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");
     assert!(line.contains(" connections, limited by "), "{line}");
@@ -46,7 +45,7 @@ fn one_connection_too_many_is_closed_at_once() {
         assert_echoes(stream, b"hi");
     }
 
-    // One leaves, and there is room for another.
+    // One leaves, which makes room for another.
     drop(inside.pop());
     let _ = server.process().wait_for_stderr("connection closed by");
     let mut refused = 2;
@@ -62,20 +61,20 @@ fn one_connection_too_many_is_closed_at_once() {
     assert_eq!(output.closed("limit"), refused, "{output}");
 }
 
-/// Promise P3, for all connections together: memory follows what arrived, and
-/// ends where the budget does.
+/// Promise P3, for all connections together: memory follows the bytes received,
+/// up to the budget.
 #[test]
 fn the_connection_that_would_exceed_the_memory_is_ended() {
     let mut server = Server::start(&["--max-memory", "5MiB"]);
     let modest = connect(server.addr());
     assert_echoes(&modest, b"hi");
-    // What is announced costs nothing.
+    // An announced length costs nothing.
     let announces = connect(server.addr());
     (&announces)
         .write_all(&0x0080_0000_u32.to_be_bytes())
         .unwrap();
-    // Two frames that are never whole, each in a buffer of 2 MiB in the end. While
-    // one grows to that, it is there beside its 1 MiB: there is room for one.
+    // Two frames that stay incomplete, each in a buffer that grows to 2 MiB.
+    // Meanwhile the old 1 MiB still exists: there is room for one.
     let greedy: Vec<TcpStream> = (0..2).map(|_| connect(server.addr())).collect();
     for stream in &greedy {
         let mut part = frame(&vec![b'x'; 4 << 20]);
@@ -89,7 +88,7 @@ fn the_connection_that_would_exceed_the_memory_is_ended() {
     assert!(line.contains("5 MiB for all connections"), "{line}");
     assert_echoes(&modest, b"hi");
     drop(greedy);
-    // What was given back is there for others.
+    // Released memory is available to others.
     let _ = server.process().wait_for_stderr("truncated: closed after");
     let large = connect(server.addr());
     send_and_read_back(&large, &frame(&vec![b'x'; 2_000_000]));

@@ -1,4 +1,4 @@
-//! The accounts over HTTP, for Prometheus.
+//! Statistics over HTTP, for Prometheus.
 
 use std::{
     io::{Read, Write},
@@ -22,7 +22,7 @@ fn get(addr: SocketAddr, path: &str) -> String {
     ask(addr, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
 }
 
-/// Sends a request and reads the answer to its end.
+/// Sends a request and reads the response to its end.
 fn ask(addr: SocketAddr, request: &str) -> String {
     let mut stream = connect(addr);
     stream.write_all(request.as_bytes()).unwrap();
@@ -39,11 +39,11 @@ fn value(answer: &str, name: &str) -> f64 {
 }
 
 #[test]
-fn a_scrape_shows_the_accounts() {
+fn a_scrape_shows_the_statistics() {
     let (server, addr) = start();
     let idle = connect(server.addr());
     let _ = run("echo-client", &["-h", &server.host()]).expect_code(0);
-    // The end of a connection is noticed a moment after the client's.
+    // The server sees the close a moment after the client's.
     let mut answer = String::new();
     wait_until("closed", || {
         answer = get(addr, "/metrics");
@@ -80,7 +80,7 @@ fn garbage_and_silence_are_harmless() {
     let _ = server.stop().expect_code(0);
 }
 
-/// As people and programs write requests, and how each is answered.
+/// Requests as written by tools and by hand, and the status of each.
 #[test]
 fn requests_of_many_kinds() {
     let (server, addr) = start();
@@ -117,7 +117,7 @@ fn requests_of_many_kinds() {
 }
 
 #[test]
-fn the_format_is_what_is_accepted() {
+fn the_format_is_the_accepted_one() {
     let (server, addr) = start();
     let accepting = |accept: &str| {
         let request = format!("GET /metrics HTTP/1.1\r\naccept: {accept}\r\n\r\n");

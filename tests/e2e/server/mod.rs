@@ -1,18 +1,18 @@
-//! `echo-server`: its connections, and what it says of them.
+//! `echo-server`: connections, logs, statistics.
 
-// Statistics that add up: accepted = closed, by reason, + live.
+// Exact counts: accepted = closed, by reason, + live.
 mod accounting;
-// Bytes that are not frames, and rude peers.
+// Bytes that are not frames, and misbehaving peers.
 mod bad_input;
 // `--max-memory` with many peers at once.
 #[cfg(target_os = "linux")]
 mod budget;
 // `--max-connection-age` and `--max-connection-bytes`.
 mod busy;
-// Many bad peers, and connections that replace one another.
+// Many misbehaving peers, and connections that replace one another.
 #[cfg(target_os = "linux")]
 mod crowding;
-// A stop loses no frame that had fully arrived.
+// A stop loses no fully received frame.
 mod draining;
 // Many short streams of garbage.
 #[cfg(target_os = "linux")]
@@ -20,25 +20,25 @@ mod garbage;
 // Ten thousand idle connections.
 #[cfg(target_os = "linux")]
 mod idle;
-// The lengths that are special: 0, the limit, one more, flags.
+// Boundary lengths: 0, the limit, one more, flags.
 mod lengths;
-// Limits of connections and memory, and what is refused.
+// Limits of connections and memory, and refusals.
 mod limits;
 // `--metrics`: Prometheus over HTTP.
 mod metrics;
-// A stdout or stderr that is full, closed or never read.
+// A stdout or stderr that is full, closed or not drained.
 mod outlets;
-// A process that may have no more memory; memory given back.
+// A process at its memory limit; memory released again.
 #[cfg(target_os = "linux")]
 mod shortage;
-// `--stats`: files that are full, cut off, moved away, or a FIFO.
+// `--stats`: files that are full, truncated, moved, or a FIFO.
 #[cfg(target_os = "linux")]
 mod statistics;
-// Signals that stop it.
+// Signals that stop the server.
 mod stopping;
-// Frames however TCP cuts them; half-closed connections.
+// Frames split anywhere by TCP; half-closed connections.
 mod streams;
-// A frame that is cut at each of its bytes.
+// A frame truncated at each of its bytes.
 mod truncation;
 // TCP's urgent data.
 mod urgent;

@@ -15,8 +15,8 @@ use testkit::{
     wire::{assert_serves, connect, exchange, frame, read_to_end},
 };
 
-/// A server that listens and whose stderr is a full pipe, and the pipe's
-/// other end: closed, it would be an error and not a full pipe.
+/// A listening server whose stderr is a full pipe, and the pipe's reading end:
+/// closed, it would cause an error instead of a full pipe.
 fn server_with_full_stderr(args: &[&str]) -> (Server, PipeReader) {
     let (reader, mut writer) = pipe().unwrap();
     ioctl_fionbio(&writer, true).unwrap();
@@ -29,11 +29,11 @@ fn server_with_full_stderr(args: &[&str]) -> (Server, PipeReader) {
 }
 
 #[test]
-fn a_full_stderr_does_not_concern_the_others() {
+fn a_full_stderr_does_not_affect_others() {
     let (server, _reader) = server_with_full_stderr(&[]);
     let refused = connect(server.addr());
     (&refused).write_all(&u32::MAX.to_be_bytes()).unwrap();
-    // A second later the watchdog has its report to make, too.
+    // A second later the reporter logs, too.
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(1500) {
         assert_serves(server.addr());
@@ -42,7 +42,7 @@ fn a_full_stderr_does_not_concern_the_others() {
 }
 
 #[test]
-fn a_full_stderr_does_not_concern_those_it_is_about() {
+fn a_full_stderr_does_not_affect_the_logged_connection() {
     let (server, _reader) = server_with_full_stderr(&["-v"]);
     for _ in 0..100 {
         let refused = connect(server.addr());
@@ -55,18 +55,18 @@ fn a_full_stderr_does_not_concern_those_it_is_about() {
 
 /// The summary cannot be written, and does not delay the end.
 #[test]
-fn a_full_stderr_does_not_keep_a_server_from_stopping() {
+fn a_full_stderr_does_not_block_a_stop() {
     let (server, _reader) = server_with_full_stderr(&["-v", "--drain", "1h"]);
     assert_serves(server.addr());
     let _ = server.stop().expect_code(0);
 }
 
-/// What did not fit is said to be lost once somebody reads again, and the
-/// lines that did are whole.
+/// Dropped lines are counted in the log once it is drained again, and the lines
+/// that fit are complete.
 #[test]
-fn a_stderr_that_is_read_late_says_what_it_lost() {
+fn a_stderr_that_is_drained_late_has_the_count_of_dropped_lines() {
     let (server, reader) = server_with_full_stderr(&["-v"]);
-    // Two lines of a thousand bytes for each, where a megabyte may wait.
+    // Two lines of a thousand bytes each; the queue holds a megabyte.
     let message = frame(&[b'x'; 1000]).repeat(1000);
     let (back, _) = exchange(server.addr(), &message);
     assert!(back == message);
@@ -78,7 +78,7 @@ fn a_stderr_that_is_read_late_says_what_it_lost() {
     let lost = said.split(" lines of the log dropped").next().unwrap();
     let lost: u64 = lost.rsplit(' ').next().unwrap().parse().unwrap();
     let messages = said.matches(" message: ").count() as u64;
-    // Those that came and went are said too.
+    // Connect and disconnect lines are logged, too.
     assert!(
         (1998..=2002).contains(&(lost + messages)),
         "{lost} lost, {messages} shown"
@@ -90,7 +90,7 @@ fn a_stderr_that_is_read_late_says_what_it_lost() {
 
 #[test]
 fn closed_streams() {
-    // Its port cannot be announced, so it gets one that was free just now.
+    // The port cannot be printed, so use one that was just free.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = free.local_addr().unwrap();
     drop(free);
@@ -106,8 +106,8 @@ fn closed_streams() {
     let _ = process.wait().expect_code(0);
 }
 
-/// What stderr says to the same terminal or file must not come into a line of
-/// stdout: that is one write, here one datagram.
+/// Stderr output to the same terminal or file must not split a line of stdout:
+/// the line is one write, here one datagram.
 #[test]
 fn a_line_of_stdout_is_one_write() {
     let (ours, theirs) = UnixDatagram::pair().unwrap();

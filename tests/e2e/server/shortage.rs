@@ -1,5 +1,5 @@
-//! Promises P3 and P6: memory follows what arrives, also downwards, and a
-//! machine that has none left is survived.
+//! Promises P3 and P6: memory follows the bytes received, also downwards, and
+//! the server survives a machine without memory.
 
 use std::{io::Write, net::TcpStream, thread};
 
@@ -13,17 +13,17 @@ use testkit::{
 const MIB: u64 = 1 << 10;
 
 #[test]
-fn what_a_burst_took_is_given_back() {
+fn memory_of_a_burst_is_returned() {
     assert_given_back(20, 4 << 20);
 }
 
-/// An allocator keeps blocks of such sizes as long as later ones are in use.
+/// An allocator keeps blocks of such sizes while later ones are in use.
 #[test]
-fn what_many_small_bursts_took_is_given_back() {
+fn memory_of_many_small_bursts_is_returned() {
     assert_given_back(500, 60_000);
 }
 
-/// Each of `connections` sends a frame at once and stays.
+/// Each of `connections` sends a frame at once and stays connected.
 #[track_caller]
 fn assert_given_back(connections: u64, size: usize) {
     let mut server = Server::start(&[]);
@@ -51,16 +51,16 @@ fn assert_given_back(connections: u64, size: usize) {
     wait_until("given back", || {
         memory::of_server(&mut server, "VmRSS") <= before + 4 * MIB
     });
-    // It grows again for peers that come back.
+    // Buffers grow again for peers that send again.
     for stream in &streams {
         assert_echoes(stream, &[b'y'; 10_000]);
     }
 }
 
-/// Promise P6 for memory: where there is no more, whoever comes is closed and
-/// those inside are served; once there is, so is the next.
+/// Promise P6 for memory: at the limit, new clients are closed and existing
+/// ones served; with memory available, so is the next.
 #[test]
-fn a_process_that_may_have_no_more_memory_survives() {
+fn a_process_at_its_memory_limit_survives() {
     let mut server = Server::start(&[]);
     assert_serves(server.addr());
     let id = Pid::from_raw(server.process().id().try_into().unwrap());
@@ -88,7 +88,7 @@ fn a_process_that_may_have_no_more_memory_survives() {
         .process()
         .wait_for_stderr("left of the process's address space");
     assert!(!inside.is_empty());
-    // Nor may a buffer grow; that ends its own connection only.
+    // A buffer must not grow either; that ends its own connection only.
     let greedy = inside.pop().unwrap();
     let _ = (&greedy).write_all(&frame(&vec![b'x'; 100_000]));
     let _ = read_to_end(&greedy);

@@ -1,4 +1,4 @@
-//! `--stats`: a file that is full, cut off, moved away, or a FIFO.
+//! `--stats`: a file that is full, truncated, moved, or a FIFO.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn start(stats: &Path) -> Server {
     Server::start(&["--stats", stats.to_str().unwrap()])
 }
 
-/// Waits until a file has `lines` whole lines, and checks that each is one.
+/// Waits until a file has `lines` complete lines, and checks each.
 #[track_caller]
 fn wait_for_lines(file: &Path, lines: usize) {
     wait_until(format_args!("{lines} lines in {}", file.display()), || {
@@ -37,7 +37,7 @@ fn wait_for_lines(file: &Path, lines: usize) {
 }
 
 #[test]
-fn what_is_cut_off_leaves_no_gap() {
+fn truncation_leaves_no_gap() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("stats");
     let server = start(&file);
@@ -47,13 +47,13 @@ fn what_is_cut_off_leaves_no_gap() {
         .truncate(true)
         .open(&file)
         .unwrap();
-    // A gap would be read as NUL bytes, which are no JSON.
+    // A gap would read as NUL bytes, which are not JSON.
     wait_for_lines(&file, 2);
     let _ = server.stop().expect_code(0);
 }
 
 #[test]
-fn a_file_that_was_moved_away_is_made_anew_on_sighup() {
+fn a_moved_file_is_created_again_on_sighup() {
     let folder = tempfile::tempdir().unwrap();
     let (file, moved) = (folder.path().join("stats"), folder.path().join("stats.1"));
     let mut server = start(&file);
@@ -68,8 +68,8 @@ fn a_file_that_was_moved_away_is_made_anew_on_sighup() {
     let _ = server.stop().expect_code(0);
 }
 
-/// It is served before there is a reader, while there is none any more, and
-/// lines come back with the next one.
+/// The server serves before the FIFO has a reader and after the reader has
+/// closed; lines resume with the next reader.
 #[test]
 fn a_fifo_may_have_no_reader() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ fn a_fifo_may_have_no_reader() {
         let line = lines.wait_for("\"accepted\":1,").unwrap();
         let parsed: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["frames"], 1);
-        // Its thread ends with the reader, when the next line comes.
+        // Its thread ends with the reader, when the next line arrives.
         drop(lines);
         let _ = server
             .process()
@@ -105,7 +105,7 @@ fn a_fifo_may_have_no_reader() {
     let _ = server.stop().expect_code(0);
 }
 
-/// A small file system that can be full; `None` where it cannot be mounted.
+/// A small file system that can be filled; `None` if it cannot be mounted.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
@@ -157,7 +157,7 @@ fn faults_of_a_full_disk() {
     assert_eq!(complaints, 1, "{line} {output}");
 }
 
-/// A log on a full disk: whole lines are lost, and it says how many.
+/// A log on a full disk: whole lines are dropped and counted.
 #[test]
 #[ignore = "needs root to mount a disk: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_log_on_a_full_disk() {
@@ -171,13 +171,13 @@ fn faults_of_a_log_on_a_full_disk() {
     let mut command = Command::new(program("echo-server"));
     command.args(["--listen", "127.0.0.1:0", "-v"]);
     let server = Server::announced_by(Process::start_with_stderr(&mut command, log));
-    // Until it is full, in the middle of a line or not.
+    // Until it is full, possibly in the middle of a line.
     for _ in 0..500 {
         assert_serves(server.addr());
     }
     let size = fs::metadata(&file).unwrap().len();
     assert_eq!(size, 64 << 10, "not full");
-    // What is cut off makes room.
+    // Truncation makes room.
     let before = fs::read_to_string(&file).unwrap();
     fs::File::options()
         .write(true)
@@ -195,7 +195,7 @@ fn faults_of_a_log_on_a_full_disk() {
     assert!(cut.is_empty(), "{cut:?}");
 }
 
-/// A limit on the size of files ends no program.
+/// A limit on file sizes does not end the program.
 #[test]
 fn a_file_may_not_grow() {
     let folder = tempfile::tempdir().unwrap();
@@ -213,12 +213,12 @@ fn a_file_may_not_grow() {
         .wait_for_stderr("cannot write statistics to");
     assert_serves(server.addr());
     let _ = server.stop().expect_code(0);
-    // Of the last line what fitted.
+    // The part of the last line that fit.
     assert_eq!(fs::metadata(&file).unwrap().len(), 1024);
 }
 
 #[test]
-fn a_stdout_that_cannot_take_the_address_keeps_nothing_from_being_served() {
+fn a_stdout_that_cannot_take_the_address_does_not_stop_the_server() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = free.local_addr().unwrap();
     drop(free);
@@ -243,8 +243,8 @@ fn a_stdout_that_cannot_take_the_address_keeps_nothing_from_being_served() {
     drop(reader);
 }
 
-/// A pipe that its reader left to itself, with a flag that others set: lines
-/// are lost as a whole, and those of the log, too.
+/// A pipe that is not read and set non-blocking by another process: whole lines
+/// are dropped, also of the log.
 #[test]
 fn a_stream_that_does_not_block_loses_whole_lines() {
     let (mut reader, writer) = pipe().unwrap();

@@ -1,4 +1,4 @@
-//! Ends that somebody asks for.
+//! Requested stops.
 
 use std::{
     io::{Write, pipe},
@@ -18,7 +18,7 @@ fn sigterm_and_sigint_end_with_a_summary() {
         let idle = connect(server.addr());
         let _ = run("echo-client", &["-h", &server.host()]).expect_code(0);
         server.process().signal(signal);
-        // The idle connection is closed, not reset, and holds nothing up.
+        // The idle connection is closed, not reset, and delays nothing.
         let (back, end) = read_to_end(&idle);
         assert!(back.is_empty() && end.is_ok());
         let _ = server.process().wait_for_stderr("stopped after");
@@ -39,7 +39,7 @@ fn sigterm_and_sigint_end_with_a_summary() {
 }
 
 #[test]
-fn a_stopped_server_takes_no_new_connection() {
+fn a_stopped_server_accepts_no_new_connection() {
     let server = Server::start(&[]);
     let addr = server.addr();
     let _ = server.stop().expect_code(0);
@@ -59,9 +59,9 @@ fn a_second_signal_ends_at_once() {
     assert_eq!(output.code, Some(130), "{output}");
 }
 
-/// A closed stdout is no error.
+/// A closed stdout is not an error.
 #[test]
-fn nobody_has_to_read_stdout() {
+fn stdout_needs_no_reader() {
     let closed = || pipe().unwrap().1;
     let server = Server::start(&[]);
     let host = server.host();
@@ -81,8 +81,8 @@ fn nobody_has_to_read_stdout() {
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait().expect_code(0);
 
-    // The server serves on; port 0 would stay unknown, so it gets one that
-    // was free a moment ago.
+    // The server continues; with port 0 the port would be unknown, so use one
+    // that was free a moment ago.
     let free = Server::start(&[]);
     let host = free.host();
     let _ = free.stop();

@@ -1,4 +1,4 @@
-//! Frames however TCP cuts them, and half-closed connections.
+//! Frames split anywhere by TCP, and half-closed connections.
 
 use std::{io::Write, net::Shutdown, thread, time::Instant};
 
@@ -13,7 +13,7 @@ fn one_byte_per_segment() {
     let stream = connect(server.addr());
     let bytes = [frame(b"abc"), frame(b""), frame(b"hello")].concat();
     for byte in &bytes {
-        // NODELAY is set: every write is a segment of its own.
+        // NODELAY is set: every write is a segment.
         (&stream).write_all(&[*byte]).unwrap();
     }
     stream.shutdown(Shutdown::Write).unwrap();
@@ -42,7 +42,7 @@ fn faults_of_ten_thousand_half_closes() {
 }
 
 /// Half-closes after 1 to 64 frames, 4 clients at a time, `rounds` times with
-/// each wire; says how often in all.
+/// each wire; returns the total.
 fn half_close(rounds: usize) -> usize {
     let mut runs = 0;
     for mode in [&[][..], &["--raw"]] {

@@ -1,5 +1,5 @@
-//! A frame that is cut at each of its bytes, by a close, a reset or
-//! silence. In front of it is a whole one, which alone comes back.
+//! A frame truncated at each of its bytes, by a close, a reset or silence. Only
+//! the complete frame before it is echoed.
 
 use std::{
     io::{Read, Write},
@@ -16,7 +16,7 @@ fn frames() -> [Vec<u8>; 2] {
     [frame(b"cut"), coded(b"cut", true, false)]
 }
 
-/// Both frames, cut: 2 before their first byte and 16 behind it.
+/// Both frames, truncated: 2 before their first byte and 16 after it.
 fn cuts() -> Vec<Vec<u8>> {
     let cuts = frames()
         .into_iter()
@@ -28,15 +28,15 @@ fn whole() -> Vec<u8> {
     frame(b"whole")
 }
 
-/// Sends the whole frame and the beginning of another.
+/// Sends the complete frame and the beginning of another.
 fn send(addr: SocketAddr, cut: &[u8]) -> TcpStream {
     let mut stream = connect(addr);
     stream.write_all(&[&whole(), cut].concat()).unwrap();
     stream
 }
 
-/// Stops the server and checks the reasons, and that the whole frames are all
-/// that it has echoed.
+/// Stops the server and checks the reasons, and that it has echoed only the
+/// complete frames.
 #[track_caller]
 fn assert_accounts(server: Server, closed: &str) {
     let _ = server

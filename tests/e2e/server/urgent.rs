@@ -1,4 +1,5 @@
-//! TCP's urgent data: a byte sent with `MSG_OOB` is data in its place.
+//! TCP's urgent data: a byte sent with `MSG_OOB` stays in its place in the
+//! stream.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +15,7 @@ use testkit::{
     wire::{assert_echoes, connect, fake_server, frame, read_to_end},
 };
 
-/// Sends `bytes`, each one that is `urgent` as such.
+/// Sends `bytes`, as urgent data where `urgent` is true.
 fn send(mut socket: &TcpStream, bytes: &[u8], urgent: impl Fn(usize) -> bool) {
     for (at, byte) in bytes.iter().enumerate() {
         if urgent(at) {
@@ -35,8 +36,8 @@ fn a_server_echoes_urgent_bytes_in_their_place() {
         } else {
             [frame(b"hello"), frame(b"world")].concat()
         };
-        // Each byte alone, and then several: only the last of those that wait
-        // is urgent for the system.
+        // Each byte alone, and then several: of pending urgent bytes only the
+        // last is urgent for the system.
         for urgent in 0..=bytes.len() {
             let socket = connect(server.addr());
             let is_urgent = |at| at == urgent || urgent == bytes.len() && at % 3 == 0;

@@ -1,5 +1,4 @@
-//! Promise P3 over TLS: what sessions and records take is a part of
-//! `--max-memory`.
+//! Promise P3 over TLS: sessions and records count against `--max-memory`.
 
 use std::{io::Write, net::TcpStream, thread};
 
@@ -16,7 +15,7 @@ type Tls = StreamOwned<ClientConnection, TcpStream>;
 /// In KiB, as `/proc` counts.
 const MIB: u64 = 1 << 10;
 
-/// Makes a handshake; `None` when the server closes.
+/// Does a handshake; `None` if the server closes.
 fn handshake(server: &Server, authority: &Authority) -> Option<Tls> {
     let mut tls = StreamOwned::new(authority.session(), connect(server.addr()));
     while tls.conn.is_handshaking() {
@@ -34,7 +33,7 @@ fn idle_sessions_count() {
         .filter_map(|_| handshake(&server, &authority))
         .filter_map(|mut tls| echo(&mut tls, b"hi").is_ok().then_some(tls))
         .collect();
-    // A session, and what it may need for a record of 16 KiB at any time.
+    // A session, and its maximum for a record of 16 KiB.
     assert!(inside.len() >= 10, "{} inside", inside.len());
     assert!(inside.len() <= 20, "{} inside", inside.len());
     let line = server
@@ -45,19 +44,19 @@ fn idle_sessions_count() {
         assert_echoes(tls, b"still inside");
     }
     drop(inside);
-    // What was given back is there for others.
+    // Released memory is available to others.
     wait_until("given back", || {
         handshake(&server, &authority).is_some_and(|tls| echo(tls, b"later").is_ok())
     });
     assert!(server.stop().expect_code(0).closed("memory") > 0);
 }
 
-/// 200 peers at once, each with a large frame of which a part is missing.
+/// 200 peers at once, each with a large incomplete frame.
 #[test]
 fn peers_that_send_parts_of_large_frames_hold_no_more() {
     const PEERS: usize = 200;
     const BUDGET: u64 = 64;
-    /// Threads, and what the allocator keeps for its own reasons.
+    /// Threads, and the allocator's reserve.
     const BESIDE: u64 = 24 * MIB;
 
     let authority = Authority::new("authority");

@@ -1,4 +1,4 @@
-//! TLS with everything, and with peers that nobody here wrote.
+//! TLS with every program, and with independent peers.
 
 use std::{io::Write, process::Command};
 
@@ -10,7 +10,7 @@ use testkit::{
     openssl, run, run_with_input,
 };
 
-/// A server with a good certificate, and what clients need to trust it.
+/// A server with a valid certificate, and the trust options of its clients.
 fn server(authority: &Authority, args: &[&str]) -> Server {
     Server::start(&[&authority.issue().server()[..], &["-v"], args].concat())
 }
@@ -49,7 +49,7 @@ fn every_client_talks_over_tls() {
 }
 
 #[test]
-fn a_first_try_needs_no_files() {
+fn a_self_signed_server_needs_no_files() {
     let mut server = Server::start(&["--tls-self-signed"]);
     let host = server.host();
     let line = server.process().wait_for_stderr("fingerprint (SHA-256): ");
@@ -89,7 +89,7 @@ fn a_written_certificate_is_trusted() {
 }
 
 #[test]
-fn a_wrong_certificate_is_refused_with_its_own_line() {
+fn each_wrong_certificate_has_its_own_error() {
     let authority = Authority::new("authority");
     let stranger = Authority::new("stranger");
     let ca = authority.file();
@@ -137,7 +137,7 @@ fn a_wrong_certificate_is_refused_with_its_own_line() {
 }
 
 #[test]
-fn only_who_belongs_gets_in() {
+fn only_clients_with_a_valid_certificate_are_served() {
     let authority = Authority::new("authority");
     let (members, strangers) = (Authority::new("members"), Authority::new("strangers"));
     let ca = authority.file();
@@ -174,7 +174,7 @@ fn only_who_belongs_gets_in() {
 }
 
 #[test]
-fn plain_meets_tls_and_says_so() {
+fn a_mismatch_of_plain_and_tls_is_reported() {
     let authority = Authority::new("authority");
     let ca = authority.file();
     let mut tls = server(&authority, &[]);
@@ -206,7 +206,7 @@ fn plain_meets_tls_and_says_so() {
 
 /// More than the sockets and the sessions hold, in both directions.
 #[test]
-fn a_lot_both_ways_at_once_never_hangs() {
+fn large_transfers_both_ways_never_hang() {
     for mode in [
         &["--raw", "-s", "64MiB"][..],
         &["--max-frame", "17MiB", "-s", "16MiB"],
@@ -258,7 +258,7 @@ fn every_load_runs_over_tls() {
 }
 
 #[test]
-fn half_of_an_option_is_a_usage_error() {
+fn incomplete_options_are_a_usage_error() {
     for (program, args) in [
         ("echo-server", &["--tls-cert", "x"][..]),
         ("echo-server", &["--tls-key", "x"]),

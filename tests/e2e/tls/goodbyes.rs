@@ -1,5 +1,5 @@
-//! However a client leaves, it says so within TLS: the other side can tell
-//! that from a cut.
+//! However a client ends, it sends a close_notify, which tells the server a
+//! clean end from a cut.
 
 use std::{
     io::{self, Read, Write},
@@ -20,7 +20,7 @@ use testkit::{
     wire::{fake_server, frame},
 };
 
-/// A server that says how each client left.
+/// A server that reports how each client ended.
 struct Host {
     addr: String,
     authority: Authority,
@@ -28,7 +28,8 @@ struct Host {
 }
 
 impl Host {
-    /// One that echoes, or answers something else to what begins with `bad`.
+    /// A server that echoes, or answers messages that begin with `bad` with
+    /// something else.
     fn new() -> Self {
         let authority = Authority::new("authority");
         let config = authority.server_config();
@@ -85,7 +86,7 @@ fn a_session_from_a_pipe() {
         ("worse\n", 1),
         ("bad\n", 1),
     ] {
-        // Only what is bad is waited for in vain.
+        // Only the wait for the bad reply times out.
         let timeout = if input == "bad\n" { "500ms" } else { "30s" };
         let mut repl = host.start("repl-client", &["--timeout", timeout]);
         repl.stdin().write_all(input.as_bytes()).unwrap();

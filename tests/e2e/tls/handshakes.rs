@@ -1,4 +1,4 @@
-//! TLS by hand: hostile handshakes, and ends that are cuts.
+//! TLS by hand: hostile handshakes, and truncated streams.
 
 use std::{
     io::{self, Read, Write},
@@ -15,7 +15,7 @@ use testkit::{
     wire::{assert_echoes, connect, fake_server, frame, read_to_end},
 };
 
-/// The alert that ends a direction (RFC 8446, section 6.1), unencrypted.
+/// A close_notify alert (RFC 8446, section 6.1), unencrypted.
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 
 struct Setup {
@@ -58,7 +58,7 @@ fn a_close_during_the_handshake_neither_spins_nor_lasts() {
         })
         .collect();
     for socket in &closing {
-        // Still open on our side: the server ends it by itself.
+        // Still open on our side: the server ends it.
         let (_, end) = read_to_end(socket);
         end.unwrap();
     }
@@ -68,9 +68,9 @@ fn a_close_during_the_handshake_neither_spins_nor_lasts() {
     assert!(busy < Duration::from_secs(1), "{busy:?}");
 }
 
-/// RUSTSEC-2024-0399: a greeting in fragments made a server panic.
+/// RUSTSEC-2024-0399: a ClientHello in fragments made a server panic.
 #[test]
-fn a_greeting_in_one_byte_records_is_understood() {
+fn a_client_hello_in_one_byte_records_is_accepted() {
     let setup = Setup::new(&[]);
     let mut session = setup.authority.session();
     let mut hello = Vec::new();
@@ -87,7 +87,7 @@ fn a_greeting_in_one_byte_records_is_understood() {
 }
 
 /// A handshake that stops after any byte is ended in time, and so is one that
-/// gets another byte again and again.
+/// receives a byte now and then.
 #[test]
 fn a_stalled_handshake_is_ended() {
     let timeout = Duration::from_secs(1);
@@ -122,7 +122,7 @@ fn a_stalled_handshake_is_ended() {
     let took = started.elapsed();
     assert!(took >= timeout, "{took:?}");
 
-    // Everybody else is served meanwhile and after.
+    // Other clients are served meanwhile and afterwards.
     let (mut session, mut socket) = (setup.authority.session(), setup.connect());
     assert_echoes(Stream::new(&mut session, &mut socket), b"x");
     let _ = setup
@@ -158,9 +158,9 @@ fn half_close_over_tls() {
 }
 
 /// The end of the handshake, frames and the close in one read: the frames are
-/// served, then the end is clean.
+/// echoed, then the end is clean.
 #[test]
-fn a_last_flight_with_everything_is_served() {
+fn a_last_flight_with_data_and_a_close_is_served() {
     let setup = Setup::new(&[]);
     let (mut session, mut socket) = (setup.authority.session(), setup.connect());
     while session.is_handshaking() {
@@ -190,10 +190,10 @@ fn a_last_flight_with_everything_is_served() {
         .expect_closed("1 clean");
 }
 
-/// OpenSSL's client with something piped into it sends all it has and its
-/// close right behind the handshake. Here it all arrives at once.
+/// OpenSSL's client with piped input sends all of it and its close right after
+/// the handshake. Here everything arrives at once.
 #[test]
-fn what_is_piped_into_openssl_is_served() {
+fn piped_input_of_openssl_is_served() {
     let mut setup = Setup::new(&["--raw", "-v"]);
     let addr = setup.server.addr();
     let held_back = fake_server(move |client| {
@@ -230,9 +230,10 @@ fn what_is_piped_into_openssl_is_served() {
     let _ = setup.server.stop().expect_code(0).expect_closed("1 clean");
 }
 
-/// An end without a word is clean between frames, and a cut inside one.
+/// An end without close_notify is clean between frames, and truncation inside
+/// one.
 #[test]
-fn a_cut_connection_is_told_by_its_frames() {
+fn a_cut_connection_is_detected_by_its_frames() {
     let mut setup = Setup::new(&["-v"]);
     for (bytes, line) in [
         (frame(b"whole"), "connection closed by"),
@@ -249,7 +250,7 @@ fn a_cut_connection_is_told_by_its_frames() {
     }
 }
 
-/// A stop is a close in TLS too, for those in mid-handshake as well.
+/// A stop is a clean close in TLS too, also during a handshake.
 #[test]
 fn stopping_over_tls() {
     let setup = Setup::new(&["--drain", "1h"]);
@@ -267,7 +268,7 @@ fn stopping_over_tls() {
     assert_eq!(stream.read(&mut [0; 5]).unwrap(), 0);
 }
 
-/// New keys in the middle of the stream.
+/// A key update in the middle of the stream.
 #[test]
 fn keys_are_renewed() {
     let setup = Setup::new(&[]);

@@ -1,13 +1,13 @@
 //! TLS: with every program, with OpenSSL, and with hostile peers.
 
-// Sessions and records count for `--max-memory`.
+// Sessions and records count against `--max-memory`.
 #[cfg(target_os = "linux")]
 mod budget;
-// Every client, every load, certificates that are wrong, OpenSSL.
+// Every client, every load, wrong certificates, OpenSSL.
 mod encryption;
-// A client that leaves says so.
+// Clients send a close_notify.
 mod goodbyes;
-// Handshakes by hand, stalled, cut or hostile; half-closes.
+// Handshakes by hand, stalled, truncated or hostile; half-closes.
 mod handshakes;
-// Records that carry nothing to read, and parts of records.
+// Records without data, and partial records.
 mod records;

@@ -1,5 +1,5 @@
-//! TLS records that carry nothing to read, and parts of records: tickets, new
-//! keys, halves. Readable is not "has something for us".
+//! TLS records without data, and partial records: tickets, key updates, halves.
+//! A readable socket does not mean readable data.
 
 use std::{
     io::{Read, Write},
@@ -18,7 +18,7 @@ use testkit::{
     wire::{fake_server, frame},
 };
 
-/// Runs an open loop and says how many replies came.
+/// Runs an open loop and returns the number of replies.
 #[track_caller]
 fn open_loop(addr: SocketAddr, authority: &Authority, load: &str) -> u64 {
     let args = format!("--tls --tls-ca {} {load}", authority.file());
@@ -40,7 +40,7 @@ fn tickets_do_not_stall_a_message_that_is_sent_in_part() {
     }
 }
 
-/// A server of frames on rustls; `answer` sends each one back.
+/// A frame server on rustls; `answer` sends each one back.
 fn rustls(
     authority: &Authority,
     answer: impl Fn(&mut Peer, Vec<u8>) + Send + Sync + 'static,
@@ -78,7 +78,7 @@ impl Peer {
         Some(frame(&payload))
     }
 
-    /// The records that are to be sent.
+    /// The records to send.
     fn records(&mut self) -> Vec<u8> {
         let mut records = Vec::new();
         while self.session.wants_write() {
@@ -94,8 +94,8 @@ impl Peer {
     }
 }
 
-/// New keys behind each reply, in a record of their own; and the client's
-/// follow, as the peer asks for.
+/// A key update after each reply, in a record of its own; the client answers
+/// with its own, as the peer requests.
 #[test]
 fn new_keys_do_not_stall_an_open_loop() {
     let authority = Authority::new("authority");
@@ -109,7 +109,7 @@ fn new_keys_do_not_stall_an_open_loop() {
     assert_eq!(open_loop(server, &authority, "-c 2 -r 50 -n 50"), 50);
 }
 
-/// The second half of each reply comes once the next message has arrived.
+/// The second half of each reply arrives after the next message.
 #[test]
 fn half_a_record_does_not_stall_an_open_loop() {
     const MESSAGES: u64 = 20;
@@ -132,8 +132,8 @@ fn half_a_record_does_not_stall_an_open_loop() {
     assert_eq!(open_loop(server, &authority, &load), MESSAGES);
 }
 
-/// A peer's request for new keys is answered in front of the next data (RFC
-/// 8446, section 4.6.3).
+/// A request for a key update is answered before the next data (RFC 8446,
+/// section 4.6.3).
 #[test]
 fn a_request_for_new_keys_is_answered() {
     let authority = Authority::new("authority");
@@ -144,14 +144,14 @@ fn a_request_for_new_keys_is_answered() {
         peer.session.refresh_traffic_keys().unwrap();
         let update = peer.records();
         peer.socket.write_all(&update).unwrap();
-        // The next records of the client, as far as they have arrived with the
-        // first: an answer is 5 bytes of a message, its type and a tag.
+        // The client's next records, as far as they have arrived: an answer is
+        // a message of 5 bytes, its type and a tag.
         let mut header = [0; 5];
         if peer.socket.peek(&mut header).is_ok_and(|n| n == 5) && header[3..] == [0, 22] {
             counted.fetch_add(1, Ordering::Relaxed);
         }
     });
     assert_eq!(open_loop(server, &authority, "-c 1 -r 50 -n 20"), 20);
-    // The last may be answered in front of the close.
+    // The last may be answered before the close.
     assert!((19..=20).contains(&answers.load(Ordering::Relaxed)));
 }
