@@ -116,14 +116,6 @@ impl FormatTime for Utc {
     }
 }
 
-use crate::has_color;
-
-/// Whether stderr is a terminal with colors, and colors are on (`NO_COLOR`,
-/// `CLICOLOR`, `TERM`).
-fn has_color() -> bool {
-    !matches!(AutoStream::choice(&io::stderr()), ColorChoice::Never)
-}
-
 /// A log with a writer thread. Dropping it waits for the last lines, at most
 /// half a second.
 #[derive(Debug)]

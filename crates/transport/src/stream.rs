@@ -15,7 +15,7 @@ use std::{
 /// A connected stream. As with [`TcpStream`], `&Stream` reads and writes, so
 /// one thread can read while another writes, and a third can shut it down.
 ///
-/// With TLS, a connection that the peer closes without a close_notify reads as
+/// With TLS, a connection that the peer closes without a `close_notify` reads as
 /// a clean end: the reader has to detect an end inside a frame.
 ///
 /// # Examples

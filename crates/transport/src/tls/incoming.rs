@@ -11,7 +11,7 @@ use crate::socket::{Patience, read};
 /// exceeds the largest handshake message that rustls accepts, 64 KiB.
 pub(super) const MAX_CIPHERTEXT: usize = 4 * MAX_RECORD;
 
-/// Initial buffer size in a handshake, in bytes: enough for a ClientHello, or a
+/// Initial buffer size in a handshake, in bytes: enough for a `ClientHello`, or a
 /// chain of two certificates.
 pub(super) const HANDSHAKE_BUFFER: usize = 4096;
 
@@ -42,7 +42,7 @@ pub(super) struct Incoming {
 /// Why the stream has ended.
 #[derive(Clone)]
 pub(super) enum StreamEnd {
-    /// The peer closed it, with or without a close_notify.
+    /// The peer closed it, with or without a `close_notify`.
     Closed,
     Failed(Error),
 }

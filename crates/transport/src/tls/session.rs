@@ -23,7 +23,7 @@ pub(super) const MAX_OVERHEAD: usize = 5 + 256;
 /// The largest record, in bytes.
 pub(super) const MAX_RECORD: usize = MAX_PLAINTEXT + MAX_OVERHEAD;
 
-/// The close_notify alert (RFC 8446, section 6.1), before there are keys. It
+/// The `close_notify` alert (RFC 8446, section 6.1), before there are keys. It
 /// shows a peer of another protocol that this end speaks TLS.
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 
@@ -55,7 +55,7 @@ pub(super) enum Step {
     Taken,
     /// The rest of a record or of a message is missing.
     NeedsMore,
-    /// The peer sent a close_notify.
+    /// The peer sent a `close_notify`.
     Closed,
 }
 
@@ -142,7 +142,7 @@ impl TlsSession {
         self.write(&mut SessionWork::Encrypt(plaintext, outgoing))
     }
 
-    /// Queues a close_notify, unless this direction has ended.
+    /// Queues a `close_notify`, unless this direction has ended.
     pub(super) fn close(&mut self) {
         if self.failure.is_some() || mem::replace(&mut self.is_closed, true) {
             return;

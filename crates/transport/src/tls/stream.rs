@@ -293,7 +293,7 @@ impl TlsStream {
         lock(&self.incoming).unread()
     }
 
-    /// Sends a close_notify, if the send buffer has room.
+    /// Sends a `close_notify`, if the send buffer has room.
     pub(crate) fn send_close_notify(&self) {
         self.session().close();
         let _ = self.flush(Patience::Now);
@@ -314,7 +314,7 @@ impl TlsStream {
 }
 
 impl Drop for TlsStream {
-    /// Sends a close_notify, which tells the peer a clean end from a cut.
+    /// Sends a `close_notify`, which tells the peer a clean end from a cut.
     fn drop(&mut self) {
         self.send_close_notify();
     }
