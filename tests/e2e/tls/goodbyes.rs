@@ -1,4 +1,4 @@
-//! However a client ends, it sends a close_notify, which tells the server a
+//! However a client ends, it sends a `close_notify`, which tells the server a
 //! clean end from a cut.
 
 use std::{

@@ -15,7 +15,7 @@ use testkit::{
     wire::{assert_echoes, connect, fake_server, frame, read_to_end},
 };
 
-/// A close_notify alert (RFC 8446, section 6.1), unencrypted.
+/// A `close_notify` alert (RFC 8446, section 6.1), unencrypted.
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 
 struct Setup {
@@ -68,7 +68,7 @@ fn a_close_during_the_handshake_neither_spins_nor_lasts() {
     assert!(busy < Duration::from_secs(1), "{busy:?}");
 }
 
-/// RUSTSEC-2024-0399: a ClientHello in fragments made a server panic.
+/// RUSTSEC-2024-0399: a `ClientHello` in fragments made a server panic.
 #[test]
 fn a_client_hello_in_one_byte_records_is_accepted() {
     let setup = Setup::new(&[]);
@@ -230,7 +230,7 @@ fn piped_input_of_openssl_is_served() {
     let _ = setup.server.stop().expect_code(0).expect_closed("1 clean");
 }
 
-/// An end without close_notify is clean between frames, and truncation inside
+/// An end without `close_notify` is clean between frames, and truncation inside
 /// one.
 #[test]
 fn a_cut_connection_is_detected_by_its_frames() {
