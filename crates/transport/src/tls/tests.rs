@@ -38,7 +38,7 @@ fn sockets() -> (TcpStream, TcpStream) {
 }
 
 /// Does the handshake of `peer` up to its last flight, and adds data and a
-/// close_notify to that flight.
+/// `close_notify` to that flight.
 fn last_flight(peer: &mut Connection, socket: &mut TcpStream) -> Vec<u8> {
     let mut flight = Vec::new();
     // A server of TLS 1.3 may send before the client has finished.
