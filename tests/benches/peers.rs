@@ -1,5 +1,5 @@
-//! Our server beside its peers, in turn, on the same machine: pairs of runs,
-//! and the ratio of each pair.
+//! Our server against its peers, alternating, on the same machine: pairs of
+//! runs, and the ratio of each pair.
 //!
 //! `cargo bench -p e2e -- [CASE]... [--pairs N] [--seconds N] [--peer ADDR]`
 //!
@@ -13,7 +13,7 @@
 //! | `client-1`, `client-16` | `bench-client`, 10 connections with 1 or 16 in flight | a bare loop of writes and reads; both against `echo-server` |
 //!
 //! With `--peer` every case but those over TLS is run against that server
-//! instead: one built from an earlier commit, for instance.
+//! instead: for instance one built from an earlier commit.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
@@ -66,7 +66,7 @@ fn main() {
     }
 }
 
-/// The side that is no `bench-client`, where the server is the same.
+/// The side without `bench-client`, where the server is the same.
 const BARE: bool = true;
 
 struct Options {
@@ -105,7 +105,7 @@ fn number(arg: Option<String>) -> usize {
         .unwrap_or_else(|_| panic!("not a number: {arg:?}"))
 }
 
-/// Messages per second of ours and of the other, pair by pair.
+/// Messages per second of ours and the other, pair by pair.
 fn compare(case: &str, options: &Options) -> Vec<(f64, f64)> {
     let time = Duration::from_secs(options.seconds);
     let is_raw = case.starts_with("raw");
@@ -161,8 +161,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a path of text")
 }
 
-/// Pairs of measurements. Which goes first changes, so that a drift favours
-/// neither.
+/// Pairs of measurements. The order alternates, so that drift favours neither.
 fn in_turn(pairs: usize, ours: impl Fn() -> f64, other: impl Fn() -> f64) -> Vec<(f64, f64)> {
     (0..pairs)
         .map(|pair| {
@@ -180,7 +179,7 @@ fn in_turn(pairs: usize, ours: impl Fn() -> f64, other: impl Fn() -> f64) -> Vec
 /// A server under load.
 struct Side {
     host: String,
-    /// Stopped with the comparison, if it is ours to stop.
+    /// Stopped with the comparison, if we started it.
     #[allow(dead_code)]
     server: Option<Server>,
 }
@@ -220,7 +219,7 @@ fn wire(raw: bool) -> &'static [&'static str] {
     if raw { &["--raw"] } else { &[] }
 }
 
-/// What `bench-client` measures.
+/// The throughput that `bench-client` measures.
 fn closed_loop(host: &str, more: &[&str], connections: u32, in_flight: u32, seconds: u64) -> f64 {
     let (connections, in_flight) = (connections.to_string(), in_flight.to_string());
     let duration = format!("{seconds}s");
@@ -233,7 +232,7 @@ fn closed_loop(host: &str, more: &[&str], connections: u32, in_flight: u32, seco
     throughput.unwrap_or_else(|| panic!("no throughput in {output}"))
 }
 
-/// Sends `in_flight` frames in one write, waits for all of them, and again.
+/// Sends `in_flight` frames in one write, waits for all of them, and repeats.
 fn batches(
     addr: SocketAddr,
     connections: usize,

@@ -1,4 +1,4 @@
-//! `bench-client capacity` against servers whose capacity is known by hand.
+//! `bench-client capacity` against servers of known capacity.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use testkit::{Output, alone, run, wire::fake_server};
 /// A frame of 12 bytes.
 const FRAME: usize = 16;
 
-/// Serves one message of all connections after the other. Each takes `service`
+/// Serves one message after the other, of all connections. Each takes `service`
 /// of the time since the start.
 fn serving(service: impl Fn(Duration) -> Duration + Send + Sync + 'static) -> SocketAddr {
     let start = Instant::now();
@@ -45,7 +45,7 @@ fn capacity(host: SocketAddr) -> Output {
     run("bench-client", &args)
 }
 
-/// Twenty messages are enough for a median, and a server has ten seconds for each.
+/// Twenty messages suffice for a median, and a server has ten seconds for each.
 #[test]
 fn the_highest_rate_to_try_is_confirmed() {
     let _alone = alone();
@@ -77,7 +77,7 @@ fn a_known_capacity_is_found() {
     let output = capacity(serving(|_| Duration::from_millis(5))).expect_code(0);
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
     let figure = |name: &str| report["answer"][name].as_f64().unwrap();
-    // 200 per second, and a timer that overshoots takes a little of it.
+    // 200 per second, less a little for the timer's overshoot.
     let (met, missed) = (figure("met"), figure("missed"));
     assert!(met <= 200.0 && missed >= 190.0, "{output}");
     assert!((180.0..220.0).contains(&met), "{output}");

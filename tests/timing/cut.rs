@@ -1,5 +1,5 @@
-//! A path that is cut while both ends live on. Neither
-//! hears of it, so their own deadlines have to end what is left.
+//! A path that is cut while both ends stay up. Neither end is notified, so
+//! their own deadlines must end the connections.
 
 use std::{
     io::{self, Read, Write},
@@ -16,10 +16,10 @@ use testkit::{
     wire::{assert_serves, connect, frame},
 };
 
-/// All deadlines of a server here.
+/// All deadlines of the server.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How late an end may come (promise P4).
+/// Maximum lateness of an end (promise P4).
 const LATE: Duration = Duration::from_secs(1);
 
 /// How a path ends.
@@ -40,7 +40,7 @@ fn faults_of_a_path_that_is_cut_under_a_server() {
     let _alone = alone();
     for cut in CUTS {
         let link = Link::new();
-        // More than its own buffer and its peer's hold cannot be sent.
+        // More than both socket buffers hold stays unsent.
         let mut args = vec!["-vv", "--send-buffer", "64k"];
         args.extend(DEADLINES);
         let mut server = link.start_server(&args);
@@ -79,7 +79,7 @@ fn faults_of_a_path_that_is_cut_under_a_server() {
     }
 }
 
-/// Checks that nothing at all came to a peer: the path was cut in time.
+/// Checks that a peer has received nothing: the path was cut in time.
 #[track_caller]
 fn assert_unaware(mut stream: &TcpStream) {
     stream.set_nonblocking(true).unwrap();
@@ -104,7 +104,7 @@ fn faults_of_a_path_that_is_cut_under_clients() {
         let mut repl = start("repl-client", "--heartbeat 500ms");
         repl.stdin().write_all(b"hello\n").unwrap();
         let _ = repl.wait_for_stdout("hello");
-        // Frames that take a while, to be cut in the middle of some.
+        // Frames that take a while, to be cut in the middle.
         let mut bench = start("bench-client", "-c 4 -s 1MiB --timeout 1s");
         let _ = bench.wait_for_stderr("Queries Per Second");
         let mut echo = start("echo-client", "-n 1000000 --timeout 1s");
@@ -137,10 +137,10 @@ fn faults_of_a_path_that_is_cut_under_clients() {
     }
 }
 
-/// Checks that a client fails of itself and says why in one line, its last.
+/// Checks that a client fails by itself, with the reason in its last line.
 #[track_caller]
 fn assert_gives_up(mut client: Process, why: &str) -> Output {
-    // Before anything else: the end of its stdin would be a reason to end, too.
+    // Before anything else: the end of its stdin would end it, too.
     let line = client.wait_for_stderr(why);
     let output = client.wait().expect_code(1);
     let (name, _) = why.split_once(' ').unwrap();

@@ -1,5 +1,5 @@
-//! Peers that overstay: each is closed in time, for its own reason, and not
-//! before.
+//! Peers that exceed a deadline: each is closed in time, for its own reason,
+//! and not before.
 
 use std::{
     io::Write,
@@ -13,12 +13,12 @@ use testkit::{
     wire::{assert_echoes, connect, fill, frame, read_to_end},
 };
 
-/// Deadline of everything here, and how late an end may come (promise P4).
+/// Every deadline here, and the maximum lateness of an end (promise P4).
 const TIMEOUT: Duration = Duration::from_millis(600);
 const LATE: Duration = Duration::from_secs(1);
 
 /// Checks that the server closes `stream` when [`TIMEOUT`] has passed since
-/// `start`, and says `why`.
+/// `start`, and logs `why`.
 #[track_caller]
 fn assert_closed_in_time(server: &mut Server, stream: &TcpStream, start: Instant, why: &str) {
     let (back, _) = read_to_end(stream);
@@ -46,7 +46,7 @@ fn silence_between_frames() {
     let _ = server.stop().expect_code(0).expect_closed("1 idle");
 }
 
-/// A byte now and then keeps nobody in.
+/// A byte now and then does not extend the deadline.
 #[test]
 fn a_slow_drip_inside_a_frame() {
     let _alone = alone();
@@ -104,7 +104,7 @@ fn a_peer_that_never_reads() {
 
 /// The drain is a deadline too.
 #[test]
-fn a_stopping_server_drains_no_longer_than_told() {
+fn a_stopping_server_drains_no_longer_than_configured() {
     let _alone = alone();
     let mut server = Server::start(&["--drain", "600ms"]);
     let greedy = connect(server.addr());
@@ -115,6 +115,6 @@ fn a_stopping_server_drains_no_longer_than_told() {
     let _ = server.wait().expect_code(0).expect_closed("1 shutdown");
     let after = start.elapsed();
     assert!(after >= TIMEOUT, "too early, after {after:?}");
-    // Without the option it would have been five seconds.
+    // The default would be five seconds.
     assert!(after < Duration::from_secs(4), "too late, after {after:?}");
 }

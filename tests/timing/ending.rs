@@ -1,5 +1,5 @@
-//! `bench-client`: the end of a run, however it comes. No message is left in a
-//! third state, no lateness is dropped, and every rate is over the window.
+//! `bench-client`: all ways that a run ends. Every message has one outcome, no
+//! lateness is dropped, and every rate is over the window.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -17,7 +17,7 @@ const FOR_EVER: Duration = Duration::from_hours(1);
 
 const MODES: [&str; 2] = ["", "--raw"];
 
-/// Stands still from `after_ms` on, for `for_`.
+/// Stalls from `after_ms` on, for `for_`.
 fn stall(mode: &str, after_ms: u64, for_: Duration) -> Liar {
     let behaviour = Behaviour::StallOnce {
         after: Duration::from_millis(after_ms),
@@ -33,7 +33,7 @@ fn liar(mode: &str, behaviour: Behaviour) -> Liar {
     }
 }
 
-/// Each message sent has one end, and each that was due was sent or not.
+/// Each message sent has one outcome, and each due message was sent or not.
 #[track_caller]
 fn assert_complete(measured: &Measured, wrong: u64) {
     let count = |name: &str| measured.count(&format!("/messages/{name}"));
@@ -58,8 +58,8 @@ fn a_server_that_hangs_before_the_end_is_a_failure() {
             let liar = stall(mode, 300, FOR_EVER);
             let args = format!("{mode} -c 4 --pipeline {pipeline} -d 500ms --timeout 700ms");
             let measured = measure(&liar.host(), &args, 1);
-            // All that is in flight; on a busy machine not every connection has
-            // sent anything by then.
+            // All messages in flight; on a busy machine some connections may
+            // not have sent anything yet.
             let missing = measured.count("/messages/sent") - measured.count("/messages/replies");
             assert!((1..=4 * pipeline).contains(&missing), "{mode}: {missing}");
             assert_eq!(measured.count("/failures/timeout"), missing, "{mode}");
@@ -72,9 +72,9 @@ fn a_server_that_hangs_before_the_end_is_a_failure() {
     }
 }
 
-/// What comes after the end is awaited, and counts for no rate.
+/// Replies after the end are awaited, and count for no rate.
 #[test]
-fn a_reply_held_past_the_end_halves_no_rate() {
+fn a_reply_held_past_the_end_does_not_lower_a_rate() {
     let _alone = alone();
     for mode in MODES {
         let liar = stall(mode, 450, Duration::from_millis(500));
@@ -91,7 +91,7 @@ fn a_reply_held_past_the_end_halves_no_rate() {
 }
 
 #[test]
-fn what_was_due_and_never_sent_is_late() {
+fn unsent_due_messages_are_late() {
     let _alone = alone();
     for mode in MODES {
         let liar = stall(mode, 500, FOR_EVER);
@@ -111,7 +111,7 @@ fn what_was_due_and_never_sent_is_late() {
     }
 }
 
-/// The schedule of a connection that is gone is not kept either.
+/// The schedule of a lost connection stops, too.
 #[test]
 fn a_lost_connection_sends_nothing_more() {
     let _alone = alone();
@@ -140,7 +140,7 @@ fn time_goes_on_when_every_connection_times_out() {
     assert_complete(&measured, 0);
 }
 
-/// So many messages at a rate last until one more would be due.
+/// A fixed number of messages at a rate lasts until the next would be due.
 #[test]
 fn a_few_messages_at_a_rate_have_that_rate() {
     let _alone = alone();
@@ -181,7 +181,7 @@ fn a_ramp_ends_with_the_run() {
     let _ = output.expect_stat("accepted", 1);
 }
 
-/// Ends a run by a signal and takes its results.
+/// Ends a run by a signal and returns its results.
 #[track_caller]
 fn interrupt(bench: Process, signal: &str) -> Measured {
     bench.signal(signal);
@@ -218,7 +218,7 @@ fn a_warm_up_or_a_ramp_ends_with_a_signal() {
     }
 }
 
-/// A listener whose queue is full: the next connection waits for its
+/// A listener with a full queue: the next connection attempt waits for its
 /// retransmissions.
 fn full_listener() -> (TcpListener, Vec<TcpStream>) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -240,7 +240,7 @@ fn a_connect_ends_with_the_run() {
     let (listener, _queued) = full_listener();
     let host = listener.local_addr().unwrap().to_string();
     let began = Instant::now();
-    // One is opening when the end comes, by a signal or by itself.
+    // One connection is opening at the end, by a signal or a duration.
     let mut bench = start(&host, "-c 1 --connect-timeout 1h -v");
     let _ = bench.wait_for_stderr("connecting to");
     let measured = interrupt(bench, "INT");
@@ -256,7 +256,7 @@ fn a_connect_ends_with_the_run() {
 #[test]
 fn a_signal_ends_the_wait_for_replies() {
     let _alone = alone();
-    // The end was asked for by an option, or by a first signal.
+    // The end was requested by an option, or by a first signal.
     for (args, signals) in [("-d 300ms", 1), ("", 2)] {
         let liar = stall("", 200, FOR_EVER);
         let mut bench = start(&liar.host(), &format!("-c 3 --timeout 1h {args}"));
@@ -274,7 +274,7 @@ fn a_signal_ends_the_wait_for_replies() {
     }
 }
 
-/// A run without an end is complete when it is ended.
+/// A run without an end is complete when a signal ends it.
 #[test]
 fn a_signal_is_the_end_of_an_endless_run() {
     let _alone = alone();
@@ -290,7 +290,7 @@ fn a_signal_is_the_end_of_an_endless_run() {
     }
 }
 
-/// The place is found again: one failure, whatever the pipeline.
+/// The reader resynchronises: one failure, whatever the pipeline.
 #[test]
 fn a_swallowed_reply_is_one_failure() {
     let _alone = alone();
@@ -314,7 +314,7 @@ fn a_swallowed_reply_is_one_failure() {
             let failures = measured.at("/failures");
             assert_eq!(failures, &serde_json::json!({"timeout": 1}), "{args}");
             assert_complete(&measured, 0);
-            // With one in flight there is nothing behind it that could show it.
+            // With one in flight, no later reply reveals the loss.
             if pipeline > 1 {
                 assert_eq!(measured.count("/messages/replies"), 999, "{args}");
             }

@@ -1,4 +1,4 @@
-//! When the machine runs out of something.
+//! Resource exhaustion.
 
 use std::{
     net::TcpStream,
@@ -12,8 +12,8 @@ use testkit::{
     wire::{assert_echoes, connect},
 };
 
-/// Out of descriptors, the server neither ends nor spins, those it has
-/// are served, and the others once there is room again.
+/// Out of descriptors, the server neither ends nor spins; existing connections
+/// are served, and the others once descriptors are free.
 #[test]
 fn descriptors() {
     let _alone = alone();
@@ -37,19 +37,19 @@ fn faults_of_a_minute_without_descriptors() {
     assert!(served <= Duration::from_secs(1), "{served:?}");
 }
 
-/// What a server did that was out of descriptors.
+/// Measurements of a server that was out of descriptors.
 struct Exhausted {
-    /// Of all its threads, while it was so.
+    /// CPU time of all its threads meanwhile.
     cpu_time: Duration,
-    /// From room to the first echo for one that waited.
+    /// From free descriptors to the first echo for a waiting client.
     served_after: Duration,
 }
 
-/// Leaves a server without descriptors for `lasting`, while one of those that
-/// it has sends a frame every `interval`.
+/// Exhausts a server's descriptors for `lasting`, while one of its connections
+/// sends a frame every `interval`.
 fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
     let mut server = Server::start(&[]);
-    // It computed its own limit from another one at its start.
+    // The server computed its own limit at start, from a higher one.
     let id = Pid::from_raw(server.process().id().try_into().unwrap());
     let few = Rlimit {
         current: Some(30),
@@ -71,7 +71,7 @@ fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
     }
     let cpu_time = server.process().cpu_time().saturating_sub(before);
 
-    // Room for the last ones, which have waited since they connected.
+    // Room for the waiting clients.
     let last = streams.split_off(40);
     let room = Instant::now();
     drop(streams);

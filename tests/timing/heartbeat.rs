@@ -1,4 +1,4 @@
-//! Heartbeats: a dead server is noticed, a slow one is not taken for dead.
+//! Heartbeats: a dead server is detected, a slow one does not count as dead.
 
 use std::{
     io::Write,
@@ -14,7 +14,7 @@ use testkit::{
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Asked after one interval, dead after another; and as much again as slack
+/// Pinged after one interval, dead after another; and as much again as slack
 /// for a busy machine.
 const NOTICED: Duration = Duration::from_secs(2);
 
@@ -27,7 +27,7 @@ fn client(name: &str, host: &str, args: &[&str]) -> Process {
     )
 }
 
-/// A stopped process keeps its connections, and its kernel answers for it.
+/// A stopped process keeps its connections, and its kernel acknowledges for it.
 #[test]
 fn a_stopped_server_is_dead() {
     let _alone = alone();
@@ -87,7 +87,7 @@ fn a_slow_server_is_not_dead() {
     assert_eq!(measured.count("/messages/replies"), 4);
 }
 
-/// Half a frame, over and over, is no sign of life.
+/// Half a frame, over and over, does not count as a frame.
 #[test]
 fn a_server_that_only_drips_is_dead() {
     let _alone = alone();
@@ -118,7 +118,7 @@ fn a_server_that_only_drips_is_dead() {
     .expect_stderr("1 heartbeat timeout");
 }
 
-/// Nor does one byte after the other make a reply in time.
+/// A reply that drips in byte by byte does not count as in time.
 #[test]
 fn a_reply_that_drips_is_late() {
     let _alone = alone();
@@ -142,9 +142,9 @@ fn a_reply_that_drips_is_late() {
     }
 }
 
-/// While the user thinks, the connection is kept and checked.
+/// While no line is typed, the connection is kept and checked.
 #[test]
-fn an_idle_session_beats() {
+fn an_idle_session_sends_heartbeats() {
     let _alone = alone();
     let mut server = Server::start(&["-v"]);
     let mut repl = client("repl-client", &server.host(), &[]);

@@ -1,16 +1,16 @@
-//! What depends on the clock: bounds on how late something may be, and figures
-//! that a busy machine would change.
+//! Tests that depend on time: limits on lateness, and figures that a busy
+//! machine would change.
 //!
-//! A target of its own, because cargo runs one target after the other: nothing
-//! else runs beside these tests. Each of them holds the lock of
-//! [`alone`](testkit::alone), so that they do not run beside one another either.
-//! Everything in `e2e` holds on a machine of any speed.
+//! A separate target, because cargo runs targets one after the other: nothing
+//! else runs beside these tests. Each holds the lock of
+//! [`alone`](testkit::alone), so that they run one at a time. The tests in
+//! `e2e` hold on a machine of any speed.
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-// `bench-client capacity` against servers of a known capacity.
+// `bench-client capacity` against servers of known capacity.
 mod capacity;
-// A path that is cut while both ends live on.
+// A path that is cut while both ends stay up.
 #[cfg(target_os = "linux")]
 mod cut;
 // Timeouts of a server: each closes in time, for its own reason.
@@ -22,20 +22,20 @@ mod ending;
 mod exhaustion;
 // Heartbeats: dead and slow servers.
 mod heartbeat;
-// Figures of `bench-client` that depend on when something happens.
+// Figures of `bench-client` that depend on time.
 mod measuring;
 // A header in a write of its own.
 #[cfg(target_os = "linux")]
 mod nagle;
-// Bad clients beside honest ones.
+// Misbehaving clients beside honest ones.
 #[cfg(target_os = "linux")]
 mod neighbours;
 // A control group that allows no more threads.
 #[cfg(target_os = "linux")]
 mod pids;
-// What has to be soon, or once a second.
+// Reactions that must be fast, or once per second.
 mod prompt;
-// What waits uses no processor.
+// Waiting uses no CPU.
 #[cfg(target_os = "linux")]
 mod sleeping;
 // Peers that read slowly, and peers that take nothing.

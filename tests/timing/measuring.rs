@@ -1,13 +1,13 @@
-//! `bench-client`: figures that depend on when something happens.
+//! `bench-client`: figures that depend on time.
 
 use std::time::Duration;
 
 use testkit::{Behaviour, Liar, alone, certificates::Authority, measured::measure, openssl};
 
-/// A server that stands still is not asked in the meantime, so few messages
-/// are slow by their sends; those that should have been sent count as well.
+/// A stalled server receives no messages meanwhile, so few are slow from their
+/// send; those that were due count as well.
 #[test]
-fn a_stall_is_seen_by_all_who_would_have_met_it() {
+fn a_stall_counts_for_every_message_due_in_it() {
     let _alone = alone();
     let liar = Liar::start(Behaviour::StallOnce {
         after: Duration::from_secs(1),
@@ -33,7 +33,7 @@ fn a_known_delay_is_measured() {
     let _alone = alone();
     let liar = Liar::start(Behaviour::Delay(Duration::from_millis(5)));
     for pipeline in [1, 8] {
-        // One connection: the delays of several spin for the same processors.
+        // One connection: the delays of several would spin on the same CPUs.
         let args = format!("-c 1 -n {} --pipeline {pipeline}", 500 * pipeline);
         let measured = measure(&liar.host(), &args, 0);
         let p50 = measured.figure("/latency/p50_us");
@@ -41,7 +41,7 @@ fn a_known_delay_is_measured() {
     }
 }
 
-/// 50 messages a second for three seconds, whatever else the peer sends.
+/// 50 messages per second for three seconds, with tickets in between.
 #[test]
 fn tickets_do_not_stall_an_open_loop() {
     let _alone = alone();

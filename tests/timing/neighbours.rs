@@ -1,5 +1,5 @@
-//! Promise P5: bad clients do not slow the honest ones. What that costs is
-//! printed; what a busy machine holds is asserted.
+//! Promise P5: misbehaving clients do not slow the others. The measured
+//! slowdown is printed; a limit for busy machines is asserted.
 
 use std::{
     io::{self, Read, Write},
@@ -16,18 +16,18 @@ use testkit::{
     wire::{assert_echoes, connect, frame},
 };
 
-/// Of the deadline under test, and how late an end may come (promise P4).
+/// The deadline under test, and the maximum lateness of an end (promise P4).
 const TIMEOUT: Duration = Duration::from_secs(3);
 const LATE: Duration = Duration::from_secs(1);
 
 /// Honest clients, one frame in flight each.
 const HONEST: usize = 4;
 
-/// Longest 99th percentile of their round trips. One client that holds up
-/// another does so until its deadline.
+/// Maximum 99th percentile of their round trips. A client that blocks another
+/// does so until its deadline.
 const LONGEST_P99: Duration = Duration::from_millis(500);
 
-/// Bytes that one client wants back and never reads.
+/// Bytes that one client sends and never reads back.
 const WANTED: usize = 64 << 20;
 
 #[test]
@@ -65,7 +65,7 @@ fn faults_of_a_thousand_slow_drips() {
 #[ignore = "seconds: cargo test -p e2e -- --ignored faults"]
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn faults_of_64_mib_that_are_never_read() {
-    /// Most that the server's memory may grow, in KiB: several read buffers.
+    /// Maximum growth of the server's memory, in KiB: several read buffers.
     const MOST: u64 = 1024;
 
     let _alone = alone();
@@ -93,12 +93,12 @@ fn faults_of_64_mib_that_are_never_read() {
         .expect_closed("9 clean, 1 write_timeout");
 }
 
-/// Sends frames and reads nothing; says how many bytes it sent, and how long
-/// nothing had moved when the server closed. The server stands still before
-/// that: the queue in front of it takes some more.
+/// Sends frames and reads nothing; returns the bytes sent, and the time without
+/// progress before the server closed. The server is blocked before that, while
+/// its receive queue still accepts bytes.
 fn send_until_closed(addr: SocketAddr) -> (usize, Duration) {
     let mut stream = connect(addr);
-    // A write that blocked until the close would not say when it last moved.
+    // A write that blocks until the close would not show the last progress.
     let timeout = Duration::from_millis(50);
     stream.set_write_timeout(Some(timeout)).unwrap();
     let lump = frame(&[b'x'; 1000]);
@@ -117,12 +117,12 @@ fn send_until_closed(addr: SocketAddr) -> (usize, Duration) {
     (sent, moved.elapsed())
 }
 
-/// The 99th percentile of honest round trips while something goes on.
+/// The 99th percentile of honest round trips while `meanwhile` runs.
 fn p99(addr: SocketAddr, meanwhile: impl FnOnce() + Send) -> Duration {
     let is_over = AtomicBool::new(false);
     let mut times: Vec<Duration> = thread::scope(|scope| {
         let honest = [(); HONEST].map(|()| scope.spawn(|| round_trips(addr, &is_over)));
-        // If it panics, they must end all the same.
+        // End the threads even if it panics.
         let ended = scope.spawn(meanwhile).join();
         is_over.store(true, Ordering::Relaxed);
         ended.unwrap();
@@ -142,7 +142,7 @@ fn round_trips(addr: SocketAddr, is_over: &AtomicBool) -> Vec<Duration> {
         let start = Instant::now();
         assert_echoes(&stream, b"Hello World!");
         times.push(start.elapsed());
-        // Not so many that they are each other's load.
+        // A rate low enough that clients do not load each other.
         thread::sleep(Duration::from_millis(1));
     }
     times
@@ -158,13 +158,13 @@ impl Drip {
     fn start(addr: SocketAddr) -> Self {
         let mut stream = connect(addr);
         let since = Instant::now();
-        // The header, and a thousand bytes to come.
+        // The header, and a thousand bytes to follow.
         stream.write_all(&frame(&[0; 1000])[..4]).unwrap();
         stream.set_nonblocking(true).unwrap();
         Self { stream, since }
     }
 
-    /// Sends one byte more; `false` when the server has closed.
+    /// Sends one more byte; `false` when the server has closed.
     fn drip(&mut self) -> bool {
         let is_quiet = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
         let is_open = self.stream.read(&mut [0]).is_err_and(|e| is_quiet(&e));
@@ -172,7 +172,7 @@ impl Drip {
     }
 }
 
-/// Sends a byte of each now and then; says how long each lasted.
+/// Drips on each connection; returns how long each lasted.
 fn drip_until_closed(mut open: Vec<Drip>) -> Vec<Duration> {
     let start = Instant::now();
     let mut ends = Vec::new();

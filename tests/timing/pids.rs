@@ -16,14 +16,14 @@ use testkit::{
     wire::{connect, echo, read_to_end},
 };
 
-/// Where the controller of pids may be: its own hierarchy in version 1 of
+/// Possible paths of the pids controller: its own hierarchy in version 1 of
 /// control groups, the only one in version 2.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"];
 
-/// How soon all has to be well again.
+/// How soon the server must have recovered.
 const BACK: Duration = Duration::from_secs(1);
 
-/// How long the acceptor is watched, and a fiftieth of it.
+/// How long the acceptor is observed, and a fiftieth of it.
 const WATCHED: Duration = Duration::from_secs(3);
 const TWO_PERCENT: Duration = Duration::from_millis(60);
 
@@ -31,13 +31,13 @@ const TWO_PERCENT: Duration = Duration::from_millis(60);
 struct Group(PathBuf);
 
 impl Group {
-    /// Makes a group right below the root that allows `max` threads.
+    /// Creates a group below the root that allows `max` threads.
     fn new(name: &str, max: &str) -> Self {
         let root = ROOTS
             .into_iter()
             .find(|root| fs::exists(format!("{root}/cgroup.procs")).unwrap())
             .unwrap_or_else(|| panic!("no control groups in {ROOTS:?}"));
-        // In version 2 children get a controller from their parent.
+        // In version 2 the parent enables a controller for its children.
         let _ = fs::write(format!("{root}/cgroup.subtree_control"), "+pids");
         let folder = format!("{root}/e2e-{name}-{}", std::process::id());
         fs::create_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -55,7 +55,7 @@ impl Group {
         fs::write(&path, value).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Threads in it.
+    /// Threads in the group.
     fn current(&self) -> usize {
         self.read("pids.current").trim().parse().unwrap()
     }
@@ -63,7 +63,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The last thread may need a moment to leave.
+        // The last thread may need a moment to exit.
         let start = Instant::now();
         while let Err(error) = fs::remove_dir(&self.0) {
             if start.elapsed() > Duration::from_secs(5) {
@@ -84,7 +84,7 @@ fn is_echoed(stream: &TcpStream) -> bool {
     echoed.is_ok()
 }
 
-/// Checks that a connection was closed without a word.
+/// Checks that a connection was closed without any bytes.
 #[track_caller]
 fn assert_closed(stream: &TcpStream) {
     let (back, end) = read_to_end(stream);
@@ -99,8 +99,8 @@ fn is_waiting(stream: &TcpStream) -> bool {
     heard.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Checks that for a while the server uses next to no CPU, and serves all of
-/// those `inside`.
+/// Checks that for a while the server uses hardly any CPU, and serves all
+/// connections `inside`.
 #[track_caller]
 #[allow(clippy::print_stdout)] // The figure, with --nocapture.
 fn assert_rests(server: &mut Server, inside: &[TcpStream], when: &str) {
@@ -125,7 +125,7 @@ fn faults_of_a_pids_limit() {
     let group = Group::new("limit", "max");
     let mut server = Server::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
-    // It computed its own limit from what there was at its start.
+    // The server computed its own limit at start, from the limit then.
     group.write("cgroup.procs", &server.process().id().to_string());
     group.write("pids.max", &(group.current() + 5).to_string());
 
@@ -139,7 +139,8 @@ fn faults_of_a_pids_limit() {
     assert_rests(&mut server, &inside, "after a burst");
 
     // A connection without a thread is closed, so a burst is soon over. Now one
-    // that outlasts the look: what may spin is to go from one to the next.
+    // that outlasts the observation: the acceptor must not spin from one to the
+    // next.
     let mut burst: Vec<TcpStream> = (0..60).map(|_| connect(server.addr())).collect();
     assert_rests(&mut server, &inside, "during a burst");
     assert!(is_waiting(&burst[59]), "the burst is over already");
@@ -150,7 +151,7 @@ fn faults_of_a_pids_limit() {
     assert!(is_echoed(&burst[60]));
     let after = start.elapsed();
     assert!(after < BACK, "served after {after:?}");
-    // Those that waited are served as well.
+    // The waiting clients are served as well.
     let waited = burst.iter().filter(|stream| is_echoed(stream)).count();
     assert!(is_echoed(&burst[59]) && waited < burst.len());
 
@@ -173,7 +174,7 @@ fn server_in(group: &Group) -> Server {
     Server::announced_by(Process::start(&mut command))
 }
 
-/// A server that finds the limit at its start does not run into it.
+/// A server that finds the limit at start does not reach it.
 #[test]
 #[ignore = "needs a pids controller that may be written: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_pids_limit_known_at_start() {
@@ -200,8 +201,8 @@ fn faults_of_a_pids_limit_known_at_start() {
     let _ = output.expect_closed("9 clean, 52 limit");
 }
 
-/// Those that still wait when the server stops get one complaint for all, and
-/// hold nothing up.
+/// Clients that still wait at the stop get one log line for all, and delay
+/// nothing.
 #[test]
 #[ignore = "needs a pids controller that may be written: cargo test -p e2e -- --ignored faults"]
 fn faults_of_a_pids_limit_when_stopping() {

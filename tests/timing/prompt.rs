@@ -1,4 +1,5 @@
-//! What has to be soon, or once a second, on a machine that is not busy.
+//! Reactions that must be fast, or once per second, on a machine that is not
+//! busy.
 
 use std::{
     io::{Read, Write},
@@ -25,7 +26,7 @@ fn too_large_is_refused_as_soon_as_byte_4_is_there() {
             let _ = server.process().wait_for_stderr("inside a frame: true");
             let start = Instant::now();
             stream.write_all(&[byte_4]).unwrap();
-            // No end of stream from this side: the server closes by itself.
+            // This side sends no FIN: the server closes by itself.
             let (back, end) = read_to_end(&stream);
             assert!(back.is_empty() && end.is_ok());
             start.elapsed()
@@ -40,9 +41,9 @@ fn too_large_is_refused_as_soon_as_byte_4_is_there() {
     }
 }
 
-/// Connections that say nothing, or very little, or do not read.
+/// Connections that send nothing, or very little, or do not read.
 #[test]
-fn the_silent_and_the_slow_delay_no_scrape() {
+fn silent_and_slow_scrapers_delay_no_other() {
     let _alone = alone();
     let mut server = Server::start(&["--metrics", "127.0.0.1:0"]);
     let line = server.process().wait_for_stderr("metrics on http://");
@@ -67,7 +68,7 @@ fn the_silent_and_the_slow_delay_no_scrape() {
     assert!(answer.contains("200 OK"), "{answer}");
     let after = start.elapsed();
     assert!(after < Duration::from_secs(1), "{after:?}");
-    // Nor a stop.
+    // They do not delay a stop either.
     let start = Instant::now();
     let _ = server.stop().expect_code(0);
     let after = start.elapsed();
@@ -75,8 +76,8 @@ fn the_silent_and_the_slow_delay_no_scrape() {
     drop(silent);
 }
 
-/// A burst does not overflow the kernel's queue. Where it does, the
-/// client waits for its retransmission, 1 s at least.
+/// A burst does not overflow the kernel's queue. If it does, a client waits for
+/// its retransmission, at least 1 s.
 #[test]
 fn burst_of_4096_connects() {
     let _alone = alone();

@@ -1,5 +1,5 @@
-//! What waits uses no processor: a server without connections sleeps, and wakes
-//! up at once for whatever comes.
+//! Waiting uses no CPU: a server without connections sleeps, and wakes at once
+//! for any event.
 
 use std::{
     fs,
@@ -17,8 +17,8 @@ use testkit::{
     wire::{assert_serves, connect, read_to_end},
 };
 
-/// How often the threads of a process have been put to sleep so far, which is
-/// how often they were awake (`proc_pid_status(5)`).
+/// How often the threads of a process have been put to sleep so far, and so how
+/// often they woke (`proc_pid_status(5)`).
 fn switches(id: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
     let of_task = |path: std::path::PathBuf| {
@@ -35,13 +35,13 @@ fn switches(id: u32) -> u64 {
 fn nothing_wakes_a_server_without_connections() {
     let _alone = alone();
     for args in [&[][..], &["--metrics", "127.0.0.1:0"]] {
-        // Without statistics, which come every second.
+        // Without statistics, which are written every second.
         let mut command = Command::new(program("echo-server"));
         command.args(["--listen", "127.0.0.1:0"]).args(args);
         let mut server = Server::announced_by(Process::start(&mut command));
         assert_serves(server.addr());
         let id = server.process().id();
-        // The last report comes within two seconds of the last frame.
+        // The last report follows the last frame within two seconds.
         thread::sleep(Duration::from_millis(2500));
         let before = switches(id);
         thread::sleep(Duration::from_secs(3));
@@ -74,7 +74,7 @@ fn a_deadline_wakes_it_up() {
     assert!(after < Duration::from_millis(1500), "{after:?}");
 }
 
-/// However long the next line takes: no error, and no busy waiting either.
+/// However late the next line: no error, and no busy waiting.
 #[test]
 fn repl_client_waits_for_stdin() {
     let _alone = alone();
@@ -87,7 +87,7 @@ fn repl_client_waits_for_stdin() {
     drop(command);
     for line in ["one", "two"] {
         for part in [line, "\n"] {
-            // Heartbeats are what passes the time.
+            // Heartbeats show that time passes.
             let _ = server.process().wait_for_stderr("read message:");
             let _ = server.process().wait_for_stderr("read message:");
             writer.write_all(part.as_bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! Peers that read slowly and never stop: `--write-timeout` is for those that
-//! take nothing.
+//! Peers that read slowly and never stop: `--write-timeout` applies only to
+//! peers that read nothing.
 
 use std::{
     io::{Read, Write},
@@ -20,12 +20,13 @@ use testkit::{
 const FRAME: usize = 16 << 20;
 
 /// Bytes per read, and the pause after each: 5 MB per second, or more than
-/// three times the timeout for all of it.
+/// three times the timeout for everything.
 const STEP: usize = 50_000;
 const PAUSE: Duration = Duration::from_millis(10);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client whose socket holds little, so that the server's has to.
+/// A client with a small receive buffer, so that the data stays in the
+/// server's.
 fn connect(addr: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(64 << 10).unwrap();
@@ -36,7 +37,7 @@ fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads slowly until the end, and says how much came.
+/// Reads slowly until the end, and returns the number of bytes.
 fn read_slowly(mut stream: &TcpStream, mut take: impl FnMut(&[u8]) -> usize) -> usize {
     let mut buf = vec![0; STEP];
     let mut came = 0;
@@ -49,7 +50,7 @@ fn read_slowly(mut stream: &TcpStream, mut take: impl FnMut(&[u8]) -> usize) -> 
     }
 }
 
-/// The echo of a frame, read slowly, is whole.
+/// The echo of a frame is complete when read slowly.
 fn assert_served(args: &[&str], tls: bool) {
     let authority = Authority::new("authority");
     let identity = authority.issue();
@@ -123,9 +124,10 @@ fn a_slow_reader_is_served_from_a_small_buffer() {
     assert_served(&["--send-buffer", "64k"], true);
 }
 
-/// Progress must not be taken for room: a peer that takes nothing is closed.
+/// Room in the buffer must not count as progress: a peer that reads nothing is
+/// closed.
 #[test]
-fn a_peer_that_takes_nothing_is_closed() {
+fn a_peer_that_reads_nothing_is_closed() {
     let _alone = alone();
     for args in [&[][..], &["--send-buffer", "64k"]] {
         let common = ["--write-timeout", "600ms", "--max-frame", "16MiB"];
@@ -150,7 +152,7 @@ fn a_peer_that_takes_nothing_is_closed() {
 /// The server is blocked by a peer that does not read when the limit is
 /// reached; then the peer reads, slowly.
 #[test]
-fn what_has_arrived_is_echoed_to_a_slow_reader() {
+fn received_frames_are_echoed_to_a_slow_reader() {
     let _alone = alone();
     for (limit, reason) in [
         (["--max-connection-age", "1s"], "1 age"),
@@ -163,9 +165,9 @@ fn what_has_arrived_is_echoed_to_a_slow_reader() {
         thread::sleep(Duration::from_millis(1700));
         let (back, end) = read_to_end(&stream);
         end.unwrap();
-        // Whole frames, and as many as had arrived: the last can be in pieces. On
-        // a machine so busy that the limit came before the server was blocked,
-        // fewer were echoed and the rest was swallowed.
+        // Complete frames, as many as had arrived; the last may be partial. On
+        // a machine so busy that the limit was reached before the server
+        // blocked, fewer are echoed and the rest is discarded.
         assert_eq!(back.len() % 1004, 0, "a frame is cut");
         let (expected, echoed) = (sent / 1004, back.len() / 1004);
         let was_blocked = sent < TOO_MUCH;

@@ -14,11 +14,11 @@ use testkit::{
 /// Connections above the limit.
 const SURPLUS: u64 = 200;
 
-/// Connections that leave at last, and how soon there must be room.
+/// Connections that leave at the end, and how soon there must be room.
 const LEAVING: usize = 100;
 const SOON: Duration = Duration::from_secs(1);
 
-/// More than the ports that one address has for outgoing connections allow.
+/// More than one source address's ephemeral ports allow.
 const TOO_MANY: u64 = 25_000;
 
 #[test]
@@ -26,7 +26,7 @@ const TOO_MANY: u64 = 25_000;
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn faults_of_more_connections_than_threads() {
     let _alone = alone();
-    // Descriptors must not decide: here and, as it inherits, in the server.
+    // Descriptors must not be the limit: here and, inherited, in the server.
     descriptors::allow_most();
     let mut server = Server::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");

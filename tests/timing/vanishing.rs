@@ -1,5 +1,4 @@
-//! Clients that vanish in every phase take their threads and
-//! descriptors with them.
+//! Clients that vanish in any phase leave no thread or descriptor behind.
 
 use std::{
     io::Write,
@@ -15,7 +14,7 @@ use testkit::{
     wire::{assert_serves, connect, frame, reset},
 };
 
-/// How soon a server must be back to what it held before.
+/// How soon a server must be back to its previous footprint.
 const BACK: Duration = Duration::from_secs(1);
 
 #[test]
