@@ -1,4 +1,4 @@
-//! `bench-client --arrivals poisson`: what is due, and what is really sent.
+//! `bench-client --arrivals poisson`: due times and actual sends.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use testkit::{Behaviour, Liar, Server, assert_usage_error, measured::measure};
 #[test]
 fn messages_are_sent_as_they_are_due() {
     let server = Server::start(&[]);
-    // A gap of 200 ms on each connection: what the machine adds is little.
+    // A gap of 200 ms on each connection: the machine adds little.
     let args = "-c 40 -r 200 -d 3s --pipeline 64 --arrivals poisson --seed 3";
     let measured = measure(&server.host(), args, 0);
     let replies = measured.count("/messages/replies");
-    // 600 with a deviation of 24.
+    // 600 with a standard deviation of 24.
     assert!((480..=720).contains(&replies), "{replies}");
     assert!(measured.count("/arrivals/gaps") >= 400);
     let distance = measured.figure("/arrivals/ks_statistic");
@@ -19,10 +19,10 @@ fn messages_are_sent_as_they_are_due() {
     assert_eq!(measured.at("/arguments/arrivals"), "poisson");
 }
 
-/// With one in flight, a slow server lets none be sent before the reply to the one
-/// before, whatever is due.
+/// With one in flight, a slow server delays each send until the previous reply,
+/// whatever is due.
 #[test]
-fn messages_that_are_held_back_are_noticed() {
+fn delayed_messages_are_detected() {
     let liar = Liar::start(Behaviour::Delay(Duration::from_millis(20)));
     let args = "-c 4 -r 120 -d 3s --arrivals poisson";
     let measured = measure(&liar.host(), args, 0);
@@ -36,7 +36,7 @@ fn messages_that_are_held_back_are_noticed() {
 }
 
 #[test]
-fn a_seed_repeats_what_is_due() {
+fn a_seed_repeats_the_due_times() {
     let server = Server::start(&[]);
     let due = |seed| {
         let args = format!("-c 2 -r 2000 -d 300ms --pipeline 64 --arrivals poisson --seed {seed}");
@@ -50,7 +50,7 @@ fn a_seed_repeats_what_is_due() {
 
 /// Far more than can be sent: all are counted, by their lateness.
 #[test]
-fn what_was_never_sent_is_counted() {
+fn unsent_messages_are_counted() {
     let liar = Liar::start(Behaviour::Silent { from: 1 });
     let args = "-c 2 -r 50M -d 200ms --timeout 300ms --arrivals poisson";
     let measured = measure(&liar.host(), args, 1);

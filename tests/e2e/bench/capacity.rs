@@ -20,7 +20,7 @@ fn its_values_are_checked() {
 
 /// An expectation that no server meets.
 #[test]
-fn what_misses_at_the_lowest_rate_has_no_answer() {
+fn an_expectation_missed_at_the_lowest_rate_has_no_capacity() {
     let args = "capacity --with-server --slo p50<1ns -c 1 -d 200ms --warmup 0s --from 50";
     let args: Vec<&str> = args.split(' ').collect();
     let output = run("bench-client", &args).expect_code(1);
@@ -29,7 +29,7 @@ fn what_misses_at_the_lowest_rate_has_no_answer() {
 }
 
 #[test]
-fn a_signal_ends_it_with_what_there_is() {
+fn a_signal_ends_it_with_partial_results() {
     let server = Server::start(&[]);
     let host = server.host();
     let args = ["capacity", "-h", &host, "--slo", "p50<10s", "--from", "20"];

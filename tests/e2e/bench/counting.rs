@@ -1,4 +1,4 @@
-//! `bench-client`: what it counts, and that it is not fooled.
+//! `bench-client`: its counts, and replies meant to mislead it.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ use testkit::{
 };
 
 #[test]
-fn exactly_the_messages_asked_for_are_exchanged() {
+fn exactly_the_requested_messages_are_exchanged() {
     for mode in [&[][..], &["--raw"]] {
         for size in ["1", "12", "100000"] {
             let server = Server::start(mode);
@@ -69,7 +69,7 @@ fn a_duration_ends_the_run_and_is_measured() {
     let server = Server::start(&[]);
     let measured = measure(&server.host(), "-c 3 -d 1200ms", 0);
     assert!(measured.output.stderr.contains("Queries Per Second: "));
-    // The window is what was requested, whenever the last reply came.
+    // The window is as requested, whenever the last reply arrived.
     assert_eq!(measured.at("/elapsed_s"), 1.2);
     let count = measured.count("/messages/replies_in_window");
     let throughput = measured.at("/throughput").as_f64().unwrap();
@@ -104,7 +104,7 @@ fn a_server_killed_mid_run_is_a_failure() {
     assert!(last.starts_with(said), "{}", measured.output);
 }
 
-/// Reads one 12-byte message (framed or not), answers as told, and goes on.
+/// Reads one 12-byte message (framed or raw), calls `answer`, and repeats.
 fn lying(header: usize, answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + 'static) -> String {
     let addr = fake_server(move |mut stream| {
         let mut message = vec![0; header + 12];
@@ -119,7 +119,7 @@ fn lying(header: usize, answer: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + '
 type Lie = fn(&[u8]) -> Vec<u8>;
 
 /// Wrong answers that no [`Behaviour`](testkit::Behaviour) has: each is counted
-/// as its kind, and so are the replies that were right for all that.
+/// by its kind, and so are the remaining correct replies.
 #[test]
 fn wrong_answers_are_counted_by_kind() {
     let send = |lie: Lie| {
@@ -147,7 +147,7 @@ fn wrong_answers_are_counted_by_kind() {
             0,
         ),
     ] {
-        // None is waited for in vain but where that is the lie.
+        // Only a missing reply is waited for until the timeout.
         let timeout = if kind == "timeout" { "300ms" } else { "30s" };
         let measured = measure(&host, &format!("{mode} -c 1 -n 1 --timeout {timeout}"), 1);
         assert_eq!(measured.at("/failures"), &json!({ kind: 1 }));
@@ -176,7 +176,7 @@ fn after_a_wrong_reply_the_connection_goes_on() {
 }
 
 #[test]
-fn a_reply_that_drips_in_for_ever_is_no_reply() {
+fn a_reply_that_drips_in_for_ever_times_out() {
     let host = lying(4, |stream, _| {
         let _ = stream.write_all(b"\0\0\0\x0c");
         // One byte more often than the socket's own timeout.

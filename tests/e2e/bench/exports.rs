@@ -1,4 +1,4 @@
-//! `bench-client`: the files that it writes, and that none is lost.
+//! `bench-client`: its output files, and that none is lost.
 
 use std::{
     fs,
@@ -46,7 +46,7 @@ fn files_are_written_beside_the_summary() {
 fn a_file_that_cannot_be_written_is_a_failure_before_the_run() {
     let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-directory/file.html");
     for option in ["--json", "--hdr", "--report"] {
-        // There is no server, and it does not get as far as that.
+        // No server is needed: it fails before it connects.
         let args = ["-h", "127.0.0.1:1", "-n", "1", option, path];
         let _ = run("bench-client", &args)
             .expect_code(1)
@@ -94,7 +94,7 @@ fn a_full_disk_costs_one_file() {
     }
 }
 
-/// The program's outputs are opened and written while a signal ends it at once.
+/// A signal ends the program at once while it opens or writes an output.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_signal_ends_a_program_whose_output_blocks() {
@@ -112,7 +112,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
     blocked.signal("TERM");
     assert_eq!(blocked.wait().code, Some(143));
 
-    // One that does not read, of a pipe smaller than the results.
+    // A reader that does not read, on a pipe smaller than the results.
     let reader = fs::File::options().read(true).write(true).open(&path);
     let reader = reader.unwrap();
     let size = rustix::pipe::fcntl_setpipe_size(&reader, 4096).unwrap();
@@ -137,7 +137,7 @@ fn wait_until_handled(process: &Process) {
 }
 
 #[test]
-fn every_output_has_a_place_of_its_own() {
+fn every_output_needs_its_own_file() {
     for (args, named) in [
         (&["--json", "a", "--hdr", "a"][..], "--json and --hdr"),
         (&["--hdr", "a", "--report", "./a"], "--hdr and --report"),
@@ -148,7 +148,7 @@ fn every_output_has_a_place_of_its_own() {
     }
 }
 
-/// The samples of a log, and when it says that the load began.
+/// The samples of a log, and its start of the load.
 fn read_log(path: &str) -> (Histogram<u64>, SystemTime) {
     let bytes = fs::read(path).unwrap();
     let mut all = Histogram::<u64>::new(3).unwrap();
@@ -187,8 +187,8 @@ fn base64(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Those of the results, the unanswered and the unsent included, whatever the
-/// warm-up.
+/// The samples of the results, including unanswered and unsent messages, with
+/// any warm-up.
 #[test]
 fn the_log_has_exactly_the_samples_of_the_results() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ fn the_log_has_exactly_the_samples_of_the_results() {
         ("-c 2 -r 2000 -d 700ms --timeout 500ms", 1),
         ("-c 2 --pipeline 4 -d 700ms --timeout 500ms", 1),
     ] {
-        // The last two runs get to the stall, and it outlasts them.
+        // The last two runs reach the stall, which outlasts them.
         let liar = Liar::start(Behaviour::StallOnce {
             after: Duration::from_millis(if code == 0 { 3_600_000 } else { 400 }),
             for_: Duration::from_hours(1),
@@ -226,7 +226,7 @@ fn the_log_has_exactly_the_samples_of_the_results() {
                 "{name} {us} {ns}"
             );
         }
-        // As the results say it, to a rounded millisecond.
+        // As in the results, to a rounded millisecond.
         assert!(started >= before - Duration::from_millis(1));
         let since_1970 = started.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let text = results["started"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! `bench-client`: its options do what they say, and its files can be used.
+//! `bench-client`: the effect of its options, and its files.
 
 use std::{fs, path::PathBuf};
 
@@ -24,7 +24,7 @@ fn a_warm_up_is_in_no_figure() {
 }
 
 #[test]
-fn a_warm_up_does_not_count_as_messages_asked_for() {
+fn a_warm_up_does_not_count_as_requested_messages() {
     let server = Server::start(&[]);
     let measured = measure(&server.host(), "-c 2 --warmup 100ms -n 50", 0);
     assert_eq!(measured.count("/messages/replies"), 50);
@@ -41,7 +41,7 @@ fn a_ramp_spreads_the_opening() {
 }
 
 #[test]
-fn what_is_not_verified_is_not_valid() {
+fn an_unverified_run_is_not_valid() {
     let liar = Liar::start(Behaviour::WrongByte { from: 1 });
     let measured = measure(&liar.host(), "-c 2 -n 100 --no-verify", 0);
     assert_eq!(measured.count("/messages/replies"), 100);

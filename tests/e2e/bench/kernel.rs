@@ -1,5 +1,5 @@
-//! `bench-client`: what the kernel saw of the connections, and what made the
-//! slowest messages slow. Each fault is blamed for what it does, and no other.
+//! `bench-client`: the kernel's view of the connections, and the causes of the
+//! slowest messages. Each fault is blamed for its effect, and no other.
 
 use std::{
     io::{Read, Write},
@@ -33,7 +33,7 @@ fn slowest(measured: &Measured) -> Vec<(f64, String)> {
     slowest
 }
 
-/// Checks that so many of the slowest messages, at least, have these causes.
+/// Checks that at least `least` of the slowest messages have these causes.
 #[track_caller]
 fn assert_blamed(measured: &Measured, causes: &[&str], least: usize) {
     let slow = slowest(measured);
@@ -60,8 +60,8 @@ fn both_ends_of_every_connection_are_seen() {
             assert!(measured.figure(&format!("/tcp/{side}/end/rtt_us/median")) > 0.0);
             let by_connection = format!("/tcp/{side}/retransmitted_by_connection");
             assert_eq!(measured.at(&by_connection), &serde_json::json!(vec![0; 7]));
-            // One for each message; at the end of a warm-up, one more is under way
-            // on each connection, and others may come before it is seen.
+            // One per message; at the end of a warm-up, one more is in flight
+            // on each connection, and more may arrive before it is sampled.
             for name in ["data_segments_out", "data_segments_in"] {
                 let data = count(name);
                 assert!(
@@ -76,7 +76,7 @@ fn both_ends_of_every_connection_are_seen() {
     }
 }
 
-/// A connection that the server closed is not there any more.
+/// A connection that the server closed has no kernel data any more.
 #[test]
 fn a_lost_connection_is_not_in_the_figures() {
     let liar = Liar::start(Behaviour::Reset { nth: 10 });
@@ -123,7 +123,7 @@ fn answer_in_parts(mut stream: TcpStream) {
     }
 }
 
-/// Answers two messages at once, when both have come.
+/// Answers two messages at once, after both have arrived.
 fn answer_in_pairs(mut stream: TcpStream) {
     stream.set_nodelay(true).unwrap();
     let mut messages = [0; 32];
@@ -159,12 +159,12 @@ fn a_client_that_waits_for_acknowledgements_is_named() {
         !notes_of_both.contains("the server sends"),
         "{notes_of_both}"
     );
-    // Without it there is no plateau.
+    // Without delayed acknowledgements there is no plateau.
     let measured = measure(&host, args, 0);
     assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
 }
 
-/// The same latencies without a held segment.
+/// The same latencies without a delayed segment.
 #[test]
 fn a_server_that_thinks_as_long_is_not_named() {
     let liar = Liar::start(Behaviour::Delay(Duration::from_millis(41)));

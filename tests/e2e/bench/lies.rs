@@ -1,5 +1,5 @@
-//! `bench-client` against servers that lie: each lie is counted as what it is,
-//! and no run with one is a success.
+//! `bench-client` against faulty servers: each fault is counted by its kind,
+//! and no run with a fault succeeds.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use testkit::{
     run,
 };
 
-/// The first message of each connection that is lied about, of [`MESSAGES`].
+/// The first faulty message of each connection, of [`MESSAGES`].
 const LIE: u64 = 21;
 const MESSAGES: u64 = 40;
 const CONNECTIONS: u64 = 2;
 
-/// Told apart from any other, messages need room for their marks.
+/// The payload size: to be distinct, messages need room for their marks.
 const SIZE: usize = 64;
 
-/// Runs into a lie and checks that it is counted as `kind` and nothing else.
+/// Runs against a fault and checks that it is counted as `kind` only.
 #[track_caller]
 fn assert_counted(liar: &Liar, mode: &str, pipeline: u64, kind: &str) {
-    // No honest reply may be late on a busy machine, and no test may be slow.
+    // No correct reply may be late on a busy machine, and no test may be slow.
     let timeout = if kind == "timeout" { "3s" } else { "30s" };
     let messages = CONNECTIONS * MESSAGES;
     let args = format!(
@@ -28,8 +28,8 @@ fn assert_counted(liar: &Liar, mode: &str, pipeline: u64, kind: &str) {
     );
     let measured = measure(&liar.host(), &args, 1);
     assert_eq!(kinds(&measured), [kind], "{}", measured.output);
-    // What came before the lie was right. Some of it may be in flight still,
-    // and a reset throws that away.
+    // Replies before the fault were correct. Some may still be in flight, and a
+    // reset discards those.
     let replies = measured.count("/messages/replies");
     let right = CONNECTIONS * (LIE - pipeline);
     assert!(replies >= right, "{replies} in {}", measured.output);
@@ -61,7 +61,7 @@ fn wrong_replies() {
     }
 }
 
-/// It takes two in flight to swap them.
+/// Two in flight are needed to swap them.
 #[test]
 fn swapped_replies() {
     let liar = Liar::start(Behaviour::Swapped { nth: LIE });
@@ -107,7 +107,7 @@ fn bare_bytes() {
     }
 }
 
-/// Half of the load was never there, so the figures are not to be believed.
+/// Half of the load is missing, so the figures are not reliable.
 #[test]
 fn half_of_the_connections_refused() {
     let liar = Liar::start(Behaviour::RefuseHalf);

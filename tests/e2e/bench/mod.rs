@@ -1,23 +1,23 @@
-//! `bench-client`: what it measures, and what it writes.
+//! `bench-client`: its measurements and its output.
 
 // `bench-client capacity`.
 mod capacity;
 // Poisson arrivals.
 mod arrivals;
-// What a run counts, and each kind of wrong reply.
+// The counts of a run, and each kind of wrong reply.
 mod counting;
 // Files: JSON, HDR log, HTML.
 mod exports;
 // Options of a run: warm-up, ramp, sizes; `compare`; help and completions.
 mod instrument;
-// What the kernel saw of the connections, and why messages were slow.
+// The kernel's view of the connections, and the causes of slow messages.
 #[cfg(target_os = "linux")]
 mod kernel;
-// Servers that lie: each lie is counted by its kind.
+// Faulty servers: each fault is counted by its kind.
 mod lies;
 // Whether the figures are right.
 mod measuring;
-// Source addresses, versions of IP, DSCP.
+// Source addresses, IP versions, DSCP.
 mod network;
 // `bench-client overhead`.
 mod overhead;

@@ -1,4 +1,4 @@
-//! `bench-client`: how its connections go through the network.
+//! `bench-client`: network options of its connections.
 
 use std::{
     io::Write,
@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::{Server, assert_usage_error, measured::measure, run, wire::answering_server};
 
 #[test]
-#[cfg(target_os = "linux")] // all of 127.0.0.0/8 is its own
+#[cfg(target_os = "linux")] // all of 127.0.0.0/8 is local
 fn connections_take_the_sources_in_turn() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let server = {

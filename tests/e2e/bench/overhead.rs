@@ -1,4 +1,4 @@
-//! `bench-client overhead`: what options cost.
+//! `bench-client overhead`: the cost of options.
 
 use serde_json::Value;
 use testkit::{assert_usage_error, run};
@@ -38,7 +38,7 @@ fn every_option_has_its_row() {
         assert!(row["ratio"]["median"].as_f64().unwrap() > 0.0, "{row}");
         assert_eq!(row["pairs"], 1, "{row}");
         assert_eq!(row["failures"], serde_json::json!({}), "{row}");
-        // One pair says nothing.
+        // One pair cannot be significant.
         assert_eq!(row["significant"], Value::Null, "{row}");
     }
     assert_eq!(report["runs"].as_array().unwrap().len(), rows.len());

@@ -19,7 +19,7 @@ fn each_connection_has_its_messages_and_is_closed_in_order() {
         (&["--raw"], "-n 300 --raw"),
     ] {
         let server = Server::start(wire);
-        // 10 connections each; the last is not followed by another.
+        // 10 connections each; the last has no successor.
         let args = format!("{args} -c 3 --per-connection 10");
         let measured = measure(&server.host(), &args, 0);
         assert_eq!(measured.count("/messages/replies"), 300, "{args}");
@@ -33,7 +33,7 @@ fn each_connection_has_its_messages_and_is_closed_in_order() {
 }
 
 #[test]
-fn a_run_ends_on_time_whatever_its_connections_do() {
+fn a_run_ends_on_time_in_any_state() {
     let server = Server::start(&[]);
     for args in ["-d 500ms --warmup 200ms", "-d 500ms -r 500 --ramp 200ms"] {
         let args = format!("{args} -c 4 --per-connection 1 --pipeline 3");
@@ -51,7 +51,7 @@ fn a_run_ends_on_time_whatever_its_connections_do() {
     assert_eq!(output.stat("accepted"), output.closed("clean"), "{output}");
 }
 
-/// The handshake is a part of the time.
+/// The time includes the handshake.
 #[test]
 fn encrypted_connections_take_longer() {
     let p50 = |tls: &str| {
