@@ -571,3 +571,77 @@ fn messages_passed_over_time_out() {
     assert_eq!(answer(&mut replies, 5, 2 * TIMEOUT_NS), (0, 2));
     assert_eq!(replies.tally.replies, 4);
 }
+
+/// A connection that ends in the middle of a reply has cut it.
+#[test]
+fn the_middle_of_a_bare_reply_is_known() {
+    let body = payload::body(12, SEED, 1.0);
+    let (window, shard) = (Window::new(0, None), Shard::new(false));
+    let rules = Rules {
+        wire: RAW(),
+        verify: true,
+        timeout_ns: TIMEOUT_NS,
+    };
+    let payloads = Payloads::new(3, SEED, &body);
+    let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
+    let mut reader = Reader::new(RAW());
+    for sequence in 0..3 {
+        replies.sent(Flight {
+            sequence,
+            len: 12,
+            wire_len: 12,
+            intended_ns: 0,
+            sent_ns: 0,
+            is_held: false,
+        });
+    }
+    let [first, second, third] = [0, 1, 2].map(|sequence| whole(&payloads, sequence, 12));
+    let mut is_inside = |bytes: &[u8]| {
+        feed(&mut replies, &mut reader, &[bytes.to_vec()], 1).unwrap();
+        replies.is_inside_reply()
+    };
+    assert!(!is_inside(&[]));
+    assert!(is_inside(&first[..1]));
+    assert!(is_inside(&first[1..3]));
+    assert!(!is_inside(&first[3..]));
+    // The first bytes of another than the next: whose they are is open.
+    let differing = second.iter().zip(&third).position(|(a, b)| a != b).unwrap();
+    assert!(is_inside(&third[..=differing]));
+    assert!(!is_inside(&third[differing + 1..]));
+    assert_eq!(replies.tally.replies, 2);
+}
+
+/// A reply that is ours: again, long after; and of a message never sent.
+#[test]
+fn a_reply_of_a_message_never_sent_is_no_duplicate() {
+    let body = payload::body(12, SEED, 1.0);
+    let (window, shard) = (Window::new(0, None), Shard::new(false));
+    let rules = Rules {
+        wire: FRAMED(),
+        verify: true,
+        timeout_ns: TIMEOUT_NS,
+    };
+    let payloads = Payloads::new(3, SEED, &body);
+    let mut reader = Reader::new(FRAMED());
+    for (sequence, kind) in [
+        (0, "duplicate"),
+        (1, "duplicate"),
+        (2, "extra"),
+        (5, "extra"),
+    ] {
+        let mut replies = Replies::new(rules, payloads, &window, Recorder::new(&shard, 0), None);
+        for sent in 0..2 {
+            replies.sent(Flight {
+                sequence: sent,
+                len: 12,
+                wire_len: 16,
+                intended_ns: 0,
+                sent_ns: 0,
+                is_held: false,
+            });
+        }
+        let replied = [0, 1, sequence].map(|sequence| whole(&payloads, sequence, 12));
+        feed(&mut replies, &mut reader, &replied, 1).unwrap();
+        assert_eq!(replies.failures.by_name(), [(kind.to_owned(), 1)].into());
+    }
+}
