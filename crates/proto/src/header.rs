@@ -119,7 +119,7 @@ impl fmt::Display for MaxFrame {
 /// let header = Header { len: 16, checksum: true, compressed: false };
 /// assert_eq!(header.encode()?, [0x80, 0, 0, 16]);
 /// assert_eq!(Header::decode([0x80, 0, 0, 16], Framing::default())?, header);
-/// The error names a reserved flag.
+/// // The error names a reserved flag.
 /// let error = Header::decode([0x20, 0, 0, 16], Framing::default()).unwrap_err();
 /// assert_eq!(error.to_string(), "reserved flag bit 29 is set in header 0x20000010");
 /// # Ok::<(), proto::FrameError>(())
