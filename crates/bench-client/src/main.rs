@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod overhead;
 mod plan;
+mod rank;
 mod run;
 mod sizes;
 

@@ -7,7 +7,7 @@ use cli::{CpuList, UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
 use transport::{Dialer, ServerTls};
 
-use crate::sizes::Sizes;
+use crate::{rank::Rank, sizes::Sizes};
 
 /// Payload of the frames of a load beside the run.
 pub(crate) const BULK_BYTES: u64 = 64 << 10;
@@ -17,6 +17,8 @@ pub(crate) const BULK_BYTES: u64 = 64 << 10;
 pub(crate) struct RunPlan {
     /// What was requested, as the results show it.
     pub(crate) arguments: Arguments,
+    /// The part of it that is this process's.
+    pub(crate) rank: Rank,
     pub(crate) client: ClientSettings,
     /// How the server in this process encrypts.
     pub(crate) server_tls: Option<ServerTls>,
@@ -45,11 +47,17 @@ impl RunPlan {
             .map_or(Pace::Closed, |rate| Pace::Open { rate })
     }
 
+    /// Connections of this process.
+    pub(crate) fn connections(&self) -> u64 {
+        self.rank.share(self.arguments.connections)
+    }
+
     /// How many of the messages connection `index` sends.
     pub(crate) fn share(&self, index: u64) -> u64 {
         let connections = self.arguments.connections;
+        let number = self.rank.number(index);
         match self.arguments.requests {
-            Some(all) => all / connections + u64::from(index < all % connections),
+            Some(all) => all / connections + u64::from(number < all % connections),
             None => u64::MAX,
         }
     }
@@ -99,7 +107,7 @@ impl RunPlan {
     /// When connection `index` is opened, after the load began.
     pub(crate) fn opening(&self, index: u64) -> Duration {
         let arguments = &self.arguments;
-        let share = index as f64 / arguments.connections as f64;
+        let share = self.rank.number(index) as f64 / arguments.connections as f64;
         arguments.ramp.mul_f64(share)
     }
 
@@ -117,9 +125,10 @@ impl RunPlan {
         const LONGEST: Duration = Duration::from_micros(50);
         const SHARE: f64 = 0.2;
 
+        let ranks = self.rank.ranks() as f64;
         match self.pace() {
             Pace::Closed => Duration::ZERO,
-            Pace::Open { rate } => Duration::from_secs_f64(SHARE / rate)
+            Pace::Open { rate } => Duration::from_secs_f64(SHARE * ranks / rate)
                 .min(LONGEST)
                 .max(self.client.spin),
         }

@@ -52,6 +52,8 @@ pub struct LoadOutcome {
     pub series: Vec<Second>,
     /// By kind.
     pub failures: BTreeMap<String, u64>,
+    /// Connections to be opened.
+    pub requested: u64,
     /// Connections that were opened.
     pub opened: u64,
     /// Those of them that have ended, by their index.
@@ -147,7 +149,7 @@ impl LoadOutcome {
             noise_floor,
             interrupted: self.interrupted,
             elapsed_s: self.elapsed.as_secs_f64(),
-            connections: self.connections(arguments.connections),
+            connections: self.connections(),
             throughput: proto::qps::rate(messages.replies_in_window, self.elapsed),
             messages,
             latency: distribution(&self.latency),
@@ -189,13 +191,13 @@ impl LoadOutcome {
         }
     }
 
-    fn connections(&self, requested: u64) -> Connections {
+    fn connections(&self) -> Connections {
         let replies = |each: &ConnectionOutcome| each.replies_in_window;
         let busy = self.connections.iter().filter(|each| each.sent > 0);
         let mut busy: Vec<u64> = busy.map(replies).collect();
         busy.sort_unstable();
         Connections {
-            requested,
+            requested: self.requested,
             opened: self.opened,
             idle: (self.connections.len() - busy.len()) as u64,
             replies: self.connections.iter().map(replies).collect(),
@@ -303,6 +305,7 @@ mod tests {
             wire_bytes: 1664,
             series: sample().series,
             failures: [("short".to_owned(), 1)].into(),
+            requested: 6,
             opened: 5,
             connections: vec![
                 ConnectionOutcome {
@@ -405,7 +408,7 @@ mod tests {
 
     #[test]
     fn connections_are_counted_without_the_idle() {
-        let connections = outcome().connections(6);
+        let connections = outcome().connections();
         assert_eq!((connections.requested, connections.opened), (6, 5));
         assert_eq!((connections.idle, connections.replies_min), (1, 10));
         assert_eq!(
@@ -417,7 +420,7 @@ mod tests {
         assert!((connections.jain_fairness - 10_000.0 / 12_000.0).abs() < 1e-12);
         let mut none = outcome();
         none.connections.clear();
-        let connections = none.connections(6);
+        let connections = none.connections();
         assert_eq!((connections.replies_min, connections.replies_max), (0, 0));
         assert_eq!(connections.jain_fairness, 1.0);
     }

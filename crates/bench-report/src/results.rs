@@ -131,6 +131,9 @@ pub struct Arguments {
     pub with_server: bool,
     /// `framed` or `raw`.
     pub wire: String,
+    /// Processes that share the load; all that follows is for all of them.
+    #[serde(default = "one")]
+    pub ranks: u64,
     /// Connections to open.
     pub connections: u64,
     /// Maximum messages in flight on a connection.
@@ -398,6 +401,11 @@ impl Verdict {
     }
 }
 
+/// What an older file of this schema does not say.
+const fn one() -> u64 {
+    1
+}
+
 /// A duration as a number of seconds.
 mod seconds {
     use std::time::Duration;
@@ -471,6 +479,7 @@ pub(crate) fn sample() -> Results {
         arguments: Arguments {
             with_server: false,
             wire: "framed".to_owned(),
+            ranks: 1,
             connections: 4,
             pipeline: 1,
             rate: None,

@@ -23,6 +23,8 @@ mod network;
 mod overhead;
 // Connections that follow one another.
 mod per_connection;
+// A load that several processes share.
+mod ranks;
 // As long as it takes.
 mod until;
 // What a load beside the run does.

@@ -11,7 +11,7 @@ use cli::{
 };
 
 use super::{
-    LoadArgs, MessageArgs, OutputArgs, RunArgs, ShapeArgs,
+    LoadArgs, MessageArgs, OutputArgs, RankArgs, RunArgs, ShapeArgs,
     values::{ArrivalsArg, parse_rate},
 };
 use crate::plan::RunPlan;
@@ -93,6 +93,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
                 ramp: Duration::ZERO,
             },
             messages: args.messages,
+            rank: RankArgs::ALONE,
             output: OutputArgs {
                 expect: args.slo,
                 ..OutputArgs::default()

@@ -6,6 +6,7 @@
 //! | `files` | an option for each format of files |
 //! | `network` | the options of connections in the network |
 //! | `overhead` | the options of `overhead` |
+//! | `rank` | the options of a load that several processes share |
 //! | `values` | the parsers of values |
 
 use std::{str::FromStr, time::Duration};
@@ -24,15 +25,17 @@ mod capacity;
 mod files;
 mod network;
 mod overhead;
+mod rank;
 mod values;
 
 pub(crate) use capacity::{CapacityArgs, CapacityPlan};
 use files::OutputFiles;
 use network::NetworkArgs;
 pub(crate) use overhead::OverheadArgs;
+use rank::RankArgs;
 use values::{ArrivalsArg, parse_pipeline, parse_rate, parse_share};
 
-use crate::{generate::Kind, plan::RunPlan, sizes::Sizes};
+use crate::{generate::Kind, load::MAX_CONNECTIONS, plan::RunPlan, sizes::Sizes};
 
 /// Measures round trips against an echo server, checks every reply, and says
 /// whether the figures can be believed
@@ -86,6 +89,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) messages: MessageArgs,
+
+    #[command(flatten)]
+    rank: RankArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -235,7 +241,7 @@ impl RunArgs {
     }
 
     /// What is requested, as the results show it.
-    fn arguments(&self) -> Arguments {
+    fn arguments(&self, ranks: u64) -> Arguments {
         let (load, messages, client) = (&self.load, &self.messages, &self.client);
         let shape = &load.shape;
         let socket = client.buffers.socket();
@@ -243,6 +249,7 @@ impl RunArgs {
         Arguments {
             with_server: shape.with_server,
             wire: if client.raw { "raw" } else { "framed" }.to_owned(),
+            ranks,
             connections: shape.connections,
             pipeline: shape.pipeline,
             rate: load.rate,
@@ -294,9 +301,15 @@ impl TryFrom<RunArgs> for RunPlan {
     type Error = anyhow::Error;
 
     fn try_from(args: RunArgs) -> Result<Self> {
+        let rank = args.rank.resolve()?;
         let connections = args.load.shape.connections;
-        let connections = connections.saturating_add(args.load.load.unwrap_or(0));
-        check_connections(connections, args.load.shape.with_server)?;
+        let beside = args.load.load;
+        rank::check_shares(rank, connections, args.load.requests, beside)?;
+        rank::check_end(rank, args.load.until.is_some())?;
+        let beside = beside.unwrap_or(0);
+        let own = rank.share(connections).saturating_add(rank.share(beside));
+        check_connections(own, args.load.shape.with_server)?;
+        check_numbers(connections.saturating_add(beside))?;
         export::check(&args.output.files.0).map_err(UsageError)?;
         args.load.shape.network.check()?;
         if args.load.rate.is_none() && args.load.arrivals == ArrivalsArg::Poisson {
@@ -306,7 +319,8 @@ impl TryFrom<RunArgs> for RunPlan {
         let (mut client, server_tls) = args.resolve()?;
         client.dialer.network = args.load.shape.network.options();
         let plan = Self {
-            arguments: args.arguments(),
+            arguments: args.arguments(rank.ranks()),
+            rank,
             client,
             server_tls,
             cpus: args.load.shape.cpus,
@@ -334,6 +348,16 @@ fn check_connections(connections: u64, with_server: bool) -> Result<(), UsageErr
         return Err(UsageError(format!(
             "--connections: {connections} are more than this machine allows: expected at most \
              {machine}"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that messages can say which of all ranks' connections they are of.
+fn check_numbers(connections: u64) -> Result<(), UsageError> {
+    if connections > MAX_CONNECTIONS {
+        return Err(UsageError(format!(
+            "--connections: {connections}: expected at most {MAX_CONNECTIONS} over all ranks"
         )));
     }
     Ok(())

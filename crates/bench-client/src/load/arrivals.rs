@@ -17,13 +17,13 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Those of connection `index` for `rate` messages per second over all
-    /// `connections`; what is sent from `start_ns` on is tested.
-    pub(crate) fn new(rate: f64, index: u64, connections: u64, seed: u64, start_ns: u64) -> Self {
+    /// Those of connection `number` for `rate` messages per second over all
+    /// `connections`, of all ranks; what is sent from `start_ns` on is tested.
+    pub(crate) fn new(rate: f64, number: u64, connections: u64, seed: u64, start_ns: u64) -> Self {
         let mean_ns = 1e9 / rate * connections as f64;
         let mut arrivals = Self {
             // Not those that the sizes are drawn from.
-            random: fastrand::Rng::with_seed(!seed.wrapping_add(index)),
+            random: fastrand::Rng::with_seed(!seed.wrapping_add(number)),
             mean_ns,
             next_ns: 0.0,
             sent: Gaps::new(mean_ns, connections, start_ns),

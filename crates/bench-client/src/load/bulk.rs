@@ -54,14 +54,14 @@ impl Bulk {
     /// part of the run.
     pub(super) fn open(plan: &RunPlan) -> Option<Self> {
         let [idle, start] = plan.load_edges()?;
-        let (connections, bulk) = (plan.arguments.load?, plan.bulk()?);
+        let (connections, bulk) = (plan.rank.share(plan.arguments.load?), plan.bulk()?);
         let shared = Arc::new(Shared::new(&bulk));
         let (to_conductor, inbox) = mpsc::channel();
         let mut failures = Failures::default();
         let mut running = 0;
         for index in 0..connections {
             // Their messages are not taken for those of the others.
-            let index = plan.arguments.connections + index;
+            let index = plan.connections() + index;
             let reports = Reports::new(&to_conductor, index);
             let shared = Arc::clone(&shared);
             if spawn(move || drive(index, &shared, reports)) {

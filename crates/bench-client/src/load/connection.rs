@@ -88,7 +88,7 @@ impl<'a> LoadConnection<'a> {
         // What opens late starts late.
         let is_late = !arguments.ramp.is_zero();
         let opening_ns = if is_late { clock.now_ns() } else { 0 };
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let number = plan.rank.number(index);
         let rules = Rules {
             wire: plan.client.wire,
             verify: arguments.verify,
@@ -99,14 +99,18 @@ impl<'a> LoadConnection<'a> {
             clock,
             schedule: Schedule::new(plan, index, opening_ns),
             // Each connection draws its own sizes, whatever the others do.
-            random: fastrand::Rng::with_seed(arguments.seed.wrapping_add(index)),
+            random: fastrand::Rng::with_seed(arguments.seed.wrapping_add(number)),
             left: plan.share(index),
             quota: successors.as_ref().map_or(u64::MAX, |each| each.messages),
             successors,
             is_sending: true,
             replies: Replies::new(
                 rules,
-                Payloads::new(number, arguments.seed, &shared.body),
+                Payloads::new(
+                    u32::try_from(number).unwrap_or(u32::MAX),
+                    arguments.seed,
+                    &shared.body,
+                ),
                 &shared.window,
                 Recorder::new(shared.shard(index), clock.now_ns()),
                 Some(Examiner::new(&shared.slowest, Arc::clone(&link))),

@@ -62,6 +62,7 @@ use connection::LoadConnection;
 use connects::Connects;
 use failure::{Failure, Failures};
 use gate::Gate;
+pub(crate) use payload::MAX_CONNECTIONS;
 use recorder::Shard;
 use replies::FlightEnd;
 use schedule::Schedule;
@@ -95,7 +96,7 @@ pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<
         // What opens late starts late.
         conductor.start();
     }
-    for index in 0..plan.arguments.connections {
+    for index in 0..plan.connections() {
         // Not scoped: one that waits for a name or a server when the run is
         // over is left behind.
         let shared = Arc::clone(&shared);
@@ -145,7 +146,12 @@ impl Shared {
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
             slowest: Slowest::default(),
             connects: Connects::default(),
-            body: payload::body(largest, plan.arguments.seed, plan.arguments.entropy),
+            // Another rank's bytes behind a mark of ours are wrong, too.
+            body: payload::body(
+                largest,
+                plan.arguments.seed.wrapping_add(plan.rank.rank()),
+                plan.arguments.entropy,
+            ),
         }
     }
 

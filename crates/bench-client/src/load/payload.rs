@@ -1,12 +1,15 @@
 //! What messages say, so that a reply tells which message it answers.
 
-/// Bytes that say which message it is: the connection's index (3 bytes), the
+/// Bytes that say which message it is: the connection's number (3 bytes), the
 /// sequence number (5) and a check over both (4), all big-endian.
 pub(crate) const MARK_LEN: usize = 12;
 
 /// Sequence numbers that a mark has room for; a connection that sends a
 /// million messages per second gets there after twelve days.
 const SEQUENCES: u64 = 1 << 40;
+
+/// Connections of all ranks that a mark has room for.
+pub(crate) const MAX_CONNECTIONS: u64 = 1 << 24;
 
 /// A run of bytes that are as random as `--entropy` says: its first part is,
 /// the rest repeats one byte. LZ4 finds the repetition whatever the length.
@@ -15,6 +18,8 @@ const BLOCK: usize = 64;
 /// The payloads of one connection. All connections share one body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Payloads<'a> {
+    /// Its number among those of all ranks: a rank takes the reply to another
+    /// one's message for what it is.
     connection: u32,
     seed: u64,
     /// Every message is its mark and then these bytes, from [`MARK_LEN`] on.

@@ -17,18 +17,19 @@ pub(crate) enum Schedule {
 }
 
 impl Schedule {
-    /// That of connection `index`, from `opening_ns` on.
+    /// That of this rank's connection `index`, from `opening_ns` on.
     pub(crate) fn new(plan: &RunPlan, index: u64, opening_ns: u64) -> Self {
         let Pace::Open { rate } = plan.pace() else {
             return Self::Closed;
         };
         let arguments = &plan.arguments;
         let connections = arguments.connections;
+        let number = plan.rank.number(index);
         let mut schedule = match arguments.arrivals {
-            Uniform => Self::Open(Slots::new(rate, index, connections)),
+            Uniform => Self::Open(Slots::new(rate, number, connections)),
             Poisson => Self::Poisson(Arrivals::new(
                 rate,
-                index,
+                number,
                 connections,
                 arguments.seed,
                 nanos(arguments.warmup),

@@ -67,9 +67,8 @@ pub(crate) fn all(args: &OverheadArgs) -> Result<Vec<Variant>> {
 /// The load with `options`, read as a command line: one place makes plans.
 fn plan(args: &OverheadArgs, options: &str) -> Result<RunPlan> {
     // The noise floor is the same for all.
-    let line = ["bench-client", "--with-server", "--no-noise-floor"]
-        .into_iter()
-        .chain(options.split_whitespace());
+    let line = "bench-client --with-server --no-noise-floor --ranks 1 --rank 0";
+    let line = line.split(' ').chain(options.split_whitespace());
     let mut run = args::Args::try_parse_from(line)?.run;
     run.load.shape.connections = args.connections;
     run.load.duration = Some(args.duration);

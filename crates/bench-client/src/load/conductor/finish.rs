@@ -74,6 +74,7 @@ impl Conductor<'_> {
             wire_bytes: measured.wire_bytes,
             series: self.series,
             failures: failures.by_name(),
+            requested: self.shared.plan.connections(),
             opened: self.links.len() as u64,
             connections: self.done.iter().map(|done| done.tally).collect(),
             unsent,
@@ -114,7 +115,7 @@ impl Conductor<'_> {
             .map(|done| (done.index, (done.schedule.take(), done.left)))
             .collect();
         let mut unsent = 0;
-        for index in 0..plan.arguments.connections {
+        for index in 0..plan.connections() {
             let (schedule, left) = rest.remove(&index).unwrap_or((None, plan.share(index)));
             let mut schedule =
                 schedule.unwrap_or_else(|| Schedule::new(plan, index, nanos(plan.opening(index))));
@@ -124,7 +125,7 @@ impl Conductor<'_> {
                 Schedule::Closed => {}
                 Schedule::Open(slots) => unsent += measured.add_unsent(slots, left, end_ns),
                 Schedule::Poisson(mut arrivals) => {
-                    let most = left.min(MAX_DRAWN / plan.arguments.connections);
+                    let most = left.min(MAX_DRAWN / plan.connections());
                     let mut drawn = 0;
                     for due_ns in arrivals.drain(most, end_ns) {
                         measured.record_unsent_at(due_ns, end_ns);

@@ -116,7 +116,7 @@ impl<'a> Conductor<'a> {
             inbox,
             watch,
             links: Vec::new(),
-            opening: shared.plan.arguments.connections,
+            opening: shared.plan.connections(),
             running: 0,
             first_error: None,
             not_opened: Failures::default(),
@@ -242,7 +242,7 @@ impl<'a> Conductor<'a> {
 
     fn warn_of_missing(&self) {
         if let Some(error) = &self.first_error {
-            let (opened, asked) = (self.links.len(), self.shared.plan.arguments.connections);
+            let (opened, asked) = (self.links.len(), self.shared.plan.connections());
             tracing::warn!("{opened} of {asked} connections: {error:#}");
         }
     }

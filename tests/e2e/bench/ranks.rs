@@ -1,0 +1,106 @@
+//! `bench-client`: a load that several processes share.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::Command,
+    thread,
+};
+
+use serde_json::Value;
+use testkit::{Process, Server, assert_usage_error, program};
+
+/// A rank of so many, by a launcher's variables, that prints its results.
+fn rank(host: &str, args: &str, variables: &[(&str, &str)]) -> Process {
+    let mut command = Command::new(program("bench-client"));
+    let fixed = ["-h", host, "--no-noise-floor", "--json", "-"];
+    command.args(fixed).args(args.split_whitespace());
+    Process::start(command.envs(variables.iter().copied()))
+}
+
+fn results(rank: Process) -> Value {
+    let output = rank.wait();
+    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
+}
+
+#[test]
+fn ranks_share_connections_and_messages() {
+    let server = Server::start(&[]);
+    let (host, args) = (server.host(), "-c 5 -n 11 -r 1000");
+    for (variables, more) in [
+        (&["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"][..], ""),
+        (&["PMI_SIZE", "PMI_RANK"], ""),
+        (&["JOB_COMPLETION_INDEX"], " --ranks 3"),
+    ] {
+        let values = ["3", "2"].iter().rev().take(variables.len()).rev();
+        let variables: Vec<_> = variables.iter().copied().zip(values.copied()).collect();
+        let results = results(rank(&host, &format!("{args}{more}"), &variables));
+        assert_eq!(results["messages"]["sent"], 2, "{variables:?}");
+    }
+    let shares = ["0", "1", "2"].map(|index| {
+        let slurm = [("SLURM_NTASKS", "3"), ("SLURM_PROCID", index)];
+        let results = results(rank(&host, args, &slurm));
+        let arguments = &results["arguments"];
+        assert_eq!(
+            (&arguments["ranks"], &arguments["connections"]),
+            (&3.into(), &5.into())
+        );
+        let requested = results["connections"]["requested"].as_u64().unwrap();
+        (requested, results["messages"]["sent"].as_u64().unwrap())
+    });
+    // By turns: connections 0 to 4, of which the first has a message more.
+    assert_eq!(shares, [(2, 5), (2, 4), (1, 2)]);
+}
+
+#[test]
+fn a_reply_for_another_host_is_of_another_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let mut ends: Vec<_> = (0..2).map(|_| listener.accept().unwrap().0).collect();
+        let mut frames = [[0_u8; 16]; 2];
+        for (end, frame) in ends.iter_mut().zip(&mut frames) {
+            end.read_exact(frame).unwrap();
+        }
+        for (end, frame) in ends.iter_mut().zip(frames.iter().rev()) {
+            end.write_all(frame).unwrap();
+        }
+        // Until both have ended.
+        for end in &mut ends {
+            let _ = end.read(&mut [0]);
+        }
+    });
+    let ranks = ["0", "1"].map(|index| {
+        let args = format!("-c 2 -n 2 --ranks 2 --rank {index} --timeout 5s");
+        rank(&host, &args, &[])
+    });
+    for rank in ranks {
+        let failures = &results(rank)["failures"];
+        assert_eq!(failures["other_connection"], 1, "{failures}");
+        assert!(failures["corrupt"].is_null(), "{failures}");
+    }
+    server.join().unwrap();
+}
+
+#[test]
+fn a_rank_that_cannot_be_is_refused() {
+    let args = |args: &str| {
+        let args: Vec<_> = args.split(' ').map(str::to_owned).collect();
+        args
+    };
+    for (given, named) in [
+        ("--ranks 3", "--rank"),
+        ("--rank 1", "--ranks"),
+        ("--ranks 3 --rank 3", "--rank: 3 of 3"),
+        ("--ranks 3 --rank 0 -c 2", "--connections: 2 for 3 ranks"),
+        ("--ranks 3 --rank 0 -n 2", "--requests: 2 for 3 ranks"),
+        ("--ranks 9000000 --rank 0 -c 20000000", "over all ranks"),
+    ] {
+        let given = args(given);
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        assert_usage_error("bench-client", &given, named);
+    }
+    let index = [("JOB_COMPLETION_INDEX", "2")];
+    let output = rank("127.0.0.1:1", "-n 1", &index).wait().expect_code(2);
+    assert!(output.stderr.contains("expected --ranks"), "{output}");
+}
