@@ -18,6 +18,7 @@ mod plan;
 mod rank;
 mod run;
 mod sizes;
+mod start;
 
 use args::{Args, Command};
 

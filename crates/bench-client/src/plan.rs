@@ -1,13 +1,13 @@
 //! What one run does: the command line, checked.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use bench_report::{Expect, export::Output, results::Arguments, statistics::Until};
 use cli::{CpuList, UsageError, args::ClientSettings};
 use proto::{CHECKSUM_LEN, Framing, MaxFrame, Wire};
 use transport::{Dialer, ServerTls};
 
-use crate::{rank::Rank, sizes::Sizes};
+use crate::{rank::Rank, sizes::Sizes, start::time_left};
 
 /// Payload of the frames of a load beside the run.
 pub(crate) const BULK_BYTES: u64 = 64 << 10;
@@ -19,6 +19,9 @@ pub(crate) struct RunPlan {
     pub(crate) arguments: Arguments,
     /// The part of it that is this process's.
     pub(crate) rank: Rank,
+    pub(crate) launched: SystemTime,
+    /// When to begin to measure.
+    pub(crate) start_at: Option<SystemTime>,
     pub(crate) client: ClientSettings,
     /// How the server in this process encrypts.
     pub(crate) server_tls: Option<ServerTls>,
@@ -45,6 +48,20 @@ impl RunPlan {
         self.arguments
             .rate
             .map_or(Pace::Closed, |rate| Pace::Open { rate })
+    }
+
+    /// When the load is to begin, the warm-up first; `None` is as soon as possible.
+    ///
+    /// # Errors
+    ///
+    /// A time that is past, in one line.
+    pub(crate) fn load_start(&self) -> Result<Option<Instant>, String> {
+        let Some(at) = self.start_at else {
+            return Ok(None);
+        };
+        let (now, warmup) = (Instant::now(), self.arguments.warmup);
+        let left = time_left(at, warmup, SystemTime::now())?;
+        Ok(now.checked_add(left.saturating_sub(warmup)))
     }
 
     /// Connections of this process.

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use bench_report::{
     Live, Results, RunSummary,
     export::{self, Export, Output},
     plural,
-    results::{Second, kinds},
+    results::{RankLine, Second, instant, kinds},
 };
 use cli::{log::Log, signals::Stop};
 use hdrhistogram::Histogram;
@@ -20,7 +20,7 @@ use terminal_size::{Width, terminal_size_of};
 use crate::{
     embedded::EmbeddedServer,
     load::{self, Watch},
-    machine::{self, noise},
+    machine::{self, clock::HostClock, noise},
     plan::RunPlan,
 };
 
@@ -48,6 +48,8 @@ impl std::error::Error for Missed {}
 /// What kept the run from happening, the failures in it, a file that could not
 /// be written, or an expectation that was [`Missed`].
 pub(crate) fn run(plan: &RunPlan, log: &Log) -> Result<()> {
+    // What is past is better known before files are touched.
+    plan.load_start().map_err(Error::msg)?;
     let stop = Stop::on_signals()?;
     let mut view = View {
         log,
@@ -79,6 +81,7 @@ pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Res
         cpus.pin()?;
     }
     let floor = plan.noise_floor.then(noise::measure).flatten();
+    let line = rank_line(&plan);
     let outcome = load::run(&plan, stop, watch);
     if let Some(server) = server {
         server.stop();
@@ -90,7 +93,22 @@ pub(crate) fn measure(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Res
         ..
     } = plan;
     let address = client.dialer.host;
-    Ok(outcome?.into_results(address, arguments, machine, floor, &expect))
+    Ok(outcome?.into_results(address, arguments, machine, line, floor, &expect))
+}
+
+/// Which part of the load this is, and by which clock.
+fn rank_line(plan: &RunPlan) -> RankLine {
+    let is_alone = plan.rank.ranks() == 1 && plan.start_at.is_none();
+    let clock = (!is_alone).then(HostClock::here).unwrap_or_default();
+    RankLine {
+        rank: plan.rank.rank(),
+        host: machine::host(),
+        clock: clock.id,
+        clock_synchronised: clock.is_synchronised,
+        launched: instant(plan.launched),
+        intended_start: plan.start_at.map(instant),
+        ..RankLine::default()
+    }
 }
 
 fn print(plan: &RunPlan, results: &Results) -> Result<()> {

@@ -96,12 +96,16 @@ fn three_digits(value: f64) -> String {
 /// An instant in UTC as RFC 3339, to the millisecond. One that is out of the
 /// format's range, from 1970 to 9999, is shown as the nearest that is not.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(representable(time)).to_string()
+}
+
+/// The nearest instant that the format has.
+pub(crate) fn representable(time: SystemTime) -> SystemTime {
     let most = Duration::from_secs(253_402_300_799);
     let since_1970 = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let time = SystemTime::UNIX_EPOCH + since_1970.min(most);
-    humantime::format_rfc3339_millis(time).to_string()
+    SystemTime::UNIX_EPOCH + since_1970.min(most)
 }
 
 /// `1 connection`, `2 connections`.

@@ -11,8 +11,9 @@ use crate::{
     Expect,
     format::rfc3339,
     results::{
-        Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Part, Results,
-        SCHEMA, Second, SlowMessage, Target, Tcp, UnderLoad, Verdict, attribute,
+        Arguments, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, Part, RankLine,
+        Results, SCHEMA, Second, Slice, SlowMessage, Target, Tcp, UnderLoad, Verdict, attribute,
+        instant,
     },
     statistics::{Fit, Precision, distribution},
     verdict,
@@ -23,6 +24,10 @@ use crate::{
 pub struct LoadOutcome {
     /// When the load began.
     pub started: SystemTime,
+    /// When the measured window began.
+    pub measured_from: SystemTime,
+    /// See [`Results::slices`].
+    pub slices: Vec<Slice>,
     /// Whether a signal came before the end that was requested, or before all
     /// replies had come.
     pub interrupted: bool,
@@ -133,6 +138,7 @@ impl LoadOutcome {
         address: String,
         arguments: Arguments,
         machine: Machine,
+        rank: RankLine,
         noise_floor: Option<NoiseFloor>,
         expect: &[Expect],
     ) -> Results {
@@ -162,6 +168,8 @@ impl LoadOutcome {
             under_load: self.under_load,
             tcp: self.tcp,
             slowest: self.slowest,
+            ranks: Vec::new(),
+            slices: self.slices,
             series: self.series,
             failures: self.failures,
             expectations: Vec::new(),
@@ -170,6 +178,11 @@ impl LoadOutcome {
             machine,
         };
         judge(&mut results, expect, &self.latency);
+        let rank = RankLine {
+            start: instant(self.measured_from),
+            ..rank
+        };
+        results.ranks = vec![rank.with_figures(&results)];
         results
     }
 
@@ -292,6 +305,8 @@ mod tests {
         }
         LoadOutcome {
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+            measured_from: SystemTime::UNIX_EPOCH + Duration::from_millis(2_500),
+            slices: Vec::new(),
             interrupted: true,
             elapsed: Duration::from_secs(4),
             latency,
@@ -305,7 +320,7 @@ mod tests {
             wire_bytes: 1664,
             series: sample().series,
             failures: [("short".to_owned(), 1)].into(),
-            requested: 6,
+            requested: 5,
             opened: 5,
             connections: vec![
                 ConnectionOutcome {
@@ -345,6 +360,7 @@ mod tests {
             "a:7".to_owned(),
             arguments(5),
             sample.machine,
+            RankLine::default(),
             sample.noise_floor,
             &expect,
         )
@@ -409,7 +425,7 @@ mod tests {
     #[test]
     fn connections_are_counted_without_the_idle() {
         let connections = outcome().connections();
-        assert_eq!((connections.requested, connections.opened), (6, 5));
+        assert_eq!((connections.requested, connections.opened), (5, 5));
         assert_eq!((connections.idle, connections.replies_min), (1, 10));
         assert_eq!(
             (connections.replies_median, connections.replies_max),

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::statistics::{Distribution, Fit, Precision};
 
+mod ranks;
 mod slow;
 mod tcp;
 mod under_load;
 
+pub use ranks::{RankLine, Slice, instant};
 pub use slow::{Cause, SlowMessage};
 pub(crate) use slow::{MIN_RETRANSMISSION_US, attribute};
 pub use tcp::{Tcp, TcpEnd, TcpInfo, TcpSpan, TcpState};
@@ -85,6 +87,12 @@ pub struct Results {
     /// The slowest messages, the slowest first.
     #[serde(default)]
     pub slowest: Vec<SlowMessage>,
+    /// The processes that the load was shared by: one, but in merged results.
+    #[serde(default)]
+    pub ranks: Vec<RankLine>,
+    /// The samples, to merge these results with others.
+    #[serde(default)]
+    pub slices: Vec<Slice>,
     /// Second by second.
     pub series: Vec<Second>,
     /// By kind; kinds that did not happen are left out.
@@ -604,6 +612,14 @@ pub(crate) fn sample() -> Results {
             server: None,
         }),
         slowest: Vec::new(),
+        ranks: vec![RankLine {
+            start: "2026-11-24T12:00:00.000000Z".to_owned(),
+            launched: "2026-11-24T12:00:00.000000Z".to_owned(),
+            elapsed_s: 10.0,
+            connections: 4,
+            ..RankLine::default()
+        }],
+        slices: Vec::new(),
         series: (1..=10)
             .map(|second| Second {
                 elapsed_s: f64::from(second),

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     process::Command,
     thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -103,4 +104,112 @@ fn a_rank_that_cannot_be_is_refused() {
     let index = [("JOB_COMPLETION_INDEX", "2")];
     let output = rank("127.0.0.1:1", "-n 1", &index).wait().expect_code(2);
     assert!(output.stderr.contains("expected --ranks"), "{output}");
+}
+
+fn unix_now() -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap().as_secs_f64()
+}
+
+#[test]
+fn ranks_begin_together_after_their_warm_up() {
+    let server = Server::start(&[]);
+    let at = (unix_now() + 3.0).floor() + 0.5;
+    let ranks = ["0", "1"].map(|index| {
+        // One is launched later.
+        thread::sleep(Duration::from_millis(300));
+        let args =
+            format!("-c 4 -r 400 -d 1s --warmup 500ms --start-at {at} --ranks 2 --rank {index}");
+        rank(&server.host(), &args, &[])
+    });
+    for rank in ranks {
+        let results = results(rank);
+        let line = &results["ranks"][0];
+        // Exactly then by the schedule, and the load before it by the warm-up.
+        assert_eq!(line["start"], line["intended_start"], "{line}");
+        assert!(
+            line["start"].as_str().unwrap().ends_with(".500000Z"),
+            "{line}"
+        );
+        assert!(results["started"].as_str().unwrap().contains(".000Z"));
+        assert_eq!(results["elapsed_s"], 1.0);
+        assert_eq!(results["messages"]["sent"], 200, "{results}");
+        let slices = results["slices"].as_array().unwrap();
+        assert_eq!(slices[0]["start_unix_s"].as_f64(), Some(at));
+        let replies = slices
+            .iter()
+            .map(|slice| slice["replies"].as_u64().unwrap());
+        let inside = results["messages"]["replies_in_window"].as_u64();
+        assert_eq!(Some(replies.sum()), inside);
+    }
+}
+
+#[test]
+fn a_start_that_is_past_sends_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let soon = format!("{} --warmup 1m", unix_now() + 20.0);
+    for (at, expected) in [
+        ("2026-01-01T00:00:00+01:00", "s past: give a later time"),
+        ("1", "s past"),
+        (&*soon, "--warmup takes 60 s"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let json = folder.path().join("{rank}.json");
+        let args = format!("-n 1 --start-at {at} --json {}", json.display());
+        let args = args.split(' ').collect::<Vec<_>>();
+        let args = [&["-h", &host], &args[..]].concat();
+        let _ = testkit::run("bench-client", &args)
+            .expect_code(1)
+            .expect_stderr(expected);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+    assert!(listener.accept().is_err(), "a connection");
+    assert_usage_error("bench-client", &["--start-at", "soon"], "--start-at");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_start() {
+    let server = Server::start(&[]);
+    let mut waiting = rank(&server.host(), "-n 1 --start-at +1h -v", &[]);
+    waiting.wait_for_stderr("connecting to");
+    let begun = Instant::now();
+    waiting.signal("INT");
+    let _ = waiting.wait().expect_code(0);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn each_rank_has_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let server = Server::start(&[]);
+    for index in ["0", "1"] {
+        let args = [
+            "-h",
+            &server.host(),
+            "-n",
+            "2",
+            "-c",
+            "2",
+            "--no-noise-floor",
+        ];
+        let ranks = ["--ranks", "2", "--rank", index];
+        let files = [
+            "--json",
+            &path("{rank}.json"),
+            "--hdr",
+            &path("{rank}/{rank}.hdr"),
+        ];
+        std::fs::create_dir(path(index)).unwrap();
+        let report = ["--report", &path("same.html")];
+        let args = [&args[..], &ranks, &files, &report].concat();
+        let _ = testkit::run("bench-client", &args)
+            .expect_code(0)
+            .expect_stderr("--report has no {rank}");
+    }
+    for name in ["0.json", "0/0.hdr", "1.json", "1/1.hdr", "same.html"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
 }

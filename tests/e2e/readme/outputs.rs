@@ -64,7 +64,14 @@ fn json_fields() {
     let whole = ["failures", "latency_uncorrected", "schedule_lag", "tcp"];
     assert_same(&named, &fields(&results, "", &whole));
     // Fields of lists are in the second column.
-    for list in ["latency.buckets", "latency.curve", "series", "expectations"] {
+    for list in [
+        "latency.buckets",
+        "latency.curve",
+        "ranks",
+        "slices",
+        "series",
+        "expectations",
+    ] {
         let mut rows = headings.iter().flat_map(|heading| manual.rows(heading));
         let is_its = |row: &Vec<&str>| spans(row[0]).eq([list]);
         let row = rows.find(is_its).unwrap_or_else(|| panic!("no {list}"));

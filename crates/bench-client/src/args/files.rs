@@ -2,12 +2,36 @@
 
 use std::path::PathBuf;
 
-use bench_report::export::{FORMATS, Output};
+use bench_report::export::{FORMATS, Output, is_stdout};
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
+
+use crate::rank::Rank;
 
 /// The files that were requested.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutputFiles(pub(crate) Vec<Output>);
+
+/// What stands for the rank in a path.
+const RANK: &str = "{rank}";
+
+impl OutputFiles {
+    /// The files of one rank. Ranks that share a folder need one each.
+    pub(crate) fn of_rank(mut self, rank: Rank) -> Vec<Output> {
+        for Output { format, path } in &mut self.0 {
+            match path.to_str() {
+                Some(text) if text.contains(RANK) => {
+                    *path = text.replace(RANK, &rank.rank().to_string()).into();
+                }
+                _ if rank.ranks() > 1 && !is_stdout(path) => tracing::warn!(
+                    "--{} has no {RANK}: ranks that share its folder overwrite each other's file",
+                    format.option
+                ),
+                _ => {}
+            }
+        }
+        self.0
+    }
+}
 
 impl Args for OutputFiles {
     fn augment_args(command: Command) -> Command {

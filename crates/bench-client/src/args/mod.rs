@@ -9,7 +9,10 @@
 //! | `rank` | the options of a load that several processes share |
 //! | `values` | the parsers of values |
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Result;
 use bench_report::{Expect, export, results::Arguments, statistics::Until};
@@ -310,7 +313,8 @@ impl TryFrom<RunArgs> for RunPlan {
         let own = rank.share(connections).saturating_add(rank.share(beside));
         check_connections(own, args.load.shape.with_server)?;
         check_numbers(connections.saturating_add(beside))?;
-        export::check(&args.output.files.0).map_err(UsageError)?;
+        let outputs = args.output.files.clone().of_rank(rank);
+        export::check(&outputs).map_err(UsageError)?;
         args.load.shape.network.check()?;
         if args.load.rate.is_none() && args.load.arrivals == ArrivalsArg::Poisson {
             let what = "--arrivals poisson takes an open loop: give --rate";
@@ -318,9 +322,12 @@ impl TryFrom<RunArgs> for RunPlan {
         }
         let (mut client, server_tls) = args.resolve()?;
         client.dialer.network = args.load.shape.network.options();
+        let launched = SystemTime::now();
         let plan = Self {
             arguments: args.arguments(rank.ranks()),
             rank,
+            launched,
+            start_at: args.rank.start_at.map(|start| start.resolve(launched)),
             client,
             server_tls,
             cpus: args.load.shape.cpus,
@@ -328,7 +335,7 @@ impl TryFrom<RunArgs> for RunPlan {
             until: args.load.until,
             expect: args.output.expect,
             noise_floor: !args.output.no_noise_floor,
-            outputs: args.output.files.0,
+            outputs,
         };
         plan.check_sizes()?;
         Ok(plan)

@@ -6,7 +6,7 @@ use std::env;
 use clap::Args;
 use cli::{UsageError, args::parse_count};
 
-use crate::rank::Rank;
+use crate::{rank::Rank, start::StartAt};
 
 /// How a launcher tells its processes apart: the variables of their number and
 /// of the rank. The innermost comes first: `mpirun` in a job of Slurm has both.
@@ -32,6 +32,12 @@ pub(crate) struct RankArgs {
     /// Indexed Job of Kubernetes say, else 0]
     #[arg(long, value_name = "I")]
     rank: Option<u64>,
+
+    /// Begin to measure at this time, with connections open and warmed up:
+    /// 2026-11-26T12:00:00Z, Unix seconds, or +5s: the next multiple of 5 s by
+    /// the clock of all hosts that is at least 5 s ahead
+    #[arg(long, value_name = "TIME", value_parser = StartAt::parse)]
+    pub(super) start_at: Option<StartAt>,
 }
 
 impl RankArgs {
@@ -39,6 +45,7 @@ impl RankArgs {
     pub(super) const ALONE: Self = Self {
         ranks: Some(1),
         rank: Some(0),
+        start_at: None,
     };
 
     /// # Errors
@@ -157,7 +164,12 @@ mod tests {
             let found = variables.iter().find(|(each, _)| *each == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let resolved = RankArgs { ranks, rank }.resolve_in(&variable)?;
+        let args = RankArgs {
+            ranks,
+            rank,
+            start_at: None,
+        };
+        let resolved = args.resolve_in(&variable)?;
         Ok((resolved.rank(), resolved.ranks()))
     }
 

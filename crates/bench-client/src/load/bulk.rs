@@ -87,6 +87,13 @@ impl Bulk {
         })
     }
 
+    /// Begins and ends `by_ns` later, as a run does whose start is late.
+    pub(super) fn delay(&mut self, by_ns: u64) {
+        self.edges_ns = self.edges_ns.map(|edge_ns| edge_ns.saturating_add(by_ns));
+        let window = &self.shared.window;
+        window.delay(window.start_ns().saturating_add(by_ns));
+    }
+
     /// When the current part ends.
     pub(super) fn edge_ns(&self) -> u64 {
         let edge_ns = self.edges_ns.get(self.current);
@@ -147,6 +154,7 @@ impl Bulk {
         let length_s = loaded.length.as_secs_f64();
         let bytes = moved.inside as f64 * BULK_BYTES as f64;
         let under_load = UnderLoad {
+            requested: self.shared.plan.connections(),
             opened: self.links.len() as u64,
             frame_bytes: BULK_BYTES,
             bytes_per_s: if length_s > 0.0 {

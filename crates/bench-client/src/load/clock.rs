@@ -11,6 +11,11 @@ impl Clock {
         Self(Instant::now())
     }
 
+    /// One that begins with a load that was to begin at `start`.
+    pub(crate) const fn since(start: Instant) -> Self {
+        Self(start)
+    }
+
     pub(crate) fn now_ns(self) -> u64 {
         self.ns_at(Instant::now())
     }

@@ -86,7 +86,7 @@ impl<'a> LoadConnection<'a> {
         link.stream.set_read_timeout(plan.arguments.heartbeat)?;
         let arguments = &plan.arguments;
         // What opens late starts late.
-        let is_late = !arguments.ramp.is_zero();
+        let is_late = !arguments.ramp.is_zero() || shared.is_late.load(Ordering::Relaxed);
         let opening_ns = if is_late { clock.now_ns() } else { 0 };
         let number = plan.rank.number(index);
         let rules = Rules {

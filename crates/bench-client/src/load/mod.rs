@@ -13,6 +13,7 @@
 //! | `window` | the part of the run that is measured |
 //! | `clock` | time since the load began |
 //! | `recorder` | from the threads to the figures |
+//! | `slices` | the samples in slices of time |
 //! | `outbox` | what is composed and not yet sent |
 //! | `gate` | holds connections back until the load begins |
 //! | `kernel` | the connections as the kernel sees them |
@@ -50,6 +51,7 @@ mod payload;
 mod recorder;
 mod replies;
 mod schedule;
+mod slices;
 mod slowest;
 mod usage;
 mod watch;
@@ -89,10 +91,11 @@ const SHARDS: usize = 8;
 ///
 /// When no connection could be opened at all; what goes wrong later is counted.
 pub(crate) fn run(plan: &RunPlan, stop: &Stop, watch: &mut dyn Watch) -> Result<LoadOutcome> {
+    let start = plan.load_start().map_err(Error::msg)?;
     let shared = Arc::new(Shared::new(plan));
     let (reports, inbox) = mpsc::channel();
-    let mut conductor = Conductor::new(&shared, stop, inbox, watch);
-    if !plan.arguments.ramp.is_zero() {
+    let mut conductor = Conductor::new(&shared, start, stop, inbox, watch);
+    if !plan.arguments.ramp.is_zero() && start.is_none() {
         // What opens late starts late.
         conductor.start();
     }
@@ -123,6 +126,8 @@ struct Shared {
     plan: RunPlan,
     gate: Gate,
     window: Window,
+    /// Whether the load began after it was to: what was due before is not sent.
+    is_late: AtomicBool,
     /// Replies are not waited for any more.
     is_abandoned: AtomicBool,
     shards: [Shard; SHARDS],
@@ -142,6 +147,7 @@ impl Shared {
             plan: plan.clone(),
             gate: Gate::default(),
             window: Window::new(from_ns, end_ns),
+            is_late: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             shards: std::array::from_fn(|_| Shard::new(has_schedule)),
             slowest: Slowest::default(),

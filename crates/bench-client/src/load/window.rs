@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// began makes up for what is in flight when it ends.
 #[derive(Debug)]
 pub(crate) struct Window {
-    start_ns: u64,
+    /// Set later by a late start.
+    start_ns: AtomicU64,
     /// Set later by an interrupt. Relaxed: it orders nothing.
     end_ns: AtomicU64,
 }
@@ -19,13 +20,23 @@ impl Window {
     /// One that begins at `start_ns`; `end_ns` is the end that was asked for.
     pub(crate) fn new(start_ns: u64, end_ns: Option<u64>) -> Self {
         Self {
-            start_ns,
+            start_ns: AtomicU64::new(start_ns),
             end_ns: AtomicU64::new(end_ns.unwrap_or(u64::MAX)),
         }
     }
 
-    pub(crate) const fn start_ns(&self) -> u64 {
-        self.start_ns
+    pub(crate) fn start_ns(&self) -> u64 {
+        self.start_ns.load(Ordering::Relaxed)
+    }
+
+    /// Moves it as it is to begin at `now_ns`, if that is later than it was to.
+    /// Returns by how much.
+    pub(crate) fn delay(&self, now_ns: u64) -> u64 {
+        let late_ns = now_ns.saturating_sub(self.start_ns());
+        self.start_ns.fetch_add(late_ns, Ordering::Relaxed);
+        let end_ns = self.end_ns().saturating_add(late_ns);
+        self.end_ns.store(end_ns, Ordering::Relaxed);
+        late_ns
     }
 
     /// When sending stops; `u64::MAX` while that is not known.
@@ -40,8 +51,8 @@ impl Window {
 
     /// Whether a message that is meant to be sent at `intended_ns` is in the
     /// figures: those of the warm-up are not.
-    pub(crate) const fn counts(&self, intended_ns: u64) -> bool {
-        intended_ns >= self.start_ns
+    pub(crate) fn counts(&self, intended_ns: u64) -> bool {
+        intended_ns >= self.start_ns()
     }
 
     pub(crate) fn contains(&self, now_ns: u64) -> bool {
@@ -51,7 +62,7 @@ impl Window {
     /// How much of the time from `since_ns` to `until_ns` is inside.
     pub(crate) fn overlap_ns(&self, since_ns: u64, until_ns: u64) -> u64 {
         let until_ns = until_ns.min(self.end_ns());
-        until_ns.saturating_sub(since_ns.max(self.start_ns))
+        until_ns.saturating_sub(since_ns.max(self.start_ns()))
     }
 }
 
@@ -79,6 +90,16 @@ mod tests {
         ] {
             assert_eq!(window.overlap_ns(since_ns, until_ns), overlap_ns);
         }
+    }
+
+    #[test]
+    fn a_late_start_delays_it() {
+        let window = Window::new(10, Some(30));
+        assert_eq!((window.delay(10), window.delay(15)), (0, 5));
+        assert_eq!((window.start_ns(), window.end_ns()), (15, 35));
+        let endless = Window::new(10, None);
+        endless.delay(15);
+        assert_eq!((endless.start_ns(), endless.end_ns()), (15, u64::MAX));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `clock` | whether this host's clock is one with others |
 //! | `cpu` | CPU time |
 //! | `noise` | what the machine adds to latencies by itself |
 //! | `sock_diag` | TCP connections as the kernel sees them, in the results' terms |
@@ -11,6 +12,7 @@ use std::{env, fs, sync::LazyLock, thread};
 
 use bench_report::results::Machine;
 
+pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod noise;
 pub(crate) mod sock_diag;
@@ -40,6 +42,18 @@ fn describe() -> Machine {
             .and_then(|cpuinfo| cpu_model(&cpuinfo)),
         cpus: available_cpus(),
     }
+}
+
+/// The name of this host.
+#[cfg(unix)]
+pub(crate) fn host() -> Option<String> {
+    let uname = rustix::system::uname();
+    uname.nodename().to_str().ok().map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn host() -> Option<String> {
+    None
 }
 
 #[cfg(unix)]

@@ -9,7 +9,10 @@ use crate::statistics::Distribution;
 /// What a load of bulk frames on further connections does to the messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnderLoad {
-    /// Connections of the load that were opened.
+    /// Connections of the load to be opened, by this rank.
+    #[serde(default)]
+    pub requested: u64,
+    /// Those of them that were opened.
     pub opened: u64,
     /// Payload of its frames, in bytes.
     pub frame_bytes: u64,

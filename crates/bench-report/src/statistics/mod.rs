@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `batch` | confidence intervals of samples that depend on each other |
 //! | `distribution` | the figures of a histogram of latencies |
+//! | `encoding` | histograms as text |
 //! | `fit` | whether samples are those of a distribution |
 //! | `percentile` | percentiles, and how many samples they take |
 //! | `precision` | how precisely a figure is known, while a run goes on |
@@ -12,6 +13,7 @@
 
 mod batch;
 mod distribution;
+mod encoding;
 mod fit;
 pub(crate) mod percentile;
 mod precision;
@@ -20,6 +22,7 @@ mod spread;
 
 pub(crate) use distribution::distribution;
 pub use distribution::{Bucket, Distribution, Point};
+pub use encoding::{decode, encode};
 pub use fit::Fit;
 pub use precision::{Precision, PrecisionWatch, Until};
 pub use spread::Spread;

@@ -420,6 +420,7 @@ mod tests {
             }
         };
         results.under_load = Some(UnderLoad {
+            requested: 2,
             opened: 2,
             frame_bytes: 65_536,
             bytes_per_s: 1.5e9,

@@ -59,7 +59,7 @@ pub(super) fn spinning(results: &Results) -> Option<String> {
 /// A load beside the messages that was not what was requested.
 pub(super) fn without_load(results: &Results) -> Option<String> {
     let load = results.under_load.as_ref()?;
-    let (requested, kinds) = (results.arguments.load?, kinds(&load.failures));
+    let (requested, kinds) = (load.requested, kinds(&load.failures));
     let fault = if load.loaded.is_none() {
         "the run ended before the loaded part".to_owned()
     } else if !kinds.is_empty() {
@@ -202,8 +202,8 @@ mod tests {
     fn a_load_has_to_be_there() {
         let load = |change: fn(&mut UnderLoad)| {
             move |results: &mut Results| {
-                results.arguments.load = Some(2);
                 let mut load = UnderLoad {
+                    requested: 2,
                     opened: 2,
                     frame_bytes: 65_536,
                     bytes_per_s: 1e9,

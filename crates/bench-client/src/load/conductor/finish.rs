@@ -20,7 +20,7 @@ const MAX_DRAWN: u64 = 1 << 20;
 impl Conductor<'_> {
     pub(super) fn finish(mut self) -> LoadOutcome {
         let Some(progress) = self.progress else {
-            return self.outcome(SystemTime::now(), Duration::ZERO, 0, None);
+            return self.outcome(SystemTime::now(), 0, 0, None);
         };
         if progress.phase != LoadPhase::Waiting {
             self.note_usage(&progress);
@@ -28,23 +28,23 @@ impl Conductor<'_> {
         let end_ns = self.end_ns(&progress);
         let unsent = self.add_unsent(end_ns);
         self.close_last_second(&progress, end_ns);
-        let elapsed_ns = end_ns.saturating_sub(self.shared.window.start_ns());
         let under_load = self.bulk.take().map(|bulk| {
             let (under_load, cpu) = bulk.finish(end_ns);
             self.cpu.conductor = self.cpu.conductor.map(|own| own + cpu);
             under_load
         });
-        let elapsed = Duration::from_nanos(elapsed_ns);
-        self.outcome(progress.started, elapsed, unsent, under_load)
+        self.outcome(progress.started, end_ns, unsent, under_load)
     }
 
     fn outcome(
         mut self,
         started: SystemTime,
-        elapsed: Duration,
+        end_ns: u64,
         unsent: u64,
         under_load: Option<UnderLoad>,
     ) -> LoadOutcome {
+        let start_ns = self.shared.window.start_ns();
+        let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         self.done.sort_unstable_by_key(|done| done.index);
         let view = self.view();
         let has_successors = self.shared.plan.arguments.per_connection.is_some();
@@ -61,6 +61,8 @@ impl Conductor<'_> {
         let failures = failures.fold(self.not_opened, Failures::plus);
         LoadOutcome {
             started,
+            measured_from: started + Duration::from_nanos(start_ns),
+            slices: self.slices.finish(started, end_ns),
             interrupted: self.is_interrupted,
             elapsed,
             latency,
@@ -163,6 +165,7 @@ impl Conductor<'_> {
         let length = now.saturating_sub(start);
         self.watch
             .interval(start, length, self.current.measured.latency());
+        self.add_slice(progress.second_ns, end_ns);
         self.measured.merge(&self.current.measured);
     }
 

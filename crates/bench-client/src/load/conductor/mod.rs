@@ -7,7 +7,7 @@ use std::{
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Error, Result, anyhow};
@@ -19,6 +19,7 @@ use super::{
     kernel::KernelView,
     nanos,
     recorder::{Interval, Measured},
+    slices::Slices,
     usage::Usage,
 };
 use crate::plan::{Pace, RunPlan};
@@ -38,11 +39,17 @@ const SHORTEST_SECOND_NS: u64 = 100_000_000;
 /// How long replies are waited for before that is shown.
 const SHOW_WAITING_AFTER_NS: u64 = 200_000_000;
 
+/// How much later than it was to a load may begin and still be on time: its
+/// messages catch up.
+const ON_TIME_NS: u64 = 10_000_000;
+
 /// How long threads may take to end once all their messages have timed out.
 const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) struct Conductor<'a> {
     shared: &'a Arc<Shared>,
+    /// When the load is to begin; `None` is once connections are open.
+    start: Option<Instant>,
     stop: &'a Stop,
     inbox: Receiver<ThreadReport>,
     watch: &'a mut dyn Watch,
@@ -60,6 +67,8 @@ pub(super) struct Conductor<'a> {
     series: Vec<Second>,
     /// All samples but those of `current`.
     measured: Measured,
+    /// The same, slice by slice.
+    slices: Slices,
     /// What came since the last entry of the series.
     current: Interval,
     /// The sum of the samples of messages in flight, and how many there were.
@@ -105,6 +114,7 @@ enum LoadPhase {
 impl<'a> Conductor<'a> {
     pub(super) fn new(
         shared: &'a Arc<Shared>,
+        start: Option<Instant>,
         stop: &'a Stop,
         inbox: Receiver<ThreadReport>,
         watch: &'a mut dyn Watch,
@@ -112,6 +122,7 @@ impl<'a> Conductor<'a> {
         let has_schedule = shared.plan.pace() != Pace::Closed;
         Self {
             shared,
+            start,
             stop,
             inbox,
             watch,
@@ -124,6 +135,7 @@ impl<'a> Conductor<'a> {
             is_interrupted: false,
             series: Vec::new(),
             measured: Measured::new(has_schedule),
+            slices: Slices::new(shared.plan.arguments.duration),
             current: Interval::new(has_schedule),
             in_flight: 0,
             in_flight_samples: 0,
@@ -145,8 +157,15 @@ impl<'a> Conductor<'a> {
     /// Lets the load begin.
     pub(super) fn start(&mut self) {
         self.view_connections();
-        let clock = Clock::start();
-        let started = SystemTime::now();
+        let clock = self.start.map_or_else(Clock::start, Clock::since);
+        let now_ns = clock.now_ns();
+        let late_ns = if now_ns > ON_TIME_NS { now_ns } else { 0 };
+        let started = SystemTime::now() - Duration::from_nanos(now_ns);
+        let started = match self.shared.plan.start_at {
+            Some(at) => at - self.shared.plan.arguments.warmup,
+            None => started,
+        };
+        self.note_late(late_ns);
         self.watch.started(started);
         self.shared.gate.open(clock);
         let mut progress = Progress {
@@ -155,13 +174,39 @@ impl<'a> Conductor<'a> {
             phase: LoadPhase::Warmup,
             second_ns: 0,
             next_second_ns: 0,
-            next_sample_ns: SAMPLE_INTERVAL_NS,
+            next_sample_ns: late_ns + SAMPLE_INTERVAL_NS,
             usage_before: None,
             stops: 0,
             is_shown: false,
         };
-        self.advance(&mut progress, 0);
+        self.advance(&mut progress, late_ns);
         self.progress = Some(progress);
+    }
+
+    /// Opening connections may have taken longer than there was time for.
+    fn note_late(&mut self, late_ns: u64) {
+        if late_ns == 0 {
+            return;
+        }
+        self.shared.is_late.store(true, Ordering::Relaxed);
+        let delay_ns = self.shared.window.delay(late_ns);
+        if let Some(bulk) = &mut self.bulk {
+            bulk.delay(delay_ns);
+        }
+        let delay = Duration::from_nanos(delay_ns);
+        let late = Duration::from_nanos(late_ns);
+        if delay.is_zero() {
+            tracing::warn!("connections were opened late: the warm-up is {late:.1?} shorter");
+        } else {
+            tracing::warn!("connections were opened late: measuring {delay:.1?} after --start-at");
+        }
+    }
+
+    /// Whether the load can begin.
+    fn is_ready(&self) -> bool {
+        let is_ramp = !self.shared.plan.arguments.ramp.is_zero();
+        let is_open = self.opening == 0 && !self.links.is_empty();
+        (is_ramp || is_open) && self.start.is_none_or(|start| start <= Instant::now())
     }
 
     /// Notes how the connections are when the measurement begins.
@@ -201,7 +246,7 @@ impl<'a> Conductor<'a> {
     /// connections are open.
     fn is_over(&mut self) -> Result<bool> {
         let Some(progress) = self.progress else {
-            if self.opening == 0 && !self.links.is_empty() {
+            if self.is_ready() {
                 self.warn_of_missing();
                 self.start();
             } else if self.stop.asked() > 0 {
@@ -281,7 +326,9 @@ impl<'a> Conductor<'a> {
     /// How long there is nothing to do.
     fn wait(&self) -> Duration {
         let Some(progress) = &self.progress else {
-            return Duration::from_nanos(SAMPLE_INTERVAL_NS);
+            let left = |start: Instant| start.saturating_duration_since(Instant::now());
+            return Duration::from_nanos(SAMPLE_INTERVAL_NS)
+                .min(self.start.map_or(Duration::MAX, left));
         };
         let mut next_ns = progress.next_sample_ns.min(progress.next_second_ns);
         if progress.phase != LoadPhase::Waiting {
@@ -428,6 +475,7 @@ impl<'a> Conductor<'a> {
         }
         self.watch
             .interval(start, length, self.current.measured.latency());
+        self.add_slice(progress.second_ns, now_ns);
         self.measured.merge(&self.current.measured);
         self.current = Interval::new(self.current.measured.scheduled.is_some());
         self.advance(progress, now_ns);
@@ -449,6 +497,15 @@ impl<'a> Conductor<'a> {
             && precision.second(length, inside, latency)
         {
             self.shared.window.end(now_ns);
+        }
+    }
+
+    /// Takes the same into the slices.
+    fn add_slice(&mut self, start_ns: u64, end_ns: u64) {
+        let window_ns = self.shared.window.start_ns();
+        if end_ns > window_ns {
+            let start_ns = start_ns.max(window_ns);
+            self.slices.add(&self.current, start_ns, end_ns);
         }
     }
 
