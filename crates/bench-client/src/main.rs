@@ -13,6 +13,7 @@ mod embedded;
 mod generate;
 mod load;
 mod machine;
+mod merge;
 mod overhead;
 mod plan;
 mod rank;
@@ -49,6 +50,7 @@ fn execute(args: Args) -> Result<()> {
     match args.command {
         Some(Command::Capacity(args)) => capacity::run(&(*args).try_into()?, &log),
         Some(Command::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Overhead(args)) => overhead::run(&args),
         None => run::run(&args.run.try_into()?, &log),
     }

@@ -60,12 +60,21 @@ pub(crate) fn run(plan: &RunPlan, log: &Log) -> Result<()> {
     let results = measure(plan, &stop, &mut view)?;
     stop.be_patient(0);
     log.flush();
-    let printed = print(plan, &results);
-    let exports = view.exports.into_iter();
+    write(&results, &plan.outputs, view.exports)
+}
+
+/// Prints and writes results, and says how it went.
+pub(crate) fn write(
+    results: &Results,
+    outputs: &[Output],
+    exports: Vec<Box<dyn Export>>,
+) -> Result<()> {
+    let printed = print(outputs, results);
+    let exports = exports.into_iter();
     let unwritten: Vec<_> = exports
-        .filter_map(|export| export.finish(&results).err())
+        .filter_map(|export| export.finish(results).err())
         .collect();
-    conclude(&results, &unwritten).and(printed)
+    conclude(results, &unwritten).and(printed)
 }
 
 /// Runs the load, against a server of its own if that was requested.
@@ -111,8 +120,8 @@ fn rank_line(plan: &RunPlan) -> RankLine {
     }
 }
 
-fn print(plan: &RunPlan, results: &Results) -> Result<()> {
-    if plan.outputs.iter().any(Output::is_stdout) {
+fn print(outputs: &[Output], results: &Results) -> Result<()> {
+    if outputs.iter().any(Output::is_stdout) {
         print_json(results)
     } else {
         cli::print(RunSummary(results).to_string().trim_end())

@@ -10,6 +10,8 @@
 //! | `expect` | what a run is expected to reach |
 //! | `live`, `summary` | text while it runs, and at its end |
 //! | [`export`] | files: JSON, HDR log, page |
+//! | [`merge`] | the results of all ranks as those of one run |
+//! | `saved` | results that were saved |
 //! | `compare` | two sides of one or more runs |
 //! | [`overhead`] | the same load with one more option in turn |
 //! | [`capacity`] | the highest rate at which expectations hold |
@@ -21,9 +23,11 @@ mod expect;
 pub mod export;
 mod format;
 mod live;
+pub mod merge;
 mod outcome;
 pub mod overhead;
 pub mod results;
+mod saved;
 pub mod statistics;
 mod summary;
 mod verdict;

@@ -177,7 +177,7 @@ impl LoadOutcome {
             arguments,
             machine,
         };
-        judge(&mut results, expect, &self.latency);
+        judge(&mut results, expect, &self.latency, Vec::new());
         let rank = RankLine {
             start: instant(self.measured_from),
             ..rank
@@ -206,19 +206,16 @@ impl LoadOutcome {
 
     fn connections(&self) -> Connections {
         let replies = |each: &ConnectionOutcome| each.replies_in_window;
-        let busy = self.connections.iter().filter(|each| each.sent > 0);
-        let mut busy: Vec<u64> = busy.map(replies).collect();
-        busy.sort_unstable();
-        Connections {
+        let idle = self.connections.iter().filter(|each| each.sent == 0);
+        let mut connections = Connections {
             requested: self.requested,
             opened: self.opened,
-            idle: (self.connections.len() - busy.len()) as u64,
+            idle: idle.count() as u64,
             replies: self.connections.iter().map(replies).collect(),
-            replies_min: busy.first().copied().unwrap_or(0),
-            replies_median: busy.get(busy.len() / 2).copied().unwrap_or(0),
-            replies_max: busy.last().copied().unwrap_or(0),
-            jain_fairness: jain_fairness(&busy),
-        }
+            ..Connections::default()
+        };
+        connections.spread();
+        connections
     }
 
     fn in_flight(&self) -> InFlight {
@@ -255,14 +252,38 @@ impl LoadOutcome {
 
 /// Checks the expectations, and then the whole run. One that expects a valid run
 /// needs the verdict, which in turn needs the others.
-fn judge(results: &mut Results, expect: &[Expect], latency: &Histogram<u64>) {
+///
+/// `reasons` are those that are not in the figures.
+pub(crate) fn judge(
+    results: &mut Results,
+    expect: &[Expect],
+    latency: &Histogram<u64>,
+    reasons: Vec<String>,
+) {
     let check = |results: &Results| {
         let expect = expect.iter();
         expect.map(|each| each.check(results, latency)).collect()
     };
     results.expectations = check(results);
     results.verdict = verdict::verdict(results);
+    results.verdict.reasons.splice(0..0, reasons);
+    results.verdict.valid = results.verdict.reasons.is_empty();
     results.expectations = check(results);
+}
+
+impl Connections {
+    /// Finds out how evenly they were served, by the replies of each. Those that
+    /// were idle have none.
+    pub(crate) fn spread(&mut self) {
+        let mut busy = self.replies.clone();
+        busy.sort_unstable();
+        let idle = usize::try_from(self.idle).unwrap_or(usize::MAX);
+        busy.drain(..idle.min(busy.len()));
+        self.replies_min = busy.first().copied().unwrap_or(0);
+        self.replies_median = busy.get(busy.len() / 2).copied().unwrap_or(0);
+        self.replies_max = busy.last().copied().unwrap_or(0);
+        self.jain_fairness = jain_fairness(&busy);
+    }
 }
 
 /// Jain's fairness index (Jain, Chiu and Hawe, 1984): the square of the sum over

@@ -265,7 +265,7 @@ pub struct NoiseFloor {
 }
 
 /// Connections, and how evenly they were served.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Connections {
     /// To be opened.
     pub requested: u64,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use testkit::run;
 
 /// The programs, with their subcommands.
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 10] = [
     "echo-server",
     "echo-client",
     "echo-client check",
@@ -13,6 +13,7 @@ const PROGRAMS: [&str; 9] = [
     "repl-client",
     "bench-client",
     "bench-client compare",
+    "bench-client merge",
     "bench-client overhead",
     "bench-client capacity",
 ];

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `capacity` | the options of `capacity` |
 //! | `files` | an option for each format of files |
+//! | `merge` | the options of `merge` |
 //! | `network` | the options of connections in the network |
 //! | `overhead` | the options of `overhead` |
 //! | `rank` | the options of a load that several processes share |
@@ -26,6 +27,7 @@ use transport::{ClientTls, ServerTls};
 
 mod capacity;
 mod files;
+mod merge;
 mod network;
 mod overhead;
 mod rank;
@@ -33,6 +35,7 @@ mod values;
 
 pub(crate) use capacity::{CapacityArgs, CapacityPlan};
 use files::OutputFiles;
+pub(crate) use merge::MergeArgs;
 use network::NetworkArgs;
 pub(crate) use overhead::OverheadArgs;
 use rank::RankArgs;
@@ -61,6 +64,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Capacity(Box<CapacityArgs>),
     Compare(CompareArgs),
+    Merge(MergeArgs),
     Overhead(OverheadArgs),
 }
 

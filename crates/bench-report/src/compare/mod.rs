@@ -1,15 +1,15 @@
 //! `bench-client compare`: two sides of one or more runs, and whether they
 //! differ by more than noise.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     format::wrap,
-    results::{Results, SCHEMA},
+    results::Results,
+    saved::{self, differing_fields, printable},
     statistics::rank,
 };
 
@@ -91,7 +91,8 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
         .map(|path| {
             Ok(SavedRun {
                 path: path.to_owned(),
-                results: read(Path::new(path)).with_context(|| format!("cannot read {path:?}"))?,
+                results: saved::read(Path::new(path))
+                    .with_context(|| format!("cannot read {path:?}"))?,
             })
         })
         .collect::<Result<Vec<SavedRun>>>()?;
@@ -101,17 +102,6 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
         "{count} runs on a side exceed the {max} that can be ranked"
     );
     Ok(runs)
-}
-
-fn read(path: &Path) -> Result<Results> {
-    let value: Value = serde_json::from_slice(&fs::read(path)?).context("not JSON")?;
-    // Before the rest, which another schema may have under other names.
-    let schema = value.get("schema").context("no schema number")?;
-    ensure!(
-        *schema == SCHEMA,
-        "schema {schema}; this program reads schema {SCHEMA}"
-    );
-    serde_json::from_value(value).context("not the results of a run")
 }
 
 /// What was asked of each run and not of the first.
@@ -141,38 +131,22 @@ fn differing<T: Serialize>(
     let [first, others @ ..] = runs else {
         return Ok(Vec::new());
     };
-    // By name, so that no field that is added can be forgotten here.
     let first_fields = serde_json::to_value(part(&first.results))?;
     let mut lines = Vec::new();
     for other in others {
         let fields = serde_json::to_value(part(&other.results))?;
-        let differing: Vec<String> = first_fields
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| {
-                let other = fields.get(name)?;
-                (other != value).then(|| format!("{name} {value} and {other}"))
-            })
-            .collect();
-        if !differing.is_empty() {
+        if let Some(differing) = differing_fields(&first_fields, &fields) {
             let (a, b) = (&first.path, &other.path);
-            let differing = printable(&differing.join(", "));
             lines.push(format!("{a} and {b} differ: {differing}"));
         }
     }
     Ok(lines)
 }
 
-/// Text from a file, which may hold anything, without what drives a terminal.
-fn printable(text: &str) -> String {
-    proto::Escaped(text.as_bytes()).to_string()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use super::*;
     use crate::results::sample;

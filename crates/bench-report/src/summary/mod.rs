@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use crate::{
     format::{Bytes, Count, Latency, plural, wrap},
     results::{Arguments, Arrivals, NoiseFloor, Part, Results, UnderLoad, kinds},
-    statistics::{Distribution, Fit},
+    statistics::{Distribution, Fit, Spread},
 };
 
 mod histogram;
@@ -19,6 +19,9 @@ impl Display for RunSummary<'_> {
         let results = self.0;
         writeln!(f, "{}", wrap("", &target(results)))?;
         writeln!(f, "{}", wrap("", &pace(&results.arguments)))?;
+        if results.arguments.ranks > 1 {
+            row(f, "ranks", ranks(results))?;
+        }
         write_counts(f, results)?;
         if let Some(floor) = &results.noise_floor {
             write_noise_floor(f, floor)?;
@@ -87,6 +90,21 @@ fn pace(arguments: &Arguments) -> String {
             }
         ),
     }
+}
+
+/// Which part of the load this is, or how much of it.
+fn ranks(results: &Results) -> String {
+    let (ranks, lines) = (results.arguments.ranks, &results.ranks);
+    if let [line] = lines.as_slice() {
+        let rank = line.rank;
+        return format!("rank {rank} of {ranks}, with a share of the load above");
+    }
+    let throughput: Vec<f64> = lines.iter().map(|line| line.throughput).collect();
+    let each = Spread::of(&throughput).map_or(String::new(), |each| {
+        let (min, max) = (Count(each.min), Count(each.max));
+        format!(", {min} – {max} messages/s each")
+    });
+    format!("{} of {ranks}{each}", lines.len())
 }
 
 fn write_counts(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {

@@ -3,6 +3,7 @@
 
 mod axis;
 mod plot;
+mod ranks;
 mod slowest;
 mod svg;
 
@@ -71,9 +72,14 @@ fn page(results: &Results) -> serde_json::Result<String> {
         summary: RunSummary(results).to_string(),
         is_sound: results.verdict.valid,
         figures: &plot::figures(results),
-        table: slowest::table(&results.slowest),
+        table: ranks::table(&results.ranks) + &slowest::table(&results.slowest),
     };
-    document.to_html(results)
+    // For programs, and most of the file.
+    let results = Results {
+        slices: Vec::new(),
+        ..results.clone()
+    };
+    document.to_html(&results)
 }
 
 fn capacity_page(report: &CapacityReport) -> serde_json::Result<String> {

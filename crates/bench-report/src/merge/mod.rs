@@ -1,0 +1,379 @@
+//! `bench-client merge`: the results of all ranks as those of one run.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `total` | adds results up |
+//! | `window` | the time that all ranks measured |
+//! | `verdict` | what the ranks of one run have to agree in |
+//!
+//! Files are read twice, one after the other: for the window first, then for what
+//! is inside it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    Expect,
+    export::Export,
+    outcome::judge,
+    results::{Arguments, RankLine, Results, Target},
+    saved,
+};
+
+mod total;
+mod verdict;
+mod window;
+
+use total::Total;
+use verdict::Agreement;
+use window::{SliceTime, Window};
+
+/// The results of all ranks.
+#[derive(Debug)]
+pub struct Merged {
+    /// As those of one run.
+    pub results: Results,
+    latency: Histogram<u64>,
+    window: Window,
+}
+
+/// What is read of a file first.
+#[derive(Deserialize)]
+struct Head {
+    target: Target,
+    arguments: Arguments,
+    #[serde(default)]
+    ranks: Vec<RankLine>,
+    #[serde(default)]
+    slices: Vec<SliceTime>,
+}
+
+/// Merges the results in `paths`, and holds the expectations against them.
+///
+/// # Errors
+///
+/// A file that is not a result of this schema, or has no samples to merge.
+pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
+    let mut agreement: Option<Agreement> = None;
+    let mut windows = Vec::new();
+    for path in paths {
+        let head = head(path).with_context(|| format!("cannot merge {}", path.display()))?;
+        windows.extend(Window::of(&head.slices));
+        let fields = compared(&head)?;
+        let agreement = agreement
+            .get_or_insert_with(|| Agreement::new(head.arguments.ranks, path, fields.clone()));
+        agreement.add(path, &fields, head.ranks);
+    }
+    let window = Window::common(&windows);
+    let window = window.context("cannot merge: no file has samples of a measurement")?;
+    let mut total: Option<Total> = None;
+    for path in paths {
+        let added = saved::read(path).and_then(|results| match &mut total {
+            Some(total) => total.add(results, &window),
+            None => Total::new(results, &window).map(|first| total = Some(first)),
+        });
+        added.with_context(|| format!("cannot merge {}", path.display()))?;
+    }
+    let (agreement, total) = (
+        agreement.context("no file was given")?,
+        total.context("no file was given")?,
+    );
+    let (mut results, latency) = total.finish(&window);
+    let longest_s = windows.iter().map(Window::length_s).fold(0.0, f64::max);
+    let reasons = agreement.reasons(&window, longest_s);
+    judge(&mut results, expect, &latency, reasons);
+    Ok(Merged {
+        results,
+        latency,
+        window,
+    })
+}
+
+fn head(path: &Path) -> Result<Head> {
+    // A pipe can be read only once.
+    ensure!(fs::metadata(path)?.is_file(), "not a regular file");
+    let head: Head = saved::read(path)?;
+    ensure!(
+        !head.ranks.is_empty(),
+        "it has no samples: an older version wrote it"
+    );
+    Ok(head)
+}
+
+/// What the ranks of one run have in common: the server, and all arguments but
+/// CPUs and source addresses, which each host has its own of.
+fn compared(head: &Head) -> Result<Value> {
+    let mut fields = serde_json::to_value(&head.arguments)?;
+    if let Some(fields) = fields.as_object_mut() {
+        fields.remove("cpus");
+        fields.remove("sources");
+        if !head.arguments.with_server {
+            let address = head.target.address.clone();
+            fields.insert("target".to_owned(), address.into());
+        }
+    }
+    Ok(fields)
+}
+
+impl Merged {
+    /// Shows the samples to the files that take them, as one interval.
+    pub fn show(&self, exports: &mut [Box<dyn Export>]) {
+        let since_1970 = Duration::try_from_secs_f64(self.window.start_s).unwrap_or_default();
+        let length = Duration::try_from_secs_f64(self.window.length_s()).unwrap_or_default();
+        for export in exports {
+            export.started(SystemTime::UNIX_EPOCH + since_1970);
+            export.interval(Duration::ZERO, length, &self.latency);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    clippy::unwrap_used
+)]
+mod tests {
+    use super::*;
+    use crate::{
+        results::{Slice, instant, sample},
+        statistics::encode,
+    };
+
+    const T: f64 = 1_795_694_400.0;
+
+    fn at(unix_s: f64) -> String {
+        instant(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(unix_s))
+    }
+
+    fn of(ns: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::<u64>::new(3).unwrap();
+        ns.into_iter().for_each(|ns| histogram.record(ns).unwrap());
+        histogram
+    }
+
+    /// Rank `rank` of 3, for 10 s from `start_s` on; second n has n + 1 replies of
+    /// as many milliseconds and a bit of the rank's own.
+    fn results(rank: u64, start_s: f64) -> Results {
+        let mut results = sample();
+        results.arguments.ranks = 3;
+        results.started = at(start_s);
+        let line = &mut results.ranks[0];
+        (line.rank, line.start, line.launched) = (rank, at(start_s), at(T - 5.0));
+        line.clock = Some("one".to_owned());
+        let slice = |n: u64| Slice {
+            start_unix_s: start_s + n as f64,
+            length_s: 1.0,
+            replies: n + 1,
+            latency: encode(&of((0..=n).map(|_| (n + 1) * 1_000_000 + rank * 50_000))),
+            latency_uncorrected: None,
+            schedule_lag: None,
+        };
+        results.slices = (0..10).map(slice).collect();
+        results
+    }
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn save(&self, name: &str, results: &Results) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::write(&path, serde_json::to_vec(results).unwrap()).unwrap();
+            path
+        }
+    }
+
+    fn merged(all: &[Results]) -> Merged {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let all = all.iter().enumerate();
+        let paths: Vec<_> = all
+            .map(|(n, results)| folder.save(&n.to_string(), results))
+            .collect();
+        merge(&paths, &[]).unwrap()
+    }
+
+    fn all() -> Vec<Results> {
+        (0..3).map(|rank| results(rank, T)).collect()
+    }
+
+    /// Makes a flaw in ranks without one, and expects one reason that says so.
+    #[track_caller]
+    fn suspect(flaw: impl FnOnce(&mut Vec<Results>), reason: &str) {
+        let mut all = all();
+        flaw(&mut all);
+        let verdict = merged(&all).results.verdict;
+        assert!(!verdict.valid);
+        assert!(verdict.reasons[0].contains(reason), "{verdict:?}");
+        assert_eq!(verdict.reasons.len(), 1, "{verdict:?}");
+    }
+
+    #[test]
+    fn samples_and_counts_are_those_of_all_ranks() {
+        let merged = merged(&all());
+        let results = &merged.results;
+        assert_eq!(results.verdict.reasons, [""; 0]);
+        let of_rank = |rank: u64| {
+            let ns = move |n: u64| std::iter::repeat_n(n * 1_000_000 + rank * 50_000, n as usize);
+            (1..=10).flat_map(ns)
+        };
+        let union = of((0..3).flat_map(of_rank));
+        assert_eq!(merged.latency, union);
+        assert_eq!(results.latency.count, 3 * 55);
+        assert_eq!(results.messages.replies_in_window, 3 * 55);
+        assert_eq!((results.throughput, results.elapsed_s), (16.5, 10.0));
+        assert_eq!(results.messages.sent, 3_000_000);
+        assert_eq!((results.connections.opened, results.machine.cpus), (12, 24));
+        assert_eq!(results.connections.replies.len(), 12);
+        assert_eq!(results.cpu.client_utilization, 0.125);
+        assert_eq!(results.cpu.client_cpus, 24);
+        let tcp = results.tcp.as_ref().unwrap();
+        assert_eq!(tcp.client.segments_out, 3_000_000);
+        let second = results.series[4];
+        assert_eq!((results.series.len(), second.throughput), (10, 300_000.0));
+        assert_eq!((second.p99_us, second.max_us), (None, Some(900.0)));
+    }
+
+    #[test]
+    fn what_was_merged_can_be_merged_again() {
+        let mut all = all();
+        let last = all.pop().unwrap();
+        let both = merged(&all).results;
+        let again = merged(&[both, last]);
+        let once = merged(&self::all());
+        assert_eq!(again.latency, once.latency);
+        assert_eq!(again.results.messages, once.results.messages);
+        assert_eq!(again.results.ranks, once.results.ranks);
+        assert_eq!(again.results.verdict, once.results.verdict);
+        assert_eq!(again.results.throughput, once.results.throughput);
+    }
+
+    #[test]
+    fn one_rank_alone_is_as_it_was() {
+        let mut alone = results(0, T);
+        alone.arguments.ranks = 1;
+        let merged = merged(&[alone.clone()]).results;
+        assert_eq!(merged.messages.sent, alone.messages.sent);
+        assert_eq!(merged.series, alone.series);
+        assert!(merged.verdict.valid, "{:?}", merged.verdict);
+    }
+
+    #[test]
+    fn figures_are_of_the_time_that_all_ranks_measured() {
+        let mut all = all();
+        all[2] = results(2, T + 2.003);
+        let merged = merged(&all);
+        let results = &merged.results;
+        assert!(
+            (results.elapsed_s - 7.997).abs() < 1e-6,
+            "{}",
+            results.elapsed_s
+        );
+        // Seconds 3 to 10 of two ranks, and 1 to 8 of the one that was late.
+        assert_eq!(results.messages.replies_in_window, 2 * 52 + 36);
+        assert_eq!(results.throughput, (52.0 + 52.0 + 36.0) / 8.0);
+        let reasons = results.verdict.reasons.join("\n");
+        for expected in [
+            "starts are apart: rank 2 2.00 s after the median rank: give",
+            "all ranks measured together for 8 s of 10 s: the figures",
+        ] {
+            assert!(reasons.contains(expected), "{reasons}");
+        }
+        assert_eq!(results.series.len(), 12);
+        // A little apart loses nothing.
+        let mut all = self::all();
+        all[2] = self::results(2, T + 0.05);
+        let results = self::merged(&all).results;
+        assert_eq!(results.messages.replies_in_window, 3 * 55);
+        assert!(results.verdict.valid, "{:?}", results.verdict);
+    }
+
+    #[test]
+    fn a_flaw_of_a_rank_is_named() {
+        suspect(
+            |all| drop(all.pop()),
+            "1 of 3 ranks is missing (rank 2): what they sent",
+        );
+        suspect(
+            |all| all.push(all[1].clone()),
+            "rank 1 is there more than once",
+        );
+        suspect(
+            |all| all[1].arguments.size = "64".to_owned(),
+            "1): size \"12\" and \"64\": repeat",
+        );
+        suspect(
+            |all| all[1].target.address = "b:1".to_owned(),
+            "target \"127.0.0.1:60000\" and \"b:1\"",
+        );
+        suspect(
+            |all| {
+                let reason = "the generator used 99 % of all CPUs: lower the load";
+                all[1].ranks[0].reasons = vec![reason.to_owned()];
+            },
+            "SUSPECT on their own: 1 of 3 ranks (rank 1: the generator used 99 % of all CPUs)",
+        );
+        // Those of other hosts have CPUs of their own.
+        let mut all = all();
+        all[1].arguments.cpus = Some("0-3".to_owned());
+        all[1].arguments.sources = vec![std::net::Ipv4Addr::LOCALHOST.into()];
+        assert!(merged(&all).results.verdict.valid);
+    }
+
+    #[test]
+    fn clocks_have_to_be_one_or_synchronised() {
+        let clock = |all: &mut Vec<Results>, synchronised| {
+            let line = &mut all[1].ranks[0];
+            line.clock = Some("other".to_owned());
+            line.clock_synchronised = synchronised;
+        };
+        suspect(
+            |all| clock(all, None),
+            "clocks of rank 1 are not known to be synchronised: starts",
+        );
+        suspect(
+            |all| {
+                clock(all, Some(false));
+                all[1].ranks[0].launched = at(T - 2.0);
+            },
+            "clocks of rank 1 are not known to be synchronised (launched by its own clock: rank 1 \
+             3.00 s after the median rank): starts",
+        );
+        let mut all = all();
+        clock(&mut all, Some(true));
+        for other in [0, 2] {
+            all[other].ranks[0].clock_synchronised = Some(true);
+        }
+        assert!(merged(&all).results.verdict.valid);
+    }
+
+    #[test]
+    fn what_cannot_be_merged_is_named() {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let good = folder.save("good", &results(0, T));
+        let mut old = results(1, T);
+        (old.ranks, old.slices) = (Vec::new(), Vec::new());
+        let old = folder.save("old", &old);
+        let mut bad = results(1, T);
+        bad.slices[0].latency = "HIST".to_owned();
+        let bad = folder.save("bad", &bad);
+        for (path, expected) in [
+            (old, "an older version wrote it"),
+            (bad, "not an HDR histogram"),
+            (folder.0.path().join("none"), "No such file"),
+            (folder.0.path().to_owned(), "not a regular file"),
+        ] {
+            let error = merge(&[good.clone(), path.clone()], &[]).unwrap_err();
+            let error = format!("{error:#}");
+            let path = path.display().to_string();
+            assert!(error.contains(expected) && error.contains(&path), "{error}");
+        }
+    }
+}

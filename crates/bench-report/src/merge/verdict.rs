@@ -1,0 +1,240 @@
+//! What the ranks of one run have to agree in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde_json::Value;
+
+use super::window::Window;
+use crate::{
+    format::Latency,
+    results::RankLine,
+    saved::{differing_fields, printable},
+};
+
+/// How far apart the ranks may begin: beyond that the load grows in steps.
+const MAX_APART_S: f64 = 0.1;
+
+/// The share of the longest measurement that all have to have in common.
+const MIN_OVERLAP: f64 = 0.99;
+
+/// How far apart launches by launchers are at most. Beyond that, clocks that are
+/// not known to be synchronised may be wrong by as much.
+const MAX_LAUNCH_S: f64 = 1.0;
+
+/// Ranks that a reason names.
+const NAMED: usize = 6;
+
+/// All files, as far as they have to agree.
+pub(super) struct Agreement {
+    ranks: u64,
+    first: String,
+    fields: Value,
+    /// A file and in what it differs from the first.
+    differing: Vec<String>,
+    lines: Vec<RankLine>,
+}
+
+impl Agreement {
+    pub(super) fn new(ranks: u64, first: &Path, fields: Value) -> Self {
+        Self {
+            ranks,
+            first: first.display().to_string(),
+            fields,
+            differing: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, path: &Path, fields: &Value, lines: Vec<RankLine>) {
+        if let Some(differing) = differing_fields(&self.fields, fields) {
+            let ranks = named(&lines.iter().map(|line| line.rank).collect::<Vec<_>>());
+            let path = path.display();
+            self.differing
+                .push(format!("{ranks} ({path}): {differing}"));
+        }
+        self.lines.extend(lines);
+    }
+
+    /// Why the merged figures may be wrong.
+    pub(super) fn reasons(&self, window: &Window, longest_s: f64) -> Vec<String> {
+        [
+            self.missing(),
+            self.twice(),
+            self.differing(),
+            self.apart(),
+            overlap(window, longest_s),
+            self.clocks(),
+            self.suspect(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn missing(&self) -> Option<String> {
+        let present: BTreeSet<u64> = self.lines.iter().map(|line| line.rank).collect();
+        let all = self.ranks;
+        let count = all.saturating_sub(present.len() as u64);
+        // A file may say any number of them.
+        let missing = (0..all).filter(|rank| !present.contains(rank));
+        let missing: Vec<u64> = missing.take(NAMED + 1).collect();
+        (count > 0).then(|| {
+            let verb = if count == 1 { "is" } else { "are" };
+            format!(
+                "{count} of {all} ranks {verb} missing ({}): what they sent is in no figure, so \
+                 look for what ended them",
+                named(&missing)
+            )
+        })
+    }
+
+    fn twice(&self) -> Option<String> {
+        let mut counts = BTreeMap::new();
+        for line in &self.lines {
+            *counts.entry(line.rank).or_insert(0_u64) += 1;
+        }
+        let twice: Vec<u64> = counts
+            .into_iter()
+            .filter_map(|(rank, count)| (count > 1).then_some(rank))
+            .collect();
+        (!twice.is_empty()).then(|| {
+            format!(
+                "{} there more than once: give each rank of one run once",
+                is_or_are(&twice)
+            )
+        })
+    }
+
+    fn differing(&self) -> Option<String> {
+        let (first, others) = (&self.first, bounded(&self.differing));
+        (!self.differing.is_empty()).then(|| {
+            format!("arguments differ from those of {first}: {others}: repeat with equal ones")
+        })
+    }
+
+    fn apart(&self) -> Option<String> {
+        let late = away(&self.lines, MAX_APART_S, |line| &line.start);
+        (!late.is_empty()).then(|| {
+            format!(
+                "starts are apart: {} the median rank: give all ranks one --start-at, with time \
+                 enough to connect",
+                bounded(&late)
+            )
+        })
+    }
+
+    /// Ranks of one kernel have one clock, whatever that says.
+    fn clocks(&self) -> Option<String> {
+        let is_known = |line: &&RankLine| line.clock_synchronised == Some(true);
+        let mut unknown: Vec<&RankLine> = self.lines.iter().filter(|l| !is_known(l)).collect();
+        if self.lines.iter().all(|line| self.has_most(line)) {
+            return None;
+        }
+        // Those that are not as the most are, if there are such.
+        if unknown.iter().any(|line| !self.has_most(line)) {
+            unknown.retain(|line| !self.has_most(line));
+        }
+        if unknown.is_empty() {
+            return None;
+        }
+        let ranks: Vec<u64> = unknown.iter().map(|line| line.rank).collect();
+        let launched = away(&self.lines, MAX_LAUNCH_S, |line| &line.launched);
+        let hint = if launched.is_empty() {
+            String::new()
+        } else {
+            let launched = bounded(&launched);
+            format!(" (launched by its own clock: {launched} the median rank)")
+        };
+        Some(format!(
+            "clocks of {} are not known to be synchronised{hint}: starts may be further apart than \
+             they say, so let NTP or PTP synchronise them",
+            named(&ranks)
+        ))
+    }
+
+    /// Whether a rank has the clock that more than half of them have.
+    fn has_most(&self, line: &RankLine) -> bool {
+        let same = self.lines.iter().filter(|other| other.clock == line.clock);
+        line.clock.is_some() && 2 * same.count() > self.lines.len()
+    }
+
+    fn suspect(&self) -> Option<String> {
+        let suspect = self.lines.iter();
+        let suspect = suspect.filter_map(|line| {
+            let reason = line.reasons.first()?;
+            let what = reason.split_once(": ").map_or(&**reason, |(what, _)| what);
+            Some(format!("rank {}: {}", line.rank, printable(what)))
+        });
+        let suspect: Vec<String> = suspect.collect();
+        (!suspect.is_empty()).then(|| {
+            format!(
+                "SUSPECT on their own: {} of {} ranks ({}): see what each says",
+                suspect.len(),
+                self.lines.len(),
+                bounded(&suspect)
+            )
+        })
+    }
+}
+
+fn overlap(window: &Window, longest_s: f64) -> Option<String> {
+    let length_s = window.length_s();
+    // Not `<`, which NaN would pass.
+    let is_enough = length_s >= MIN_OVERLAP * longest_s;
+    (!is_enough).then(|| {
+        format!(
+            "all ranks measured together for {:#} of {:#}: the figures are of that time only, so \
+             start and end all ranks together",
+            Latency(1e6 * length_s),
+            Latency(1e6 * longest_s)
+        )
+    })
+}
+
+/// The ranks of which an instant is further than `most_s` from the median one.
+fn away(lines: &[RankLine], most_s: f64, instant: impl Fn(&RankLine) -> &String) -> Vec<String> {
+    let at = |line| {
+        let time = humantime::parse_rfc3339(instant(line)).ok()?;
+        Some(
+            time.duration_since(std::time::UNIX_EPOCH)
+                .ok()?
+                .as_secs_f64(),
+        )
+    };
+    let mut sorted: Vec<f64> = lines.iter().filter_map(at).collect();
+    sorted.sort_by(f64::total_cmp);
+    let Some(median_s) = sorted.get(sorted.len() / 2) else {
+        return Vec::new();
+    };
+    let away = lines.iter().filter_map(|line| {
+        let away_s = at(line)? - median_s;
+        let side = if away_s < 0.0 { "before" } else { "after" };
+        let away = Latency(1e6 * away_s.abs());
+        (away_s.abs() > most_s).then(|| format!("rank {} {away} {side}", line.rank))
+    });
+    away.collect()
+}
+
+/// As many as one reads.
+fn bounded(texts: &[String]) -> String {
+    let shown = texts.get(..NAMED).unwrap_or(texts).join(", ");
+    match texts.len().saturating_sub(NAMED) {
+        0 => shown,
+        _ => format!("{shown} and others"),
+    }
+}
+
+/// `rank 3` or `ranks 3, 5`.
+fn named(ranks: &[u64]) -> String {
+    let s = if ranks.len() == 1 { "" } else { "s" };
+    let ranks: Vec<String> = ranks.iter().map(u64::to_string).collect();
+    format!("rank{s} {}", bounded(&ranks))
+}
+
+fn is_or_are(ranks: &[u64]) -> String {
+    let verb = if ranks.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", named(ranks))
+}
