@@ -9,6 +9,9 @@ mod bench;
 // The interactive and the one-shot client, and the command line of all
 // programs.
 mod clients;
+// The recipes for many hosts, with their launchers.
+#[cfg(target_os = "linux")]
+mod cluster;
 // Bad networks, failing system calls, exhausted machines.
 mod faults;
 // The documents match the programs.

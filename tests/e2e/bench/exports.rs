@@ -172,7 +172,7 @@ fn read_log(path: &str) -> (Histogram<u64>, SystemTime) {
 }
 
 /// RFC 4648, section 4.
-fn base64(text: &str) -> Vec<u8> {
+pub(super) fn base64(text: &str) -> Vec<u8> {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits: Vec<u8> = text
         .bytes()

@@ -17,6 +17,8 @@ mod kernel;
 mod lies;
 // Whether the figures are right.
 mod measuring;
+// `bench-client merge`.
+mod merge;
 // Source addresses, IP versions, DSCP.
 mod network;
 // `bench-client overhead`.
@@ -29,3 +31,6 @@ mod ranks;
 mod until;
 // What a load beside the run does.
 mod under_load;
+
+#[cfg(target_os = "linux")]
+pub(crate) use merge::samples;

@@ -1,0 +1,228 @@
+//! `bench-client merge`: ranks that went well, and ranks that did not.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use hdrhistogram::{Histogram, serialization::Deserializer};
+use serde_json::Value;
+use testkit::{Output, Process, Server, installed, program, run};
+
+/// A load over three ranks that begins together.
+struct Load {
+    folder: tempfile::TempDir,
+    server: Server,
+    start: f64,
+    /// Of all ranks.
+    args: &'static str,
+}
+
+const RANKS: u64 = 3;
+
+impl Load {
+    fn new(args: &'static str) -> Self {
+        // It builds the programs, if that is still to be done.
+        let server = Server::start(&[]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            server,
+            start: now.unwrap().as_secs_f64().floor() + 3.0,
+            args,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn rank(&self, rank: u64, args: &str) -> Process {
+        self.rank_by(
+            Command::new(program("bench-client")),
+            self.start,
+            rank,
+            args,
+        )
+    }
+
+    fn rank_by(&self, mut command: Command, start: f64, rank: u64, args: &str) -> Process {
+        let json = self.path("rank-{rank}.json");
+        command
+            .args(["-h", &self.server.host(), "--no-noise-floor", "--json"])
+            .arg(json)
+            .args(self.args.split(' '))
+            .args(["--ranks", &RANKS.to_string(), "--rank", &rank.to_string()])
+            .args(["--start-at", &start.to_string()])
+            .args(args.split_whitespace());
+        Process::start(&mut command)
+    }
+
+    fn merge(&self, args: &[&str]) -> Output {
+        let paths: Vec<String> = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path().display().to_string())
+            // A rank that was killed leaves a file whose name begins with a dot.
+            .filter(|path| path.contains("/rank-"))
+            .collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        run("bench-client", &[&["merge"], args, &paths].concat())
+    }
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The samples in a file of results.
+pub(crate) fn samples(results: &Value, name: &str) -> Histogram<u64> {
+    let mut all = Histogram::<u64>::new(3).unwrap();
+    for slice in results["slices"].as_array().unwrap() {
+        let bytes = super::exports::base64(slice[name].as_str().unwrap());
+        let more: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+        all.add(more).unwrap();
+    }
+    all
+}
+
+#[test]
+fn merged_results_are_the_union_of_the_ranks() {
+    let load = Load::new("-c 6 -r 600 -d 2s --warmup 500ms");
+    let ranks: Vec<_> = (0..RANKS).map(|rank| load.rank(rank, "")).collect();
+    for rank in ranks {
+        let _ = rank.wait().expect_code(0);
+    }
+    let path = |name| load.path(name).display().to_string();
+    let (json, hdr, report) = (path("all.json"), path("all.hdr"), path("all.html"));
+    let files = ["--json", &json, "--hdr", &hdr, "--report", &report];
+    let output = load.merge(&files).expect_code(0);
+    assert!(output.stdout.contains("3 of 3, "), "{output}");
+    let merged = read(Path::new(&json));
+    let ranks = ["0", "1", "2"].map(|n| read(&load.path(&format!("rank-{n}.json"))));
+    for name in ["latency", "latency_uncorrected", "schedule_lag"] {
+        let mut union = Histogram::<u64>::new(3).unwrap();
+        for rank in &ranks {
+            union.add(samples(rank, name)).unwrap();
+        }
+        assert_eq!(samples(&merged, name), union, "{name}");
+        assert_eq!(merged[name]["count"], union.len(), "{name}");
+    }
+    let sent = ranks
+        .iter()
+        .map(|rank| rank["messages"]["sent"].as_u64().unwrap());
+    assert_eq!(merged["messages"]["sent"], sent.sum::<u64>());
+    let throughput = |results: &Value| results["throughput"].as_f64().unwrap();
+    let of_ranks: f64 = ranks.iter().map(throughput).sum();
+    assert!(
+        (throughput(&merged) / of_ranks - 1.0).abs() < 0.01,
+        "{of_ranks}"
+    );
+    assert_eq!(
+        merged["connections"]["replies"].as_array().unwrap().len(),
+        6
+    );
+    let page = fs::read_to_string(&report).unwrap();
+    assert!(page.contains("<h2>Ranks</h2>"));
+
+    // Merged results can be merged again, and are held to expectations.
+    let again = run("bench-client", &["merge", "--json", "-", &json]).expect_code(0);
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    for part in ["messages", "latency", "ranks", "failures", "verdict"] {
+        assert_eq!(again[part], merged[part], "{part}");
+    }
+    let _ = load.merge(&["--expect", "qps>1M"]).expect_code(3);
+}
+
+/// What becomes of three ranks, one of which is not as the others.
+#[track_caller]
+fn merged_with(other: impl FnOnce(&Load) -> Process, code: i32, expected: &[&str]) {
+    let load = Load::new("-c 6 -r 600 -d 2s");
+    let ranks = [load.rank(0, ""), load.rank(2, ""), other(&load)];
+    for rank in ranks {
+        let _ = rank.wait_whatever_it_says();
+    }
+    let output = load.merge(&[]).expect_code(code);
+    // As the summary breaks lines.
+    let text: Vec<&str> = output.stdout.split_whitespace().collect();
+    let text = text.join(" ");
+    assert!(text.contains("SUSPECT"), "{output}");
+    for expected in expected {
+        assert!(text.contains(expected), "no {expected:?} in {output}");
+    }
+}
+
+#[test]
+fn a_rank_that_was_killed_is_missing() {
+    merged_with(
+        |load| {
+            let mut rank = load.rank(1, "");
+            rank.wait_for_stderr("Queries Per Second");
+            rank.kill();
+            rank
+        },
+        0,
+        &["1 of 3 ranks is missing (rank 1)", "2 of 3, "],
+    );
+}
+
+#[test]
+fn a_rank_that_is_late_is_named() {
+    merged_with(
+        |load| {
+            let command = Command::new(program("bench-client"));
+            load.rank_by(command, load.start + 1.5, 1, "")
+        },
+        0,
+        &[
+            "starts are apart: ",
+            "rank 1 1.",
+            "all ranks measured together for ",
+        ],
+    );
+}
+
+#[test]
+fn a_rank_with_other_arguments_is_named() {
+    merged_with(
+        |load| load.rank(1, "-s 64"),
+        0,
+        &["size \"12\" and \"64\"", "rank 1 ("],
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_rank_with_another_clock_is_named() {
+    let Some(mut faketime) = installed("faketime") else {
+        return;
+    };
+    // What waits would else wait by the clock that is changed.
+    faketime.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    faketime.env("DONT_FAKE_MONOTONIC", "1");
+    faketime.args(["-f", "-3s"]).arg(program("bench-client"));
+    merged_with(
+        |load| load.rank_by(faketime, load.start, 1, ""),
+        0,
+        &["clocks of rank 1 are not known to be synchronised"],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_rank_that_cannot_keep_up_is_named() {
+    merged_with(
+        |load| {
+            let mut rank = load.rank(1, "");
+            rank.wait_for_stderr("Queries Per Second");
+            rank.signal("STOP");
+            thread::sleep(Duration::from_millis(500));
+            rank.signal("CONT");
+            rank
+        },
+        0,
+        &["SUSPECT on their own: ", "rank 1: "],
+    );
+}

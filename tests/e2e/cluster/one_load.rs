@@ -1,0 +1,130 @@
+//! Whether what several ranks sent is one load, by a server that notes when each
+//! message came.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+    time::Instant,
+};
+
+use serde_json::Value;
+use testkit::{Output, Process, program};
+
+use crate::bench::samples;
+
+pub(super) const RANKS: u64 = 6;
+const RATE: f64 = 600.0;
+
+/// Two connections for each rank.
+pub(super) const LOAD: [&str; 6] = ["-c", "12", "-r", "600", "-d", "4s"];
+
+/// An echo server that keeps when each message came, and of which connection.
+struct TimedEcho {
+    addr: SocketAddr,
+    arrivals: Arc<Mutex<Vec<(Instant, u64)>>>,
+}
+
+impl TimedEcho {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let arrivals = Arc::default();
+        let server = Self {
+            addr,
+            arrivals: Arc::clone(&arrivals),
+        };
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, arrivals) = (stream.unwrap(), Arc::clone(&arrivals));
+                thread::spawn(move || -> io::Result<()> {
+                    let mut frame = [0; 16];
+                    loop {
+                        stream.read_exact(&mut frame)?;
+                        let now = Instant::now();
+                        stream.write_all(&frame)?;
+                        // A payload begins with the number of its connection.
+                        let number = frame[4..7].iter().fold(0, |n, &b| n << 8 | u64::from(b));
+                        arrivals.lock().unwrap().push((now, number));
+                    }
+                });
+            }
+        });
+        server
+    }
+}
+
+/// Launches ranks against a server; `launch` gets its address and the folder of the
+/// results, and returns what was said. Checks that all ranks made one load.
+pub(super) fn check(launch: impl FnOnce(&str, &Path) -> Command) {
+    let server = TimedEcho::start();
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    let mut command = launch(&server.addr.to_string(), &results);
+    command
+        .current_dir(folder.path())
+        .env("BENCH_CLIENT", program("bench-client"))
+        .env("RESULTS", &results)
+        .env("LEAD", "6");
+    let output = Process::start(&mut command).wait().expect_code(0);
+    check_merge(&results, &server, &output);
+    check_schedule(&server, &output);
+}
+
+fn check_merge(results: &Path, server: &TimedEcho, output: &Output) {
+    let paths: Vec<_> = (0..RANKS)
+        .map(|rank| results.join(format!("{rank}.json")))
+        .collect();
+    let json = results.join("merged");
+    let mut merge = Command::new(program("bench-client"));
+    merge.arg("merge").args(&paths).arg("--json").arg(&json);
+    let summary = Process::start(&mut merge).wait().expect_code(0);
+    println!("{}", summary.stdout);
+    let read = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let merged = read(&json);
+    let mut union = samples(&read(&paths[0]), "latency");
+    for path in &paths[1..] {
+        union.add(samples(&read(path), "latency")).unwrap();
+    }
+    assert_eq!(samples(&merged, "latency"), union, "{output}");
+    assert!(results.join("report.html").is_file(), "{output}");
+
+    let arrivals = server.arrivals.lock().unwrap();
+    let (first, last) = (
+        arrivals.iter().min().unwrap(),
+        arrivals.iter().max().unwrap(),
+    );
+    let counted = (arrivals.len() - 1) as f64 / (last.0 - first.0).as_secs_f64();
+    let throughput = merged["throughput"].as_f64().unwrap();
+    println!("throughput {throughput}, by the server {counted}");
+    assert!((throughput / counted - 1.0).abs() < 0.01);
+    assert_eq!(arrivals.len() as u64, merged["messages"]["sent"]);
+}
+
+/// Messages come evenly spaced, and from all ranks by turns.
+fn check_schedule(server: &TimedEcho, output: &Output) {
+    let mut arrivals = server.arrivals.lock().unwrap().clone();
+    arrivals.sort_unstable();
+    let mut gaps: Vec<f64> = arrivals
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0).as_secs_f64() * RATE)
+        .collect();
+    gaps.sort_by(f64::total_cmp);
+    let gap = |share: usize| gaps[(gaps.len() - 1) * share / 100];
+    let turns = arrivals
+        .windows(2)
+        .filter(|pair| (pair[0].1 + 1) % RANKS == pair[1].1 % RANKS);
+    let turns = 100 * turns.count() / gaps.len();
+    let quantiles: Vec<_> = [1, 10, 25, 50, 75, 90, 99]
+        .iter()
+        .map(|&share| format!("p{share} {:.2}", gap(share)))
+        .collect();
+    let quantiles = quantiles.join(", ");
+    println!("gaps in units of 1/rate: {quantiles}; {turns} % come from the next rank");
+    assert!((0.8..1.2).contains(&gap(50)), "{quantiles}: {output}");
+    assert!(turns > 80, "{turns} %: {output}");
+}
