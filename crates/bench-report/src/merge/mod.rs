@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::{
         results::{Slice, instant, sample},
-        statistics::encode,
+        statistics::{Distribution, encode},
     };
 
     const T: f64 = 1_795_694_400.0;
@@ -174,8 +174,8 @@ mod tests {
             length_s: 1.0,
             replies: n + 1,
             latency: encode(&of((0..=n).map(|_| (n + 1) * 1_000_000 + rank * 50_000))),
-            latency_uncorrected: None,
-            schedule_lag: None,
+            latency_uncorrected: Some(encode(&of([(rank + 1) << 20; 2]))),
+            schedule_lag: Some(encode(&of([1 << (10 * rank)]))),
         };
         results.slices = (0..10).map(slice).collect();
         results
@@ -227,6 +227,9 @@ mod tests {
         let union = of((0..3).flat_map(of_rank));
         assert_eq!(merged.latency, union);
         assert_eq!(results.latency.count, 3 * 55);
+        let count = |distribution: &Option<Distribution>| distribution.as_ref().unwrap().count;
+        assert_eq!(count(&results.latency_uncorrected), 60);
+        assert_eq!(count(&results.schedule_lag), 30);
         assert_eq!(results.messages.replies_in_window, 3 * 55);
         assert_eq!((results.throughput, results.elapsed_s), (16.5, 10.0));
         assert_eq!(results.messages.sent, 3_000_000);

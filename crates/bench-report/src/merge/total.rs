@@ -149,11 +149,13 @@ fn add_encoded(all: &mut Option<Histogram<u64>>, more: Option<&str>) -> Result<(
     let Some(more) = more else {
         return Ok(());
     };
-    let more = decode(more)?;
-    match all {
-        Some(all) => all.add(more)?,
-        None => *all = Some(more),
-    }
+    // One that was decoded does not grow.
+    let mut sum = match all.take() {
+        Some(sum) => sum,
+        None => histogram()?,
+    };
+    sum.add(decode(more)?)?;
+    *all = Some(sum);
     Ok(())
 }
 
