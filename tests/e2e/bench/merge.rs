@@ -107,7 +107,7 @@ fn merged_results_are_the_union_of_the_ranks() {
         for rank in &ranks {
             union.add(samples(rank, name)).unwrap();
         }
-        assert_eq!(samples(&merged, name), union, "{name}");
+        assert!(samples(&merged, name) == union, "{name}");
         assert_eq!(merged[name]["count"], union.len(), "{name}");
     }
     let sent = ranks
