@@ -172,7 +172,8 @@ fn number_connections(results: &mut Results) {
     let ranks = results.arguments.ranks;
     if let [line] = results.ranks.as_slice() {
         for message in &mut results.slowest {
-            message.connection = message.connection.saturating_mul(ranks) + line.rank;
+            let first = message.connection.saturating_mul(ranks);
+            message.connection = first.saturating_add(line.rank);
         }
     }
 }
