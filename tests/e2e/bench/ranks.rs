@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Process, Server, assert_usage_error, program};
 
 /// A rank of so many, by a launcher's variables, that prints its results.
@@ -54,6 +54,44 @@ fn ranks_share_connections_and_messages() {
 }
 
 #[test]
+fn ranks_share_the_load_beside_the_messages() {
+    let server = Server::start(&[]);
+    let ranks = ["0", "1"].map(|index| {
+        let args = format!("-c 3 -d 1s --load 3 --ranks 2 --rank {index}");
+        rank(&server.host(), &args, &[])
+    });
+    let loads = ranks.map(|rank| {
+        let results = results(rank);
+        assert_eq!(results["arguments"]["load"], 3);
+        assert_eq!(results["failures"], json!({}), "{results}");
+        let load = &results["under_load"];
+        assert_eq!(load["failures"], json!({}), "{load}");
+        [&load["requested"], &load["opened"]].map(|count| count.as_u64().unwrap())
+    });
+    assert_eq!(loads, [[2, 2], [1, 1]]);
+}
+
+/// Each rank has a part of the rate, and draws times of its own.
+#[test]
+fn ranks_draw_their_own_arrivals() {
+    let server = Server::start(&[]);
+    let ranks = ["0", "1"].map(|index| {
+        let args =
+            format!("-c 2 -r 2000 -d 1s --pipeline 64 --arrivals poisson --ranks 2 --rank {index}");
+        rank(&server.host(), &args, &[])
+    });
+    let sent = ranks.map(|rank| {
+        let messages = &results(rank)["messages"];
+        messages["sent"].as_u64().unwrap() + messages["unsent"].as_u64().unwrap()
+    });
+    // 1000 each, with a deviation of 32.
+    assert!(
+        sent.iter().all(|sent| (840..=1160).contains(sent)) && sent[0] != sent[1],
+        "{sent:?}"
+    );
+}
+
+#[test]
 fn a_reply_for_another_host_is_of_another_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
@@ -95,6 +133,12 @@ fn a_rank_that_cannot_be_is_refused() {
         ("--ranks 3 --rank 3", "--rank: 3 of 3"),
         ("--ranks 3 --rank 0 -c 2", "--connections: 2 for 3 ranks"),
         ("--ranks 3 --rank 0 -n 2", "--requests: 2 for 3 ranks"),
+        ("--ranks 3 --rank 0 -d 1s --load 2", "--load: 2 for 3 ranks"),
+        (
+            "--ranks 3 --rank 0 --until p99±5%",
+            "--until: 3 ranks would end at different times",
+        ),
+        ("capacity --slo p99<5ms --ranks 3", "--ranks"),
         ("--ranks 9000000 --rank 0 -c 20000000", "over all ranks"),
     ] {
         let given = args(given);

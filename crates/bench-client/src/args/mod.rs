@@ -137,7 +137,7 @@ pub(crate) struct LoadArgs {
     arrivals: ArrivalsArg,
 
     /// Further connections that stream frames of 64 KiB in the second half of -d:
-    /// what they do to the messages
+    /// what they do to the messages; of several ranks each opens its share
     #[arg(long, value_name = "N", value_parser = parse_count, requires = "duration")]
     #[arg(conflicts_with_all = ["requests", "until"])]
     load: Option<u64>,

@@ -142,9 +142,11 @@ impl Merged {
     clippy::unwrap_used
 )]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
-        results::{Slice, instant, sample},
+        results::{Part, Slice, UnderLoad, instant, sample},
         statistics::{Distribution, encode},
     };
 
@@ -242,6 +244,28 @@ mod tests {
         let second = results.series[4];
         assert_eq!((results.series.len(), second.throughput), (10, 300_000.0));
         assert_eq!((second.p99_us, second.max_us), (None, Some(900.0)));
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_left_out() {
+        let mut all = all();
+        for results in &mut all {
+            results.connect_latency = Some(results.latency.clone());
+            results.under_load = Some(UnderLoad {
+                requested: 1,
+                opened: 1,
+                frame_bytes: 65_536,
+                bytes_per_s: 1e9,
+                failures: BTreeMap::new(),
+                idle: Part::default(),
+                loaded: Some(Part::default()),
+            });
+        }
+        let alone = merged(&all[..1]).results;
+        assert!(alone.connect_latency.is_some() && alone.under_load.is_some());
+        let results = merged(&all).results;
+        assert_eq!((results.connect_latency, results.under_load), (None, None));
+        assert_eq!((results.arrivals, results.precision), (None, None));
     }
 
     #[test]
