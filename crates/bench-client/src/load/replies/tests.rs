@@ -640,8 +640,8 @@ fn a_reply_of_a_message_never_sent_is_no_duplicate() {
                 is_held: false,
             });
         }
-        let replied = [0, 1, sequence].map(|sequence| whole(&payloads, sequence, 12));
-        feed(&mut replies, &mut reader, &replied, 1).unwrap();
+        let answers = [0, 1, sequence].map(|sequence| whole(&payloads, sequence, 12));
+        feed(&mut replies, &mut reader, &answers, 1).unwrap();
         assert_eq!(replies.failures.by_name(), [(kind.to_owned(), 1)].into());
     }
 }
