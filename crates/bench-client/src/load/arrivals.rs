@@ -1,7 +1,7 @@
 //! Poisson arrivals: times as random as those of many users who know nothing of
 //! each other.
 
-use super::schedule::Slots;
+use super::slots::Slots;
 
 /// Gaps between sends that a run keeps, over all connections, to be tested.
 const MAX_GAPS: u64 = 4096;

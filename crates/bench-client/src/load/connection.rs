@@ -16,10 +16,11 @@ use super::{
     clock::{Clock, nanos},
     connects::Successors,
     failure::Failure,
+    flight::Flight,
     outbox::Outbox,
     payload::Payloads,
     recorder::Recorder,
-    replies::{Flight, Replies, Rules},
+    replies::{Replies, Rules},
     schedule::Schedule,
     slowest::Examiner,
 };

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use super::schedule::Slots;
+use super::slots::Slots;
 
 /// Digits of a latency that are kept: values within 0.1 % of each other may
 /// share a bucket.

@@ -11,7 +11,7 @@ use std::{
 
 use bench_report::results::{Cause, SlowMessage, TcpInfo};
 
-use super::{Link, replies::Flight};
+use super::{Link, flight::Flight};
 use crate::machine::{cpu, sock_diag};
 
 /// How many are kept.

@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use super::{
-    rules::{Verdict, verdict},
+    finding::{Finding, finding},
     target::{PAUSE, Target},
 };
 
-pub(super) fn echo(target: &Target) -> Verdict {
+pub(super) fn echo(target: &Target) -> Finding {
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
     let outcome = target.exchange(&[&target.message(&bytes)], Duration::ZERO);
-    verdict("a message of all 256 byte values", outcome)
+    finding("a message of all 256 byte values", outcome)
 }
 
-pub(super) fn split(target: &Target) -> Verdict {
+pub(super) fn split(target: &Target) -> Finding {
     let stream = short_stream(target);
     let len = stream.len();
     for cut in 1..len {
         let (first, second) = stream.split_at(cut);
         let outcome = target.exchange(&[first, second], PAUSE);
-        verdict(
+        finding(
             format!("three messages, {len} bytes, cut at {cut}"),
             outcome,
         )?;
@@ -27,11 +27,11 @@ pub(super) fn split(target: &Target) -> Verdict {
     Ok(format!("three messages, {len} bytes, cut at each offset"))
 }
 
-pub(super) fn drip(target: &Target) -> Verdict {
+pub(super) fn drip(target: &Target) -> Finding {
     let stream = short_stream(target);
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     let sent = format!("three messages, {} bytes, each in a segment", bytes.len());
-    verdict(sent, target.exchange(&bytes, PAUSE))
+    finding(sent, target.exchange(&bytes, PAUSE))
 }
 
 fn short_stream(target: &Target) -> Vec<u8> {
@@ -39,30 +39,30 @@ fn short_stream(target: &Target) -> Vec<u8> {
     payloads.map(|payload| target.message(payload)).concat()
 }
 
-pub(super) fn sticky(target: &Target) -> Verdict {
+pub(super) fn sticky(target: &Target) -> Finding {
     let outcome = target.exchange(&[&target.numbered(90)], Duration::ZERO);
-    verdict("90 messages in one segment", outcome)
+    finding("90 messages in one segment", outcome)
 }
 
-pub(super) fn across(target: &Target) -> Verdict {
+pub(super) fn across(target: &Target) -> Finding {
     let message = target.message(&text(3000));
     let segments: Vec<&[u8]> = message.chunks(400).collect();
     let outcome = target.exchange(&segments, PAUSE);
-    verdict("a message of 3000 bytes in 8 segments", outcome)
+    finding("a message of 3000 bytes in 8 segments", outcome)
 }
 
-pub(super) fn empty(target: &Target) -> Verdict {
+pub(super) fn empty(target: &Target) -> Finding {
     let [empty, a, b] = [&b""[..], b"a", b"b"].map(|payload| target.message(payload));
     let stream = [&empty[..], &a, &empty.repeat(32), &b].concat();
     let outcome = target.exchange(&[&stream], Duration::ZERO);
-    verdict("33 empty messages, and two that are not", outcome)
+    finding("33 empty messages, and two that are not", outcome)
 }
 
-pub(super) fn sizes(target: &Target) -> Verdict {
+pub(super) fn sizes(target: &Target) -> Finding {
     let sizes = sizes_up_to(target.max_frame);
     for &size in &sizes {
         let outcome = target.exchange(&[&target.message(&text(size))], Duration::ZERO);
-        verdict(format!("a payload of {size} B"), outcome)?;
+        finding(format!("a payload of {size} B"), outcome)?;
     }
     let (count, most) = (sizes.len(), target.max_frame);
     Ok(format!(
@@ -84,11 +84,11 @@ fn sizes_up_to(most: usize) -> Vec<usize> {
     sizes.chain([most]).collect()
 }
 
-pub(super) fn two_writes(target: &Target) -> Verdict {
+pub(super) fn two_writes(target: &Target) -> Finding {
     let message = target.message(&text(100));
     let (header, payload) = message.split_at(message.len() - 100);
     let outcome = target.exchange(&[header, payload].repeat(3), PAUSE);
-    verdict("header and payload in two writes, three times", outcome)
+    finding("header and payload in two writes, three times", outcome)
 }
 
 /// Text of a length; 23 letters in turn, so that no power of two is a multiple.

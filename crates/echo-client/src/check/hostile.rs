@@ -3,32 +3,32 @@
 use std::{net::Shutdown, time::Duration};
 
 use super::{
-    rules::{Verdict, verdict},
+    finding::{Finding, finding},
     target::Target,
 };
 
-pub(super) fn huge(target: &Target) -> Verdict {
+pub(super) fn huge(target: &Target) -> Finding {
     let bytes = [&(1_u32 << 28).to_be_bytes()[..], b"and a few bytes"].concat();
     let outcome = refuse(target, &bytes, false);
-    verdict("a header that announces 256 MiB, and 15 bytes", outcome)
+    finding("a header that announces 256 MiB, and 15 bytes", outcome)
 }
 
-pub(super) fn cut_header(target: &Target) -> Verdict {
+pub(super) fn cut_header(target: &Target) -> Finding {
     for len in 1..4 {
         let outcome = refuse(target, &[0; 3][..len], true);
-        verdict(format!("a header cut at {len}, then FIN"), outcome)?;
+        finding(format!("a header cut at {len}, then FIN"), outcome)?;
     }
     Ok("headers cut at 1, 2 and 3, then FIN".to_owned())
 }
 
-pub(super) fn garbage(target: &Target) -> Verdict {
+pub(super) fn garbage(target: &Target) -> Finding {
     let kinds: [(&str, &[u8]); 3] = [
         ("a request of HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
         ("a header of 0x80000000", &[0x80, 0, 0, 0]),
         ("16 bytes of 0xff", &[0xff; 16]),
     ];
     for (kind, bytes) in kinds {
-        verdict(kind, refuse(target, bytes, false))?;
+        finding(kind, refuse(target, bytes, false))?;
     }
     Ok("HTTP, and lengths of 2^31 and above".to_owned())
 }

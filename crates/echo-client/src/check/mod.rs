@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 mod args;
+mod finding;
 mod framing;
 mod hostile;
 mod report;

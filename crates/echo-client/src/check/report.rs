@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::rules::{Level, Rule, Verdict};
+use super::{
+    finding::Finding,
+    rules::{Level, Rule},
+};
 
 /// Columns of a terminal, and those in front of a row's text.
 const WIDTH: usize = 80;
@@ -13,7 +16,7 @@ const INDENT: usize = 18;
 /// A rule and what was found.
 pub(super) struct Row {
     pub(super) rule: &'static Rule,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Finding,
 }
 
 impl Row {

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use proto::{Framing, HEADER_LEN, MAX_LEN, Wire, Writer};
 
-use super::{framing::text, rules::Verdict, target::Target};
+use super::{finding::Finding, framing::text, target::Target};
 
 /// Lengths that are tried at once.
 const PROBES: u32 = 16;
 
-pub(super) fn limit(target: &Target) -> Verdict {
+pub(super) fn limit(target: &Target) -> Finding {
     Ok(match longest_accepted(target)? {
         MAX_LEN => format!("none up to {MAX_LEN} bytes"),
         longest => format!("{longest} bytes"),
@@ -45,12 +45,12 @@ fn longest_accepted(target: &Target) -> Result<u32, String> {
     Ok(accepted)
 }
 
-pub(super) fn heartbeat(target: &Target) -> Verdict {
+pub(super) fn heartbeat(target: &Target) -> Finding {
     target.exchange(&[&[0; HEADER_LEN]], Duration::ZERO)?;
     Ok("echoed".to_owned())
 }
 
-pub(super) fn checksum(target: &Target) -> Verdict {
+pub(super) fn checksum(target: &Target) -> Finding {
     let framing = Framing {
         checksum: true,
         ..Framing::default()
@@ -58,7 +58,7 @@ pub(super) fn checksum(target: &Target) -> Verdict {
     flagged(target, framing)
 }
 
-pub(super) fn compression(target: &Target) -> Verdict {
+pub(super) fn compression(target: &Target) -> Finding {
     let framing = Framing {
         compress: true,
         ..Framing::default()
@@ -67,7 +67,7 @@ pub(super) fn compression(target: &Target) -> Verdict {
 }
 
 /// What becomes of a frame with a flag, and of a damaged one.
-fn flagged(target: &Target, framing: Framing) -> Verdict {
+fn flagged(target: &Target, framing: Framing) -> Finding {
     let mut writer = Writer::new(Wire::Framed(framing));
     let _ = writer.add(&text(200)); // It is below every limit.
     let mut frame = writer.as_bytes().to_vec();

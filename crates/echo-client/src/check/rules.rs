@@ -1,40 +1,14 @@
 //! The rules, in the order of the table. A new one is an entry here, its
 //! function, and a row in the README.
 
-use super::{framing, hostile, reported, streams, target::Target};
-
-/// What was sent and came back; or what came instead.
-pub(super) type Verdict = Result<String, Fault>;
-
-/// How a rule is broken.
-pub(super) struct Fault {
-    pub(super) sent: String,
-    pub(super) came: String,
-}
-
-/// Of what is reported, only what came.
-impl From<String> for Fault {
-    fn from(came: String) -> Self {
-        let sent = String::new();
-        Self { sent, came }
-    }
-}
-
-/// The verdict on what was sent, by what came.
-pub(super) fn verdict(sent: impl Into<String>, outcome: Result<(), String>) -> Verdict {
-    let sent = sent.into();
-    match outcome {
-        Ok(()) => Ok(sent),
-        Err(came) => Err(Fault { sent, came }),
-    }
-}
+use super::{finding::Finding, framing, hostile, reported, streams, target::Target};
 
 /// Something that a server can get wrong.
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) level: Level,
     is_framed: bool,
-    pub(super) check: fn(&Target) -> Verdict,
+    pub(super) check: fn(&Target) -> Finding,
     /// Why it matters.
     pub(super) why: &'static str,
 }
@@ -62,7 +36,7 @@ impl Rule {
     }
 }
 
-const fn rule(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+const fn rule(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
     Rule {
         name,
         level: Level::Must,
@@ -72,14 +46,14 @@ const fn rule(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
     }
 }
 
-const fn framed(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+const fn framed(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
     Rule {
         is_framed: true,
         ..rule(name, check)
     }
 }
 
-const fn reported(name: &'static str, check: fn(&Target) -> Verdict) -> Rule {
+const fn reported(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
     Rule {
         level: Level::Reported,
         ..framed(name, check)

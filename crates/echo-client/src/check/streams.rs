@@ -9,8 +9,8 @@ use std::{
 use socket2::SockRef;
 
 use super::{
+    finding::{Finding, finding},
     framing::text,
-    rules::{Verdict, verdict},
     target::{PAUSE, Peer, Target},
 };
 
@@ -23,7 +23,7 @@ const MAX_UNREAD: usize = 16 << 20;
 /// A connection on which nothing moves for so long is stuck.
 const STUCK: Duration = Duration::from_millis(200);
 
-pub(super) fn half_close(target: &Target) -> Verdict {
+pub(super) fn half_close(target: &Target) -> Finding {
     for count in [0, 1, 64] {
         let messages = target.numbered(count);
         let outcome = target.dial().and_then(|peer| {
@@ -36,7 +36,7 @@ pub(super) fn half_close(target: &Target) -> Verdict {
                 .then_some(())
                 .ok_or_else(|| "all of it, then a reset".to_owned())
         });
-        verdict(
+        finding(
             format!("FIN after {count} of 0, 1 and 64 messages"),
             outcome,
         )?;
@@ -44,7 +44,7 @@ pub(super) fn half_close(target: &Target) -> Verdict {
     Ok("FIN after 0, 1 and 64 messages".to_owned())
 }
 
-pub(super) fn urgent(target: &Target) -> Verdict {
+pub(super) fn urgent(target: &Target) -> Finding {
     let message = target.message(b"an urgent !");
     let (first, last) = message.split_at(message.len() - 1);
     // Where the byte is lost, the server takes one of these for it.
@@ -56,13 +56,13 @@ pub(super) fn urgent(target: &Target) -> Verdict {
         peer.write(&[&next], PAUSE);
         peer.expect(&[&message[..], &next].concat())
     });
-    verdict(
+    finding(
         "a message that ends in an urgent byte, and another",
         outcome,
     )
 }
 
-pub(super) fn reset(target: &Target) -> Verdict {
+pub(super) fn reset(target: &Target) -> Finding {
     let message = target.message(b"this is not all of it");
     let outcome = target.dial().and_then(|peer| {
         peer.write(&[&message[..message.len() - 8]], PAUSE);
@@ -71,10 +71,10 @@ pub(super) fn reset(target: &Target) -> Verdict {
         drop(peer);
         target.still_serves()
     });
-    verdict("a reset within a message", outcome)
+    finding("a reset within a message", outcome)
 }
 
-pub(super) fn crowd(target: &Target) -> Verdict {
+pub(super) fn crowd(target: &Target) -> Finding {
     let messages = (0..CROWD).map(|i| target.message(format!("from client {i:03}").as_bytes()));
     let messages: Vec<Vec<u8>> = messages.collect();
     let judge = || {
@@ -94,13 +94,13 @@ pub(super) fn crowd(target: &Target) -> Verdict {
         }
         Ok(())
     };
-    verdict(
+    finding(
         format!("two messages on each of {CROWD} connections"),
         judge(),
     )
 }
 
-pub(super) fn slow_reader(target: &Target) -> Verdict {
+pub(super) fn slow_reader(target: &Target) -> Finding {
     let (mut unread, mut worst) = (0, Duration::ZERO);
     let message = target.message(b"read at once");
     let mut judge = || {
@@ -117,7 +117,7 @@ pub(super) fn slow_reader(target: &Target) -> Verdict {
     };
     let outcome = judge();
     let sent = format!("100 round trips beside {} KiB unread", unread >> 10);
-    Ok(format!("{}: {worst:.1?} at most", verdict(sent, outcome)?))
+    Ok(format!("{}: {worst:.1?} at most", finding(sent, outcome)?))
 }
 
 /// Writes a message over and over and reads nothing, until that is stuck.
@@ -134,10 +134,10 @@ fn fill(peer: &Peer, message: &[u8]) -> usize {
     written
 }
 
-pub(super) fn order(target: &Target) -> Verdict {
+pub(super) fn order(target: &Target) -> Finding {
     // Long and short ones in turn.
     let payloads = (0..64).map(|i| text(30 + i * 577 % 500));
     let messages: Vec<Vec<u8>> = payloads.map(|payload| target.message(&payload)).collect();
     let outcome = target.exchange(&[&messages.concat()], Duration::ZERO);
-    verdict("64 messages of different lengths at once", outcome)
+    finding("64 messages of different lengths at once", outcome)
 }

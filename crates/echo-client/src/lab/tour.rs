@@ -10,9 +10,9 @@ use super::{
 };
 
 /// A title, the options of `echo-client lab`, and what is to be seen.
-type Stop = (&'static str, &'static str, [&'static str; 2]);
+type Scene = (&'static str, &'static str, [&'static str; 2]);
 
-const STOPS: [Stop; 6] = [
+const SCENES: [Scene; 6] = [
     (
         "1 Sticky messages",
         "--reader one-read",
@@ -64,7 +64,7 @@ const STOPS: [Stop; 6] = [
 ];
 
 pub(super) fn sections() -> Result<Vec<Section>> {
-    let mut sections = STOPS.iter().map(section).collect::<Result<Vec<_>>>()?;
+    let mut sections = SCENES.iter().map(section).collect::<Result<Vec<_>>>()?;
     // The last is about the end of the stream, and what comes after it.
     if let Some(Section { picture, .. }) = sections.last_mut() {
         let label = format!("{} bytes back, after the FIN", picture.len);
@@ -77,7 +77,7 @@ pub(super) fn sections() -> Result<Vec<Section>> {
 }
 
 /// Runs what the command would.
-fn section((title, options, sentences): &Stop) -> Result<Section> {
+fn section((title, options, sentences): &Scene) -> Result<Section> {
     let command = LabArgs::augment_args(Command::new("lab").disable_help_flag(true));
     let words = ["lab"].into_iter().chain(options.split(' '));
     let args = LabArgs::from_arg_matches(&command.try_get_matches_from(words)?)?;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn sentences_fit_beside_the_pictures() {
-        for line in STOPS.iter().flat_map(|(_, _, sentences)| sentences) {
+        for line in SCENES.iter().flat_map(|(_, _, sentences)| sentences) {
             assert!(line.len() <= 79, "{line}");
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     deadlines::Deadlines,
     stats::Stats,
     warnings::Warnings,
-    watchdog::Watched,
+    watchdog::watched::Watched,
 };
 pub(crate) use guard::ConnectionGuard;
 

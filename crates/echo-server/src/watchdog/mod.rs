@@ -2,7 +2,7 @@
 //! and joins the threads of ended ones. It never logs: a stderr that is not
 //! drained must not delay deadlines.
 
-mod watched;
+pub(crate) mod watched;
 
 use std::{
     sync::Arc,
@@ -15,7 +15,6 @@ use crate::{
     deadlines::Deadlines,
     registry::{Registry, Work},
 };
-pub(crate) use watched::Watched;
 
 /// Runs until [`Registry::end`] and until all ended threads are joined.
 pub(crate) fn spawn(

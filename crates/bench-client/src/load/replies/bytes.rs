@@ -1,8 +1,9 @@
 //! Replies of bare bytes: where one ends is known from its message.
 
-use super::{Flight, Replies};
+use super::Replies;
 use crate::load::{
     failure::Failure,
+    flight::Flight,
     payload::{Identity, MARK_LEN},
 };
 

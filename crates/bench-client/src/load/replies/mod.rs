@@ -17,6 +17,7 @@ use bytes::Partial;
 use super::{
     Link,
     failure::{Failure, Failures},
+    flight::Flight,
     payload::{MARK_LEN, Payloads},
     recorder::{Recorder, Sample},
     slowest::Examiner,
@@ -26,19 +27,6 @@ use super::{
 /// Messages counted as failed whose replies may still come; older ones are
 /// forgotten.
 const MAX_SETTLED: usize = 1024;
-
-/// A message that was sent and not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flight {
-    pub(crate) sequence: u64,
-    /// Bytes of payload, and on the wire.
-    pub(crate) len: usize,
-    pub(crate) wire_len: usize,
-    pub(crate) intended_ns: u64,
-    pub(crate) sent_ns: u64,
-    /// Whether there was no room for it when it was meant to be sent.
-    pub(crate) is_held: bool,
-}
 
 /// What a run asks of every reply.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,27 @@
+//! What a rule found out about a server.
+
+/// What was sent and came back; or what came instead.
+pub(super) type Finding = Result<String, Fault>;
+
+/// How a rule is broken.
+pub(super) struct Fault {
+    pub(super) sent: String,
+    pub(super) came: String,
+}
+
+/// Of what is reported, only what came.
+impl From<String> for Fault {
+    fn from(came: String) -> Self {
+        let sent = String::new();
+        Self { sent, came }
+    }
+}
+
+/// The finding about what was sent, by what came.
+pub(super) fn finding(sent: impl Into<String>, outcome: Result<(), String>) -> Finding {
+    let sent = sent.into();
+    match outcome {
+        Ok(()) => Ok(sent),
+        Err(came) => Err(Fault { sent, came }),
+    }
+}
