@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, anyhow};
 use bench_report::{
     Expect,
-    capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, Step},
+    capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, SearchStep},
     export::{JsonFile, PageFile, is_stdout},
     plural,
 };
@@ -57,8 +57,8 @@ fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<CapacityReport>
     let (mut probes, mut last) = (Vec::new(), None);
     let answer = loop {
         let rate = match search.step() {
-            Step::Probe(rate) => rate,
-            Step::Done(answer) => break Some(answer),
+            SearchStep::Probe(rate) => rate,
+            SearchStep::Done(answer) => break Some(answer),
         };
         let results = measure(&probe_plan(plan, rate), stop, &mut Unwatched)?;
         if stop.asked() > 0 {

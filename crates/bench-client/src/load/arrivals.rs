@@ -9,14 +9,14 @@ const MAX_GAPS: u64 = 4096;
 /// The times of one connection. Each draws its own, and all of them together are
 /// a Poisson process again, with the sum of the rates.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrivals {
+pub(crate) struct RandomTimes {
     random: fastrand::Rng,
     mean_ns: f64,
     next_ns: f64,
     sent: Gaps,
 }
 
-impl Arrivals {
+impl RandomTimes {
     /// Those of connection `number` for `rate` messages per second over all
     /// `connections`, of all ranks; what is sent from `start_ns` on is tested.
     pub(crate) fn new(rate: f64, number: u64, connections: u64, seed: u64, start_ns: u64) -> Self {
@@ -155,7 +155,7 @@ mod tests {
 
     /// The fit of what is sent when each message is late by `late_ns` of its time.
     fn fit(late_ns: impl Fn(u64) -> u64) -> Fit {
-        let mut arrivals = Arrivals::new(1000.0, 0, 1, 1, 0);
+        let mut arrivals = RandomTimes::new(1000.0, 0, 1, 1, 0);
         for _ in 0..50_000 {
             let due_ns = arrivals.due_ns();
             let taken = arrivals.take(due_ns + late_ns(due_ns), u64::MAX);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_seed_repeats_its_times_and_connections_differ() {
         let times = |index, seed| -> Vec<u64> {
-            let mut arrivals = Arrivals::new(3000.0, index, 3, seed, 0);
+            let mut arrivals = RandomTimes::new(3000.0, index, 3, seed, 0);
             arrivals.drain(1000, u64::MAX).collect()
         };
         assert_eq!(times(0, 1), times(0, 1));
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn only_what_is_due_is_taken() {
-        let mut arrivals = Arrivals::new(1000.0, 0, 1, 1, 0);
+        let mut arrivals = RandomTimes::new(1000.0, 0, 1, 1, 0);
         let due_ns = arrivals.due_ns();
         assert_eq!(arrivals.take(due_ns - 1, u64::MAX), None);
         assert_eq!(arrivals.take(due_ns, due_ns), None);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_left_can_be_evened_out() {
-        let mut arrivals = Arrivals::new(1000.0, 0, 1, 1, 0);
+        let mut arrivals = RandomTimes::new(1000.0, 0, 1, 1, 0);
         assert_eq!(arrivals.drain(100, u64::MAX).count(), 100);
         let (next_ns, slots) = (arrivals.due_ns(), arrivals.evened());
         assert!(slots.due_ns(0) <= next_ns && next_ns - slots.due_ns(0) <= MEAN_NS);
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn gaps_before_the_measurement_are_left_out() {
-        let mut arrivals = Arrivals::new(1000.0, 0, 1, 1, 20 * MEAN_NS);
+        let mut arrivals = RandomTimes::new(1000.0, 0, 1, 1, 20 * MEAN_NS);
         while arrivals.due_ns() < 40 * MEAN_NS {
             arrivals.take(arrivals.due_ns(), u64::MAX);
         }

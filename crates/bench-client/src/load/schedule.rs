@@ -2,7 +2,7 @@
 
 use bench_report::results::Arrivals::{Poisson, Uniform};
 
-use super::{arrivals::Arrivals, clock::nanos, slots::Slots};
+use super::{arrivals::RandomTimes, clock::nanos, slots::Slots};
 use crate::plan::{Pace, RunPlan};
 
 /// When the messages of one connection are meant to be sent.
@@ -13,7 +13,7 @@ pub(crate) enum Schedule {
     /// At fixed times, regardless of replies.
     Open(Slots),
     /// At random times.
-    Poisson(Arrivals),
+    Poisson(RandomTimes),
 }
 
 impl Schedule {
@@ -27,7 +27,7 @@ impl Schedule {
         let number = plan.rank.number(index);
         let mut schedule = match arguments.arrivals {
             Uniform => Self::Open(Slots::new(rate, number, connections)),
-            Poisson => Self::Poisson(Arrivals::new(
+            Poisson => Self::Poisson(RandomTimes::new(
                 rate,
                 number,
                 connections,

@@ -11,5 +11,5 @@ mod search;
 mod table;
 
 pub use report::{CapacityReport, Probe, ProbeOutcome};
-pub use search::{Answer, Range, Search, Step};
+pub use search::{Answer, Range, Search, SearchStep};
 pub use table::CapacityTable;

@@ -32,7 +32,7 @@ pub struct Range {
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Step {
+pub enum SearchStep {
     /// Try this rate, per second.
     Probe(f64),
     /// Nothing more.
@@ -83,8 +83,8 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Search {
     range: Range,
-    met: Option<End>,
-    missed: Option<End>,
+    met: Option<Bound>,
+    missed: Option<Bound>,
     unclear: u32,
     is_confirming: bool,
     is_unstable: bool,
@@ -92,7 +92,7 @@ pub struct Search {
 
 /// A rate and how many probes agree on it.
 #[derive(Clone, Copy, Debug)]
-struct End {
+struct Bound {
     rate: f64,
     probes: u32,
 }
@@ -113,19 +113,19 @@ impl Search {
 
     /// What to do next.
     #[must_use]
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> SearchStep {
         let next = self.next_rate();
         let met = self.met.map(|end| end.rate);
         match (next, self.missed) {
             (Some(rate), _) if self.unclear >= MAX_UNCLEAR => {
-                Step::Done(Answer::Unclear { met, rate })
+                SearchStep::Done(Answer::Unclear { met, rate })
             }
-            (_, Some(missed)) if self.is_unstable => Step::Done(Answer::Unstable {
+            (_, Some(missed)) if self.is_unstable => SearchStep::Done(Answer::Unstable {
                 from: met.unwrap_or(self.range.from),
                 to: missed.rate,
             }),
-            (Some(rate), _) => Step::Probe(rate),
-            (None, missed) => Step::Done(match (met, missed.map(|end| end.rate)) {
+            (Some(rate), _) => SearchStep::Probe(rate),
+            (None, missed) => SearchStep::Done(match (met, missed.map(|end| end.rate)) {
                 (Some(met), Some(missed)) => Answer::Between { met, missed },
                 (Some(met), None) => Answer::AtLeast { met },
                 (None, missed) => Answer::Below {
@@ -137,7 +137,7 @@ impl Search {
 
     /// The next rate to try; `None` when both ends are confirmed.
     fn next_rate(&self) -> Option<f64> {
-        let is_unconfirmed = |end: &End| end.probes < CONFIRMATIONS;
+        let is_unconfirmed = |end: &Bound| end.probes < CONFIRMATIONS;
         match (self.met, self.missed) {
             (None, None) => Some(self.range.from),
             (Some(met), None) => {
@@ -183,15 +183,15 @@ impl Search {
                 };
                 // Where nothing lower may be tried, it was met and missed.
                 self.is_unstable |= moved < self.range.from;
-                *other = Some(End {
+                *other = Some(Bound {
                     rate: moved,
                     probes: 0,
                 });
-                end.get_or_insert(End { rate, probes: 1 });
+                end.get_or_insert(Bound { rate, probes: 1 });
             }
             None => match end {
                 Some(end) if same(end.rate, rate) => end.probes += 1,
-                _ => *end = Some(End { rate, probes: 1 }),
+                _ => *end = Some(Bound { rate, probes: 1 }),
             },
         }
         if let (Some(met), Some(missed)) = (self.met, self.missed) {
@@ -221,8 +221,8 @@ mod tests {
         let mut search = Search::new(range);
         for probe in 0..1000 {
             match search.step() {
-                Step::Probe(rate) => search.record(rate, is_met(rate, probe)),
-                Step::Done(answer) => return (answer, probe),
+                SearchStep::Probe(rate) => search.record(rate, is_met(rate, probe)),
+                SearchStep::Done(answer) => return (answer, probe),
             }
         }
         unreachable!("no end: {search:?}")
@@ -295,20 +295,20 @@ mod tests {
         let mut search = Search::new(ALL);
         search.record(1000.0, true);
         for _ in 0..MAX_UNCLEAR {
-            assert_eq!(search.step(), Step::Probe(2000.0));
+            assert_eq!(search.step(), SearchStep::Probe(2000.0));
             search.record_unclear();
         }
         let unclear = Answer::Unclear {
             met: Some(1000.0),
             rate: 2000.0,
         };
-        assert_eq!(search.step(), Step::Done(unclear));
+        assert_eq!(search.step(), SearchStep::Done(unclear));
         // One that could be judged in between starts the count anew.
         let mut search = Search::new(ALL);
         search.record_unclear();
         search.record(1000.0, true);
         search.record_unclear();
         search.record_unclear();
-        assert_eq!(search.step(), Step::Probe(2000.0));
+        assert_eq!(search.step(), SearchStep::Probe(2000.0));
     }
 }

@@ -34,7 +34,7 @@ mod window;
 
 use total::Total;
 use verdict::Agreement;
-use window::{SliceTime, Window};
+use window::{CommonWindow, SliceTime};
 
 /// The results of all ranks.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Merged {
     /// As those of one run.
     pub results: Results,
     latency: Histogram<u64>,
-    window: Window,
+    window: CommonWindow,
 }
 
 /// What is read of a file first.
@@ -66,13 +66,13 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
     let mut windows = Vec::new();
     for path in paths {
         let head = head(path).with_context(|| format!("cannot merge {}", path.display()))?;
-        windows.extend(Window::of(&head.slices));
+        windows.extend(CommonWindow::of(&head.slices));
         let fields = compared(&head)?;
         let agreement = agreement
             .get_or_insert_with(|| Agreement::new(head.arguments.ranks, path, fields.clone()));
         agreement.add(path, &fields, head.ranks);
     }
-    let window = Window::common(&windows);
+    let window = CommonWindow::common(&windows);
     let window = window.context("cannot merge: no file has samples of a measurement")?;
     let mut total: Option<Total> = None;
     for path in paths {
@@ -87,7 +87,10 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
         total.context("no file was given")?,
     );
     let (mut results, latency) = total.finish(&window);
-    let longest_s = windows.iter().map(Window::length_s).fold(0.0, f64::max);
+    let longest_s = windows
+        .iter()
+        .map(CommonWindow::length_s)
+        .fold(0.0, f64::max);
     let reasons = agreement.reasons(&window, longest_s);
     judge(&mut results, expect, &latency, reasons);
     Ok(Merged {

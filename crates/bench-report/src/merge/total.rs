@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
-use super::window::Window;
+use super::window::CommonWindow;
 use crate::{
     results::{NoiseFloor, Results, Second, Slice, Tcp, TcpEnd},
     statistics::{decode, distribution, encode},
@@ -36,7 +36,7 @@ struct Samples {
 }
 
 impl Total {
-    pub(super) fn new(mut results: Results, window: &Window) -> Result<Self> {
+    pub(super) fn new(mut results: Results, window: &CommonWindow) -> Result<Self> {
         let mut samples = Samples::new()?;
         samples.add(&results.slices, window)?;
         results.slices.clear();
@@ -51,7 +51,7 @@ impl Total {
         })
     }
 
-    pub(super) fn add(&mut self, mut more: Results, window: &Window) -> Result<()> {
+    pub(super) fn add(&mut self, mut more: Results, window: &CommonWindow) -> Result<()> {
         self.samples.add(&more.slices, window)?;
         number_connections(&mut more);
         add_series(&mut self.series, &more, &self.results.started);
@@ -83,7 +83,7 @@ impl Total {
     }
 
     /// The results, not judged yet, and their latencies.
-    pub(super) fn finish(mut self, window: &Window) -> (Results, Histogram<u64>) {
+    pub(super) fn finish(mut self, window: &CommonWindow) -> (Results, Histogram<u64>) {
         let samples = self.samples;
         let results = &mut self.results;
         results.elapsed_s = window.length_s();
@@ -125,7 +125,7 @@ impl Samples {
     }
 
     /// Adds those of a file that are inside `window`.
-    fn add(&mut self, slices: &[Slice], window: &Window) -> Result<()> {
+    fn add(&mut self, slices: &[Slice], window: &CommonWindow) -> Result<()> {
         let (mut replies, mut length_s) = (0, 0.0);
         for slice in slices {
             if !window.has(slice.start_unix_s, slice.length_s) {

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::window::Window;
+use super::window::CommonWindow;
 use crate::{
     format::Latency,
     results::RankLine,
@@ -59,7 +59,7 @@ impl Agreement {
     }
 
     /// Why the merged figures may be wrong.
-    pub(super) fn reasons(&self, window: &Window, longest_s: f64) -> Vec<String> {
+    pub(super) fn reasons(&self, window: &CommonWindow, longest_s: f64) -> Vec<String> {
         [
             self.missing(),
             self.twice(),
@@ -180,7 +180,7 @@ impl Agreement {
     }
 }
 
-fn overlap(window: &Window, longest_s: f64) -> Option<String> {
+fn overlap(window: &CommonWindow, longest_s: f64) -> Option<String> {
     let length_s = window.length_s();
     // Not `<`, which NaN would pass.
     let is_enough = length_s >= MIN_OVERLAP * longest_s;

@@ -11,12 +11,12 @@ pub(super) struct SliceTime {
 
 /// From and to an instant, in Unix time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Window {
+pub(super) struct CommonWindow {
     pub(super) start_s: f64,
     pub(super) end_s: f64,
 }
 
-impl Window {
+impl CommonWindow {
     /// That of a file; `None` when it measured nothing.
     pub(super) fn of(slices: &[SliceTime]) -> Option<Self> {
         let (first, last) = (slices.first()?, slices.last()?);
@@ -55,17 +55,17 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn window(start_s: f64, end_s: f64) -> Window {
-        Window { start_s, end_s }
+    fn window(start_s: f64, end_s: f64) -> CommonWindow {
+        CommonWindow { start_s, end_s }
     }
 
     #[test]
     fn it_is_what_all_of_them_have() {
-        let common = Window::common(&[window(10.0, 20.0), window(12.0, 22.0)]).unwrap();
+        let common = CommonWindow::common(&[window(10.0, 20.0), window(12.0, 22.0)]).unwrap();
         assert_eq!((common, common.length_s()), (window(12.0, 20.0), 8.0));
-        let apart = Window::common(&[window(10.0, 11.0), window(12.0, 22.0)]).unwrap();
+        let apart = CommonWindow::common(&[window(10.0, 11.0), window(12.0, 22.0)]).unwrap();
         assert_eq!(apart.length_s(), 0.0);
-        assert_eq!(Window::common(&[]), None);
+        assert_eq!(CommonWindow::common(&[]), None);
     }
 
     #[test]

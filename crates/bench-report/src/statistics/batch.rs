@@ -8,7 +8,7 @@
 
 /// The ratio of two sums, and how far it may be off.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Interval {
+pub(crate) struct ConfidenceInterval {
     pub(crate) estimate: f64,
     /// Half of the interval's width.
     pub(crate) half: f64,
@@ -19,7 +19,7 @@ pub(crate) struct Interval {
 ///
 /// A rate is a count over a time, a share is a count over a count: batches need
 /// not be of one size.
-pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<Interval> {
+pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<ConfidenceInterval> {
     let count = u32::try_from(batches.len()).ok().filter(|n| *n > 3)?;
     let n = f64::from(count);
     let part: f64 = batches.iter().map(|(part, _)| part).sum();
@@ -37,7 +37,7 @@ pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<Interval> {
     let variance = squares / (n - 1.0);
     let inflation = inflation(&off, squares);
     let error = (variance * inflation / n).sqrt();
-    Some(Interval {
+    Some(ConfidenceInterval {
         estimate,
         half: student(1.0 - alpha / 2.0, count - 1) * error,
     })

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::{
     finding::{Finding, finding},
-    target::{PAUSE, Target},
+    target::{CheckedServer, PAUSE},
 };
 
-pub(super) fn echo(target: &Target) -> Finding {
+pub(super) fn echo(target: &CheckedServer) -> Finding {
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
     let outcome = target.exchange(&[&target.message(&bytes)], Duration::ZERO);
     finding("a message of all 256 byte values", outcome)
 }
 
-pub(super) fn split(target: &Target) -> Finding {
+pub(super) fn split(target: &CheckedServer) -> Finding {
     let stream = short_stream(target);
     let len = stream.len();
     for cut in 1..len {
@@ -27,38 +27,38 @@ pub(super) fn split(target: &Target) -> Finding {
     Ok(format!("three messages, {len} bytes, cut at each offset"))
 }
 
-pub(super) fn drip(target: &Target) -> Finding {
+pub(super) fn drip(target: &CheckedServer) -> Finding {
     let stream = short_stream(target);
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     let sent = format!("three messages, {} bytes, each in a segment", bytes.len());
     finding(sent, target.exchange(&bytes, PAUSE))
 }
 
-fn short_stream(target: &Target) -> Vec<u8> {
+fn short_stream(target: &CheckedServer) -> Vec<u8> {
     let payloads: [&[u8]; 3] = [b"a", b"bc", b"Hello World!"];
     payloads.map(|payload| target.message(payload)).concat()
 }
 
-pub(super) fn sticky(target: &Target) -> Finding {
+pub(super) fn sticky(target: &CheckedServer) -> Finding {
     let outcome = target.exchange(&[&target.numbered(90)], Duration::ZERO);
     finding("90 messages in one segment", outcome)
 }
 
-pub(super) fn across(target: &Target) -> Finding {
+pub(super) fn across(target: &CheckedServer) -> Finding {
     let message = target.message(&text(3000));
     let segments: Vec<&[u8]> = message.chunks(400).collect();
     let outcome = target.exchange(&segments, PAUSE);
     finding("a message of 3000 bytes in 8 segments", outcome)
 }
 
-pub(super) fn empty(target: &Target) -> Finding {
+pub(super) fn empty(target: &CheckedServer) -> Finding {
     let [empty, a, b] = [&b""[..], b"a", b"b"].map(|payload| target.message(payload));
     let stream = [&empty[..], &a, &empty.repeat(32), &b].concat();
     let outcome = target.exchange(&[&stream], Duration::ZERO);
     finding("33 empty messages, and two that are not", outcome)
 }
 
-pub(super) fn sizes(target: &Target) -> Finding {
+pub(super) fn sizes(target: &CheckedServer) -> Finding {
     let sizes = sizes_up_to(target.max_frame);
     for &size in &sizes {
         let outcome = target.exchange(&[&target.message(&text(size))], Duration::ZERO);
@@ -84,7 +84,7 @@ fn sizes_up_to(most: usize) -> Vec<usize> {
     sizes.chain([most]).collect()
 }
 
-pub(super) fn two_writes(target: &Target) -> Finding {
+pub(super) fn two_writes(target: &CheckedServer) -> Finding {
     let message = target.message(&text(100));
     let (header, payload) = message.split_at(message.len() - 100);
     let outcome = target.exchange(&[header, payload].repeat(3), PAUSE);

@@ -25,7 +25,7 @@ mod target;
 pub(crate) use args::CheckArgs;
 use report::Row;
 use rules::RULES;
-use target::Target;
+use target::CheckedServer;
 
 /// Checks a server by every rule of its wire.
 ///
@@ -33,7 +33,7 @@ use target::Target;
 ///
 /// There is no server, or it breaks a rule that it must keep.
 pub(crate) fn run(args: &CheckArgs) -> Result<()> {
-    let target = Target::from(args);
+    let target = CheckedServer::from(args);
     // No server is not one that breaks every rule.
     target.dialer.dial()?;
     let wire = if target.is_raw { "raw" } else { "framed" };

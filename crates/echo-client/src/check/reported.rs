@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use proto::{Framing, HEADER_LEN, MAX_LEN, Wire, Writer};
 
-use super::{finding::Finding, framing::text, target::Target};
+use super::{finding::Finding, framing::text, target::CheckedServer};
 
 /// Lengths that are tried at once.
 const PROBES: u32 = 16;
 
-pub(super) fn limit(target: &Target) -> Finding {
+pub(super) fn limit(target: &CheckedServer) -> Finding {
     Ok(match longest_accepted(target)? {
         MAX_LEN => format!("none up to {MAX_LEN} bytes"),
         longest => format!("{longest} bytes"),
@@ -18,7 +18,7 @@ pub(super) fn limit(target: &Target) -> Finding {
 
 /// The longest announced length that does not end the connection, narrowed down
 /// to a sixteenth at a time. No payload is sent.
-fn longest_accepted(target: &Target) -> Result<u32, String> {
+fn longest_accepted(target: &CheckedServer) -> Result<u32, String> {
     let (mut accepted, mut refused) = (0, MAX_LEN + 1);
     while refused - accepted > 1 {
         let step = (refused - accepted).div_ceil(PROBES);
@@ -45,12 +45,12 @@ fn longest_accepted(target: &Target) -> Result<u32, String> {
     Ok(accepted)
 }
 
-pub(super) fn heartbeat(target: &Target) -> Finding {
+pub(super) fn heartbeat(target: &CheckedServer) -> Finding {
     target.exchange(&[&[0; HEADER_LEN]], Duration::ZERO)?;
     Ok("echoed".to_owned())
 }
 
-pub(super) fn checksum(target: &Target) -> Finding {
+pub(super) fn checksum(target: &CheckedServer) -> Finding {
     let framing = Framing {
         checksum: true,
         ..Framing::default()
@@ -58,7 +58,7 @@ pub(super) fn checksum(target: &Target) -> Finding {
     flagged(target, framing)
 }
 
-pub(super) fn compression(target: &Target) -> Finding {
+pub(super) fn compression(target: &CheckedServer) -> Finding {
     let framing = Framing {
         compress: true,
         ..Framing::default()
@@ -67,7 +67,7 @@ pub(super) fn compression(target: &Target) -> Finding {
 }
 
 /// What becomes of a frame with a flag, and of a damaged one.
-fn flagged(target: &Target, framing: Framing) -> Finding {
+fn flagged(target: &CheckedServer, framing: Framing) -> Finding {
     let mut writer = Writer::new(Wire::Framed(framing));
     let _ = writer.add(&text(200)); // It is below every limit.
     let mut frame = writer.as_bytes().to_vec();

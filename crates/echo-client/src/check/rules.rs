@@ -1,14 +1,14 @@
 //! The rules, in the order of the table. A new one is an entry here, its
 //! function, and a row in the README.
 
-use super::{finding::Finding, framing, hostile, reported, streams, target::Target};
+use super::{finding::Finding, framing, hostile, reported, streams, target::CheckedServer};
 
 /// Something that a server can get wrong.
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) level: Level,
     is_framed: bool,
-    pub(super) check: fn(&Target) -> Finding,
+    pub(super) check: fn(&CheckedServer) -> Finding,
     /// Why it matters.
     pub(super) why: &'static str,
 }
@@ -26,7 +26,7 @@ pub(super) enum Level {
 
 impl Rule {
     /// Whether it is about bare bytes, too.
-    pub(super) const fn applies_to(&self, target: &Target) -> bool {
+    pub(super) const fn applies_to(&self, target: &CheckedServer) -> bool {
         !(self.is_framed && target.is_raw)
     }
 
@@ -36,7 +36,7 @@ impl Rule {
     }
 }
 
-const fn rule(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
+const fn rule(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
     Rule {
         name,
         level: Level::Must,
@@ -46,14 +46,14 @@ const fn rule(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
     }
 }
 
-const fn framed(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
+const fn framed(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
     Rule {
         is_framed: true,
         ..rule(name, check)
     }
 }
 
-const fn reported(name: &'static str, check: fn(&Target) -> Finding) -> Rule {
+const fn reported(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
     Rule {
         level: Level::Reported,
         ..framed(name, check)

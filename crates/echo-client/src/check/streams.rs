@@ -11,7 +11,7 @@ use socket2::SockRef;
 use super::{
     finding::{Finding, finding},
     framing::text,
-    target::{PAUSE, Peer, Target},
+    target::{CheckedServer, PAUSE, Peer},
 };
 
 /// Clients at once.
@@ -23,7 +23,7 @@ const MAX_UNREAD: usize = 16 << 20;
 /// A connection on which nothing moves for so long is stuck.
 const STUCK: Duration = Duration::from_millis(200);
 
-pub(super) fn half_close(target: &Target) -> Finding {
+pub(super) fn half_close(target: &CheckedServer) -> Finding {
     for count in [0, 1, 64] {
         let messages = target.numbered(count);
         let outcome = target.dial().and_then(|peer| {
@@ -44,7 +44,7 @@ pub(super) fn half_close(target: &Target) -> Finding {
     Ok("FIN after 0, 1 and 64 messages".to_owned())
 }
 
-pub(super) fn urgent(target: &Target) -> Finding {
+pub(super) fn urgent(target: &CheckedServer) -> Finding {
     let message = target.message(b"an urgent !");
     let (first, last) = message.split_at(message.len() - 1);
     // Where the byte is lost, the server takes one of these for it.
@@ -62,7 +62,7 @@ pub(super) fn urgent(target: &Target) -> Finding {
     )
 }
 
-pub(super) fn reset(target: &Target) -> Finding {
+pub(super) fn reset(target: &CheckedServer) -> Finding {
     let message = target.message(b"this is not all of it");
     let outcome = target.dial().and_then(|peer| {
         peer.write(&[&message[..message.len() - 8]], PAUSE);
@@ -74,7 +74,7 @@ pub(super) fn reset(target: &Target) -> Finding {
     finding("a reset within a message", outcome)
 }
 
-pub(super) fn crowd(target: &Target) -> Finding {
+pub(super) fn crowd(target: &CheckedServer) -> Finding {
     let messages = (0..CROWD).map(|i| target.message(format!("from client {i:03}").as_bytes()));
     let messages: Vec<Vec<u8>> = messages.collect();
     let judge = || {
@@ -100,7 +100,7 @@ pub(super) fn crowd(target: &Target) -> Finding {
     )
 }
 
-pub(super) fn slow_reader(target: &Target) -> Finding {
+pub(super) fn slow_reader(target: &CheckedServer) -> Finding {
     let (mut unread, mut worst) = (0, Duration::ZERO);
     let message = target.message(b"read at once");
     let mut judge = || {
@@ -134,7 +134,7 @@ fn fill(peer: &Peer, message: &[u8]) -> usize {
     written
 }
 
-pub(super) fn order(target: &Target) -> Finding {
+pub(super) fn order(target: &CheckedServer) -> Finding {
     // Long and short ones in turn.
     let payloads = (0..64).map(|i| text(30 + i * 577 % 500));
     let messages: Vec<Vec<u8>> = payloads.map(|payload| target.message(&payload)).collect();

@@ -20,7 +20,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 const SHOWN: usize = 12;
 
 /// The server that is checked.
-pub(super) struct Target {
+pub(super) struct CheckedServer {
     pub(super) dialer: Dialer,
     pub(super) is_raw: bool,
     /// Maximum wait for all that is due at a time.
@@ -29,7 +29,7 @@ pub(super) struct Target {
     pub(super) max_frame: usize,
 }
 
-impl From<&CheckArgs> for Target {
+impl From<&CheckArgs> for CheckedServer {
     fn from(args: &CheckArgs) -> Self {
         let mut dialer = Dialer::new(&args.host);
         dialer.timeout = args.timeout;
@@ -42,7 +42,7 @@ impl From<&CheckArgs> for Target {
     }
 }
 
-impl Target {
+impl CheckedServer {
     /// A message as it is on the wire.
     pub(super) fn message(&self, payload: &[u8]) -> Vec<u8> {
         if self.is_raw {

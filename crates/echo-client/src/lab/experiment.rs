@@ -46,7 +46,7 @@ pub(crate) struct Experiment {
 
 /// What became of it.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(super) struct Observation {
     pub(super) writes: Vec<Chunk>,
     /// `None` where the system does not say.
     pub(super) segments: Option<Vec<Range<usize>>>,
@@ -70,7 +70,7 @@ struct ReadEvent {
 
 impl Experiment {
     /// Sends everything from one end of a connection to the other and back.
-    pub(super) fn run(&self) -> Result<Outcome> {
+    pub(super) fn run(&self) -> Result<Observation> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
         let client = TcpStream::connect(listener.local_addr()?).context("cannot connect")?;
         let server = accept(&listener, client.local_addr()?)?;
@@ -102,7 +102,7 @@ impl Experiment {
         mut socket: TcpStream,
         start: Sender<usize>,
         reads: &Receiver<ReadEvent>,
-    ) -> Result<Outcome> {
+    ) -> Result<Observation> {
         for _ in 0..self.round_trips() {
             socket.write_all(b".")?;
             socket.read_exact(&mut [0])?;
@@ -111,9 +111,9 @@ impl Experiment {
         if reads_at_once {
             start.send(0)?;
         }
-        let mut log = Log {
+        let mut log = ReadLog {
             started: Instant::now(),
-            outcome: Outcome::default(),
+            outcome: Observation::default(),
             segments: Segments::new(&socket, self.stream.len())?,
             read: 0,
         };
@@ -207,15 +207,15 @@ fn accept(listener: &TcpListener, peer: SocketAddr) -> Result<TcpStream> {
 }
 
 /// An outcome in the making.
-struct Log {
+struct ReadLog {
     started: Instant,
-    outcome: Outcome,
+    outcome: Observation,
     segments: Segments,
     /// Bytes that were read.
     read: usize,
 }
 
-impl Log {
+impl ReadLog {
     /// Takes down reads until so many bytes were read, or to the end.
     fn wait_until_read(&mut self, bytes: usize, reads: &Receiver<ReadEvent>) -> Result<()> {
         while self.read < bytes {

@@ -35,13 +35,13 @@ use picture::Picture;
 const COLUMNS: usize = 80;
 
 /// A picture and the text around it.
-struct Section {
+struct TourSection {
     heading: Vec<String>,
     picture: Picture,
     sentences: Vec<String>,
 }
 
-impl Section {
+impl TourSection {
     /// The experiment that is asked for, run.
     fn of(args: &LabArgs) -> Result<Self> {
         let experiment = args.experiment(args.reader.unwrap_or(Codec::OneRead))?;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
     let sections = if args.is_tour() {
         tour::sections()?
     } else {
-        vec![Section::of(args)?]
+        vec![TourSection::of(args)?]
     };
     if let Some(path) = &args.svg {
         fs::write(path, svg::draw(&sections))

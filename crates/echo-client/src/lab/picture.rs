@@ -6,7 +6,7 @@ use proto::Escaped;
 
 use super::{
     codec::Message,
-    experiment::{Chunk, Experiment, Outcome},
+    experiment::{Chunk, Experiment, Observation},
 };
 
 /// As many messages are named that came out wrong.
@@ -17,11 +17,11 @@ pub(super) struct Picture {
     pub(super) len: usize,
     /// Where each message ends: what belongs to it has its colour.
     pub(super) ends: Vec<usize>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<PictureRow>,
     pub(super) verdict: String,
 }
 
-pub(super) struct Row {
+pub(super) struct PictureRow {
     pub(super) name: String,
     pub(super) pieces: Vec<Piece>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Piece {
 
 impl Picture {
     /// With the times of writes and reads where they are what it is about.
-    pub(super) fn of(experiment: &Experiment, outcome: &Outcome) -> Self {
+    pub(super) fn of(experiment: &Experiment, outcome: &Observation) -> Self {
         let sent = &experiment.messages;
         let has_times = experiment.nagle || experiment.pause.is_some();
         let chunk = |chunk: &Chunk| {
@@ -100,14 +100,14 @@ impl Piece {
     }
 }
 
-fn row(name: &str, pieces: Vec<Piece>) -> Row {
+fn row(name: &str, pieces: Vec<Piece>) -> PictureRow {
     let count = pieces.len();
     let s = if count == 1 || name == "understood" {
         ""
     } else {
         "s"
     };
-    Row {
+    PictureRow {
         name: format!("{count} {name}{s}"),
         pieces,
     }

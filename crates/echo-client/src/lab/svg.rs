@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    Section,
+    TourSection,
     picture::{Picture, Piece},
 };
 
@@ -32,7 +32,7 @@ text { fill: var(--text); white-space: pre; } .title { font-weight: bold; font-s
 .m4 { fill: var(--m4); }";
 
 /// Draws all, one below the other.
-pub(super) fn draw(sections: &[Section]) -> String {
+pub(super) fn draw(sections: &[TourSection]) -> String {
     let mut body = String::new();
     let mut y = MARGIN;
     for section in sections {
@@ -111,17 +111,17 @@ fn text(body: &mut String, class: &str, x: f64, y: &mut f64, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::picture::Row, *};
+    use super::{super::picture::PictureRow, *};
 
     #[test]
     fn a_piece_has_the_colours_of_its_messages() {
         let mut piece = Piece::new(&(0..10), "10".to_owned());
         piece.is_wrong = true;
-        let row = Row {
+        let row = PictureRow {
             name: "1 read".to_owned(),
             pieces: vec![piece],
         };
-        let section = Section {
+        let section = TourSection {
             heading: vec!["Title".to_owned()],
             picture: Picture {
                 len: 10,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::builder::styling::AnsiColor;
 
-use super::picture::{Picture, Row};
+use super::picture::{Picture, PictureRow};
 
 /// One after the other for messages, so that neighbours differ.
 const COLORS: [AnsiColor; 5] = [
@@ -45,7 +45,7 @@ pub(super) fn draw(picture: &Picture, columns: usize, has_color: bool) -> String
 
 /// A row's characters. A byte begins at the first column that is wholly behind
 /// where it does, so that each column belongs to one byte.
-fn cells(row: &Row, len: usize, width: usize) -> Vec<char> {
+fn cells(row: &PictureRow, len: usize, width: usize) -> Vec<char> {
     let mut cells = vec![' '; width + 1];
     let column = |byte: usize| (byte * width).div_ceil(len.max(1));
     for piece in &row.pieces {
@@ -102,11 +102,11 @@ fn paint(text: &mut String, picture: &Picture, cells: &[char], width: usize) {
 mod tests {
     use super::{super::picture::Piece, *};
 
-    fn row(name: &str, ends: &[usize], labels: &[&str]) -> Row {
+    fn row(name: &str, ends: &[usize], labels: &[&str]) -> PictureRow {
         let starts = [0].iter().chain(ends);
         let spans = starts.zip(ends).map(|(start, end)| *start..*end);
         let pieces = spans.zip(labels);
-        Row {
+        PictureRow {
             name: name.to_owned(),
             pieces: pieces
                 .map(|(span, label)| Piece::new(&span, (*label).to_owned()))

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::{Args, Command, FromArgMatches};
 
 use super::{
-    Section,
+    TourSection,
     args::LabArgs,
-    picture::{Piece, Row},
+    picture::{PictureRow, Piece},
 };
 
 /// A title, the options of `echo-client lab`, and what is to be seen.
@@ -63,12 +63,12 @@ const SCENES: [Scene; 6] = [
     ),
 ];
 
-pub(super) fn sections() -> Result<Vec<Section>> {
+pub(super) fn sections() -> Result<Vec<TourSection>> {
     let mut sections = SCENES.iter().map(section).collect::<Result<Vec<_>>>()?;
     // The last is about the end of the stream, and what comes after it.
-    if let Some(Section { picture, .. }) = sections.last_mut() {
+    if let Some(TourSection { picture, .. }) = sections.last_mut() {
         let label = format!("{} bytes back, after the FIN", picture.len);
-        picture.rows.push(Row {
+        picture.rows.push(PictureRow {
             name: "1 echo".to_owned(),
             pieces: vec![Piece::new(&(0..picture.len), label)],
         });
@@ -77,11 +77,11 @@ pub(super) fn sections() -> Result<Vec<Section>> {
 }
 
 /// Runs what the command would.
-fn section((title, options, sentences): &Scene) -> Result<Section> {
+fn section((title, options, sentences): &Scene) -> Result<TourSection> {
     let command = LabArgs::augment_args(Command::new("lab").disable_help_flag(true));
     let words = ["lab"].into_iter().chain(options.split(' '));
     let args = LabArgs::from_arg_matches(&command.try_get_matches_from(words)?)?;
-    let mut section = Section::of(&args)?;
+    let mut section = TourSection::of(&args)?;
     let command = format!("$ echo-client lab {options}");
     section.heading = vec![(*title).to_owned(), command];
     section.sentences = sentences.map(str::to_owned).into();

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    batch::{self, Interval},
+    batch::{self, ConfidenceInterval},
     percentile::{at, value_at},
 };
 use crate::format::{Count, Latency};
@@ -27,13 +27,13 @@ const MAX_BATCHES: usize = 40;
 pub struct Until {
     /// As it was given.
     text: String,
-    metric: Metric,
+    metric: PreciseMetric,
     /// Of the figure.
     share: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Metric {
+enum PreciseMetric {
     Throughput,
     /// The latency at this quantile.
     Percentile(f64),
@@ -49,12 +49,12 @@ impl FromStr for Until {
             .or_else(|| text.split_once("+-"))
             .ok_or(expected)?;
         let metric = match metric.trim() {
-            "throughput" | "qps" => Metric::Throughput,
+            "throughput" | "qps" => PreciseMetric::Throughput,
             name => name
                 .strip_prefix('p')
                 .and_then(|percentile| percentile.parse().ok())
                 .filter(|percentile| *percentile > 0.0 && *percentile < 100.0)
-                .map(|percentile: f64| Metric::Percentile(percentile / 100.0))
+                .map(|percentile: f64| PreciseMetric::Percentile(percentile / 100.0))
                 .ok_or("expected throughput or a percentile such as p99")?,
         };
         let percent = share.trim().strip_suffix('%').map(str::trim);
@@ -116,7 +116,7 @@ impl fmt::Display for Precision {
         let is_rate = self
             .text
             .parse()
-            .is_ok_and(|until: Until| until.metric == Metric::Throughput);
+            .is_ok_and(|until: Until| until.metric == PreciseMetric::Throughput);
         let show = |figure: f64| {
             if is_rate {
                 Count(figure).to_string()
@@ -132,13 +132,13 @@ impl fmt::Display for Precision {
 
 /// What came in one or more seconds.
 #[derive(Clone, Debug)]
-struct Batch {
+struct SampleBatch {
     seconds: f64,
     replies: f64,
     latencies: Histogram<u64>,
 }
 
-impl Batch {
+impl SampleBatch {
     /// All of them in one; `None` without any.
     fn sum(batches: &[Self]) -> Option<Self> {
         let (first, rest) = batches.split_first()?;
@@ -165,11 +165,11 @@ impl Batch {
 #[derive(Debug)]
 pub struct PrecisionWatch {
     until: Until,
-    batches: Vec<Batch>,
+    batches: Vec<SampleBatch>,
     /// Seconds of a batch.
     length: usize,
     /// What is not yet a whole batch, and of how many seconds.
-    partial: Option<(Batch, usize)>,
+    partial: Option<(SampleBatch, usize)>,
     seconds: usize,
     next_look: usize,
     looks: u64,
@@ -201,7 +201,7 @@ impl PrecisionWatch {
     /// Takes what came in a second, latencies in nanoseconds; returns whether the
     /// figure is known as precisely as requested.
     pub fn second(&mut self, length: Duration, replies: u64, latencies: &Histogram<u64>) -> bool {
-        self.add(Batch {
+        self.add(SampleBatch {
             seconds: length.as_secs_f64(),
             replies: replies as f64,
             latencies: latencies.clone(),
@@ -225,7 +225,7 @@ impl PrecisionWatch {
         reached.unwrap_or_else(|| self.look())
     }
 
-    fn add(&mut self, second: Batch) {
+    fn add(&mut self, second: SampleBatch) {
         let (batch, seconds) = match self.partial.take() {
             Some((mut batch, seconds)) => {
                 batch.add(&second);
@@ -239,7 +239,11 @@ impl PrecisionWatch {
         }
         self.batches.push(batch);
         if self.batches.len() == MAX_BATCHES {
-            self.batches = self.batches.chunks(2).filter_map(Batch::sum).collect();
+            self.batches = self
+                .batches
+                .chunks(2)
+                .filter_map(SampleBatch::sum)
+                .collect();
             self.length *= 2;
         }
     }
@@ -247,8 +251,8 @@ impl PrecisionWatch {
     fn look(&mut self) -> Precision {
         self.looks += 1;
         let found = match self.until.metric {
-            Metric::Throughput => self.throughput(),
-            Metric::Percentile(quantile) => self.percentile(quantile),
+            PreciseMetric::Throughput => self.throughput(),
+            PreciseMetric::Percentile(quantile) => self.percentile(quantile),
         };
         let [figure, low, high] = found.unwrap_or_default();
         let mut precision = Precision {
@@ -267,17 +271,17 @@ impl PrecisionWatch {
     fn throughput(&self) -> Option<[Option<f64>; 3]> {
         let batches = self.batches.iter();
         let batches: Vec<_> = batches.map(|each| (each.replies, each.seconds)).collect();
-        let Interval { estimate, half } = batch::ratio(&batches, self.alpha)?;
+        let ConfidenceInterval { estimate, half } = batch::ratio(&batches, self.alpha)?;
         Some([estimate, estimate - half, estimate + half].map(Some))
     }
 
     /// The interval of the share of samples above the percentile, and the latencies
     /// that such shares lie above.
     fn percentile(&self, quantile: f64) -> Option<[Option<f64>; 3]> {
-        let all = Batch::sum(&self.batches)?.latencies;
+        let all = SampleBatch::sum(&self.batches)?.latencies;
         let figure = at(&all, quantile).ok()?;
         let edge = value_at(&all, quantile);
-        let above = |batch: &Batch| {
+        let above = |batch: &SampleBatch| {
             let latencies = &batch.latencies;
             let below = latencies.count_between(0, edge);
             ((latencies.len() - below) as f64, latencies.len() as f64)
