@@ -27,6 +27,8 @@ use crate::{CHECKSUM_LEN, FrameError, Framing, HEADER_LEN, Header, Wire, frame, 
 pub struct Writer {
     wire: Wire,
     buf: Vec<u8>,
+    /// Bytes of `buf` that a stream has taken, before an error.
+    written: usize,
 }
 
 impl Writer {
@@ -36,6 +38,7 @@ impl Writer {
         Self {
             wire,
             buf: Vec::new(),
+            written: 0,
         }
     }
 
@@ -125,28 +128,47 @@ impl Writer {
         }
     }
 
-    /// The collected messages, as on the wire.
+    /// The collected messages, as on the wire; after a failed
+    /// [`write_to`](Self::write_to), what the stream has not taken.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.buf
+        self.buf.get(self.written..).unwrap_or_default()
     }
 
     /// Writes the collected messages, in one `write` if the stream takes them
-    /// all, and clears them.
+    /// all, and clears them. Blocks as long as `stream` does; an interrupted
+    /// write is retried.
     ///
     /// # Errors
     ///
-    /// The stream's error. It is then unknown how much was sent: the stream of
-    /// frames cannot continue.
+    /// The stream's error, or `WriteZero` when it takes nothing. What it has
+    /// taken by then is not written again: after a timeout (`WouldBlock` or
+    /// `TimedOut`) the next call continues where this one ended. Another stream
+    /// needs a new writer, or it would begin inside a frame.
     pub fn write_to(&mut self, stream: &mut impl Write) -> io::Result<()> {
-        stream.write_all(&self.buf)?;
-        stream.flush()?;
+        loop {
+            let left = self.as_bytes();
+            if left.is_empty() {
+                break;
+            }
+            match stream.write(left) {
+                Ok(0) => {
+                    let reason = "the stream takes no more bytes";
+                    return Err(io::Error::new(io::ErrorKind::WriteZero, reason));
+                }
+                Ok(n) => self.written = self.written.saturating_add(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Before the flush: what failed there was written.
         self.clear();
-        Ok(())
+        stream.flush()
     }
 
     /// Clears the collected messages, once they are written otherwise.
     pub fn clear(&mut self) {
         self.buf.clear();
+        self.written = 0;
     }
 }
