@@ -51,8 +51,8 @@ impl<'a> Frame<'a> {
 
     /// Whether the payload is empty: a heartbeat.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.body.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.payload_len() == 0
     }
 
     /// Whether the payload is compressed.

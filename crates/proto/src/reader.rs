@@ -179,8 +179,9 @@ impl Reader {
         } else if size < self.batch && (is_full || self.filled) {
             doubled.min(self.batch)
         } else if is_full {
-            // A partial frame, or it would have been taken.
-            doubled.min(self.frame)
+            // A partial frame, or it would have been taken; or a refused one,
+            // which is kept.
+            doubled.min(self.frame).max(size)
         } else {
             size
         }
@@ -218,6 +219,11 @@ impl Reader {
                 other => break other?,
             }
         };
+        // The bytes beyond the room would be made up.
+        if n > room_len {
+            let reason = format!("the stream says {n} bytes were read into a buffer of {room_len}");
+            return Err(io::Error::other(reason));
+        }
         self.filled = n == room_len;
         self.buffer.arrived(n);
         Ok(n)
@@ -255,7 +261,8 @@ impl Reader {
                 Ok(First::Whole { size, payload }) => {
                     cut.count += 1;
                     cut.bytes += size;
-                    cut.payload += payload;
+                    // On a 32-bit machine, decompressed lengths can exceed it.
+                    cut.payload = cut.payload.saturating_add(payload);
                 }
                 Ok(First::Partial { size }) => {
                     self.frame = size;
