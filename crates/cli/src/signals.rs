@@ -113,26 +113,49 @@ impl Stop {
 
 #[cfg(not(windows))]
 mod system {
-    use std::io;
+    use std::{io, io::Read, os::unix::net::UnixStream, thread, time::Duration};
 
     use nix::sys::signal::SigSet;
-    use signal_hook::iterator;
+    use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 
     use super::{SIGHUP, SIGINT, SIGTERM, is_ignored};
 
     pub(super) const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-    pub(super) struct Signals(iterator::Signals);
+    /// Time until the next check when the pipe cannot be read.
+    const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+    /// Handlers note a signal and wake a thread by a pipe. signal-hook's own
+    /// iterator panics when a read of the pipe fails: no signal would be seen
+    /// from then on.
+    pub(super) struct Signals(SignalDelivery<UnixStream, SignalOnly>);
 
     impl Signals {
         pub(super) fn new(signals: &[i32]) -> io::Result<Self> {
             let counted = signals.iter().filter(|signal| !is_ignored(**signal));
-            iterator::Signals::new(counted).map(Self)
+            let (read, write) = UnixStream::pair()?;
+            SignalDelivery::with_pipe(read, write, SignalOnly, counted).map(Self)
         }
 
         /// Waits for the next signal.
         pub(super) fn wait(&mut self) -> i32 {
-            self.0.forever().next().unwrap_or(SIGTERM)
+            loop {
+                // Empties the pipe first: a signal after this check is in it.
+                if let Some(signal) = self.0.pending().next() {
+                    return signal;
+                }
+                if !matches!(self.0.get_read_mut().read(&mut [0]), Ok(1)) {
+                    thread::sleep(RETRY_INTERVAL);
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    impl Signals {
+        /// Lets every read of the pipe fail.
+        pub(super) fn break_pipe(&mut self) -> io::Result<()> {
+            self.0.get_read_mut().set_nonblocking(true)
         }
     }
 
@@ -236,6 +259,24 @@ fn is_ignored_in(status: &str, signal: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(windows))]
+    #[test]
+    fn a_pipe_that_cannot_be_read_costs_no_signal() -> Result<()> {
+        use signal_hook::consts::{SIGUSR1, SIGUSR2};
+
+        let mut signals = system::Signals::new(&[SIGUSR1, SIGUSR2])?;
+        signals.break_pipe()?;
+        for signal in [SIGUSR2, SIGUSR1] {
+            thread::scope(|scope| -> Result<()> {
+                let waiting = scope.spawn(|| signals.wait());
+                low_level::raise(signal)?;
+                assert_eq!(waiting.join().ok(), Some(signal));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
 
     #[test]
     fn the_mask_of_ignored_signals_is_read() {
