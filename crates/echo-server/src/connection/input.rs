@@ -17,7 +17,6 @@ const AT_HAND: Duration = Duration::from_millis(1);
 /// `shutdown` of the reading side would do, but bytes that arrive after it and
 /// after our FIN reset the connection (RFC 1122, 4.2.2.13), and the reset
 /// discards all echoes in flight.
-/// 4.2.2.13), with all echoes that are still on their way.
 pub(crate) struct ConnectionInput<'a> {
     connection: &'a Connection,
     /// Bytes left to read, once the end is decided.
