@@ -23,7 +23,7 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 ///
 /// What is no such text.
 pub fn decode(text: &str) -> Result<Histogram<u64>> {
-    let bytes = STANDARD.decode(text).context("not base64")?;
+    let bytes = STANDARD.decode(text).ok().context("not base64")?;
     let decoded = Deserializer::new().deserialize(&mut bytes.as_slice());
     decoded.ok().context("not an HDR histogram of nanoseconds")
 }
