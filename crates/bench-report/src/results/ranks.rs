@@ -1,29 +1,28 @@
-//! The processes that a load is shared by, and the samples of each.
+//! The processes that share a load, and the samples of each.
 
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::Results;
 use crate::format::representable;
 
-/// A process that had a part of the load. A run of its own has one.
+/// A process that had a share of the load. An unmerged run has one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RankLine {
-    /// Which it is, from 0.
+    /// Its index, from 0.
     pub rank: u64,
     /// Its host's name.
     pub host: Option<String>,
-    /// Which kernel keeps its clock: ranks with the same have one.
+    /// Identifies the kernel that keeps its clock: equal for ranks on one machine.
     pub clock: Option<String>,
-    /// Whether that clock is synchronised; `null` where it was not asked or the
-    /// system does not say.
+    /// Whether that clock is synchronised; `null` where the system does not report
+    /// it, or was not asked.
     pub clock_synchronised: Option<bool>,
     /// When the program was started.
     pub launched: String,
     /// When the measurement was to begin (`--start-at`).
     pub intended_start: Option<String>,
-    /// When it began.
+    /// When the measurement began.
     pub start: String,
     /// How long it lasted.
     pub elapsed_s: f64,
@@ -41,27 +40,8 @@ pub struct RankLine {
     pub failures: u64,
     /// The share of all its CPUs that the generator used.
     pub client_utilization: f64,
-    /// The reasons of its verdict; none is VALID.
+    /// The reasons of its verdict; empty if it is VALID.
     pub reasons: Vec<String>,
-}
-
-impl RankLine {
-    /// With the figures of its `results`.
-    pub(crate) fn with_figures(self, results: &Results) -> Self {
-        let latency = &results.latency;
-        Self {
-            elapsed_s: results.elapsed_s,
-            connections: results.connections.opened,
-            throughput: results.throughput,
-            p50_us: latency.p50_us,
-            p99_us: latency.p99_us,
-            max_us: latency.max_us,
-            failures: results.failed(),
-            client_utilization: results.cpu.client_utilization,
-            reasons: results.verdict.reasons.clone(),
-            ..self
-        }
-    }
 }
 
 /// An instant in UTC as RFC 3339, to the microsecond.
@@ -71,13 +51,13 @@ pub fn instant(time: SystemTime) -> String {
 }
 
 /// The samples of a part of the measured window, in nanoseconds: base64 of HDR
-/// histograms (V2, deflated), as in the HDR log. All slices together have all
-/// samples.
+/// histograms (V2, deflated), as in the HDR log. Together, the slices hold every
+/// sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slice {
-    /// When it begins, by the clock of its host: Unix time.
+    /// When it begins, by its host's clock: Unix time.
     pub start_unix_s: f64,
-    /// How long it lasts.
+    /// Its length.
     pub length_s: f64,
     /// Correct replies in it.
     pub replies: u64,

@@ -18,12 +18,12 @@ pub struct Tcp {
 /// wait for its last replies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TcpEnd {
-    /// Connections that were still known at the end.
+    /// Connections that still existed at the end.
     pub connections: u64,
-    /// Segments sent again.
+    /// Segments retransmitted.
     pub retransmitted: u64,
-    /// Those of them that the other end had already (RFC 2883): they were not
-    /// lost, but they or their acknowledgements late.
+    /// Those of them that the other end already had (RFC 2883): not lost, but they or
+    /// their acknowledgements were late.
     pub spurious: u64,
     /// Segments sent, with and without data.
     pub segments_out: u64,
@@ -35,10 +35,10 @@ pub struct TcpEnd {
     pub data_segments_in: u64,
     /// `null` when the connections were opened later, by a ramp.
     pub start: Option<TcpState>,
-    /// `null` when no connection was left.
+    /// `null` when no connection remained.
     pub end: Option<TcpState>,
-    /// Segments sent again on each open connection, by its index; `null` where
-    /// it was not known any more.
+    /// Segments retransmitted on each open connection, by its index; `null` where
+    /// the connection no longer existed.
     pub retransmitted_by_connection: Vec<Option<u64>>,
 }
 
@@ -57,12 +57,12 @@ pub struct TcpState {
     pub delivery_rate: Spread,
     /// Maximum segment size, in bytes.
     pub mss: Spread,
-    /// How long an acknowledgement may be delayed.
+    /// Maximum delay of an acknowledgement.
     pub ack_timeout_us: Spread,
 }
 
-/// `TCP_INFO` of one end of a connection. Counts are since it was opened, and
-/// begin again after 2^32.
+/// `TCP_INFO` of one end of a connection. Counts start when it is opened, and wrap
+/// at 2^32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // as in the results
 pub struct TcpInfo {
@@ -79,7 +79,7 @@ pub struct TcpInfo {
     pub delivery_rate: u64,
     pub mss: u32,
     pub ack_timeout_us: u32,
-    /// Since data was sent, and received, in ticks of the kernel's clock: 1 to
+    /// Since data was last sent and received, in ticks of the kernel's clock: 1 to
     /// 10 ms.
     pub since_sent_ms: u32,
     pub since_received_ms: u32,
@@ -89,7 +89,7 @@ pub struct TcpInfo {
 pub type TcpSpan = (Option<TcpInfo>, TcpInfo);
 
 impl Tcp {
-    /// Segments sent again, by both ends as far as they are known.
+    /// Segments retransmitted by each end that is known.
     #[must_use]
     pub fn retransmitted(&self) -> u64 {
         self.ends().map(|end| end.retransmitted).sum()
@@ -167,7 +167,7 @@ mod tests {
             None,
             // Opened later.
             Some((None, info(2, 5, 9))),
-            // A count that has begun again.
+            // A count that wrapped.
             Some((Some(info(0, u32::MAX, 5)), info(0, 1, 8))),
         ]);
         assert_eq!(end.connections, 3);

@@ -1,12 +1,13 @@
 //! The same messages without and with a load beside them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::Distribution;
+use crate::statistics::{Distribution, distribution};
 
-/// What a load of bulk frames on further connections does to the messages.
+/// How a load of bulk frames on further connections affects the messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnderLoad {
     /// Connections of the load to be opened, by this rank.
@@ -16,13 +17,13 @@ pub struct UnderLoad {
     pub opened: u64,
     /// Payload of its frames, in bytes.
     pub frame_bytes: u64,
-    /// What it moved each way, while the loaded part lasted.
+    /// Bytes per second that it moved each way during the loaded part.
     pub bytes_per_s: f64,
     /// Its failures by kind; those of the messages are not among them.
     pub failures: BTreeMap<String, u64>,
-    /// Before it.
+    /// Before the load.
     pub idle: Part,
-    /// While it lasted, its first moments excluded; `null` when the run ended before
+    /// During the load, its first moments excluded; `null` when the run ended before
     /// that.
     pub loaded: Option<Part>,
 }
@@ -36,4 +37,16 @@ pub struct Part {
     pub throughput: f64,
     /// As in the results' `latency`.
     pub latency: Distribution,
+}
+
+impl Part {
+    /// A part with these latencies, in nanoseconds.
+    #[must_use]
+    pub fn of(elapsed: Duration, replies: u64, latencies: &Histogram<u64>) -> Self {
+        Self {
+            elapsed_s: elapsed.as_secs_f64(),
+            throughput: proto::qps::rate(replies, elapsed),
+            latency: distribution(latencies),
+        }
+    }
 }
