@@ -38,9 +38,7 @@ pub fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
             destination_port: peer_port,
             ..id
         };
-        ask(id, NLM_F_DUMP, |ends, info| {
-            connections.insert(ends, info);
-        })?;
+        connections.extend(ask(id, NLM_F_DUMP)?);
     }
     Some(connections)
 }
@@ -60,9 +58,7 @@ pub fn find([own, peer]: Ends) -> Option<TcpInfo> {
         // Whichever socket it is (`INET_DIAG_NOCOOKIE`).
         cookie: [u8::MAX; 8],
     };
-    let mut found = None;
-    ask(id, 0, |_, info| found = Some(info))?;
-    found
+    ask(id, 0)?.pop().map(|(_, info)| info)
 }
 
 /// Addresses as they are compared: an IPv4 address is one in a socket of IPv6,
@@ -74,11 +70,12 @@ pub fn key(ends: Ends) -> Ends {
 
 /// Sends one request and takes all replies. The kernel has them when the request
 /// is sent, so nothing waits.
-fn ask(id: SocketId, flags: u16, mut take: impl FnMut(Ends, TcpInfo)) -> Option<()> {
+fn ask(id: SocketId, flags: u16) -> Option<Vec<(Ends, TcpInfo)>> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG)).ok()?;
     let kernel = SocketAddrNetlink::new(0, 0);
     sendto(&socket, &request(id, flags), SendFlags::empty(), &kernel).ok()?;
+    let mut connections = Vec::new();
     let mut buffer = vec![0; REPLY_BYTES];
     loop {
         let (_, len) = recv(&socket, buffer.as_mut_slice(), RecvFlags::DONTWAIT).ok()?;
@@ -88,18 +85,16 @@ fn ask(id: SocketId, flags: u16, mut take: impl FnMut(Ends, TcpInfo)) -> Option<
                 NetlinkMessage::deserialize(rest).ok()?;
             match message.payload {
                 NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    if let Some((ends, info)) = connection(&response) {
-                        take(ends, info);
-                    }
+                    connections.extend(connection(&response));
                 }
-                NetlinkPayload::Done(_) => return Some(()),
+                NetlinkPayload::Done(_) => return Some(connections),
                 _ => return None,
             }
             let len = usize::try_from(message.header.length).ok()?;
             rest = rest.get(len.next_multiple_of(ALIGNMENT)..).unwrap_or(&[]);
         }
         if flags & NLM_F_DUMP == 0 {
-            return Some(());
+            return Some(connections);
         }
     }
 }

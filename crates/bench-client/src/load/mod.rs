@@ -35,7 +35,10 @@ use std::{
 use anyhow::{Error, Result, anyhow};
 use bench_report::{ConnectionOutcome, LoadOutcome};
 use cli::signals::Stop;
-use transport::Stream;
+use transport::{
+    Stream, TcpInfo,
+    sock_diag::{self, Ends},
+};
 
 mod arrivals;
 mod bulk;
@@ -74,10 +77,7 @@ use slowest::Slowest;
 pub(crate) use watch::{Unwatched, Watch};
 use window::Window;
 
-use crate::{
-    machine::sock_diag::{self, Ends},
-    plan::{Pace, RunPlan},
-};
+use crate::plan::{Pace, RunPlan};
 
 /// Stack of a connection's thread; buffers are on the heap.
 const STACK_BYTES: usize = 256 * 1024;
@@ -201,6 +201,21 @@ impl Link {
             in_flight: Gauge::default(),
             failures: Gauge::default(),
         }
+    }
+
+    /// Notes what its ends have sent again, as far as they are known: segments
+    /// retransmitted, and those of them that were spurious. Returns the increases.
+    fn note_sent_again(&self, ends: [Option<&TcpInfo>; 2]) -> [u64; 2] {
+        let counts: [fn(&TcpInfo) -> u32; 2] = [|end| end.retransmitted, |end| end.spurious];
+        std::array::from_fn(|kind| {
+            let count = ends
+                .iter()
+                .flatten()
+                .map(|end| u64::from(counts[kind](end)));
+            let count: u64 = count.sum();
+            let before = self.sent_again[kind].replace(count);
+            count.saturating_sub(before)
+        })
     }
 
     /// The server's end first, if that is on this host.

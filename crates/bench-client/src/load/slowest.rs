@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use bench_report::results::{Cause, SlowMessage, TcpInfo};
+use bench_report::results::{Cause, SlowMessage};
+use transport::{TcpInfo, sock_diag};
 
 use super::{Link, flight::Flight};
-use crate::machine::{cpu, sock_diag};
+use crate::machine::cpu;
 
 /// How many are kept.
 const KEPT: usize = 20;
@@ -97,7 +98,10 @@ impl<'a> Examiner<'a> {
         let tcp = self.link.ends.and_then(sock_diag::find);
         let latency_us = us(now_ns.saturating_sub(flight.intended_ns));
         let may_be_lost = tcp.filter(|_| latency_us >= MIN_LOSS_US);
-        let sent_again = may_be_lost.map(|tcp| self.sent_again(&tcp));
+        let sent_again = may_be_lost.map(|own| {
+            let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
+            self.link.note_sent_again([Some(&own), peer.as_ref()])
+        });
         let ms = |since: fn(&TcpInfo) -> u32| tcp.as_ref().map(|tcp| 1e3 * f64::from(since(tcp)));
         self.slowest.add(SlowMessage {
             connection: self.link.index,
@@ -118,28 +122,6 @@ impl<'a> Examiner<'a> {
         self.waited = waited.unwrap_or_default();
         self.looked_ns = Some(now_ns);
     }
-
-    /// [`sent_again`] since the connection was last looked at.
-    fn sent_again(&self, own: &TcpInfo) -> [u64; 2] {
-        // Known only if it is on this host.
-        let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
-        let [retransmitted, spurious] = sent_again([Some(own), peer.as_ref()]);
-        let [before, spurious_before] = &self.link.sent_again;
-        [
-            retransmitted.saturating_sub(before.replace(retransmitted)),
-            spurious.saturating_sub(spurious_before.replace(spurious)),
-        ]
-    }
-}
-
-/// Segments that the ends of a connection have retransmitted, as far as they are
-/// known, and those of them that were spurious.
-pub(super) fn sent_again(ends: [Option<&TcpInfo>; 2]) -> [u64; 2] {
-    let ends = || ends.into_iter().flatten();
-    [
-        ends().map(|end| u64::from(end.retransmitted)).sum(),
-        ends().map(|end| u64::from(end.spurious)).sum(),
-    ]
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! | `clock` | whether this host's clock is one with others |
 //! | `cpu` | CPU time |
 //! | `noise` | what the machine adds to latencies by itself |
-//! | `sock_diag` | TCP connections as the kernel sees them, in the results' terms |
 //! | `timer` | how late a sleeping thread wakes up |
 
 use std::{env, fs, sync::LazyLock, thread};
@@ -15,7 +14,6 @@ use bench_report::results::Machine;
 pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod noise;
-pub(crate) mod sock_diag;
 pub(crate) mod timer;
 
 /// Describes this machine, as it was when first asked: before any thread was

@@ -38,7 +38,7 @@ pub(crate) use sample::sample;
 pub use second::Second;
 pub use slow::{Cause, SlowMessage};
 pub(crate) use slow::{MIN_RETRANSMISSION_US, attribute};
-pub use tcp::{Tcp, TcpEnd, TcpInfo, TcpSpan, TcpState};
+pub use tcp::{Tcp, TcpEnd, TcpState};
 pub use under_load::{Part, UnderLoad};
 pub use verdict::{Expectation, Verdict};
 

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Arguments, Arrivals, Connections, Cpu, InFlight, Machine, Messages, NoiseFloor, RankLine,
-    Results, SCHEMA, Second, Target, Tcp, TcpEnd, TcpInfo, Verdict,
+    Results, SCHEMA, Second, Target, Tcp, TcpEnd, TcpState, Verdict,
 };
-use crate::statistics::{Bucket, Distribution, Point};
+use crate::statistics::{Bucket, Distribution, Point, Spread};
 
 /// A closed loop of 1,000,000 messages on 4 connections in 10 s.
 #[allow(clippy::too_many_lines)] // one for each field
@@ -152,7 +152,7 @@ pub(crate) fn sample() -> Results {
             machine_utilization: Some(0.3),
         },
         tcp: Some(Tcp {
-            client: TcpEnd::of(&[Some((Some(TcpInfo::default()), sample_tcp()))]),
+            client: sample_tcp(),
             server: None,
         }),
         slowest: Vec::new(),
@@ -187,19 +187,28 @@ pub(crate) fn sample() -> Results {
 }
 
 /// The end of a connection that had all messages of [`sample`].
-fn sample_tcp() -> TcpInfo {
-    TcpInfo {
+fn sample_tcp() -> TcpEnd {
+    let one = |value| Spread {
+        median: value,
+        min: value,
+        max: value,
+    };
+    TcpEnd {
+        connections: 1,
         segments_out: 1_000_000,
         segments_in: 1_000_000,
         data_segments_out: 1_000_000,
         data_segments_in: 1_000_000,
-        rtt_us: 21,
-        rtt_variance_us: 9,
-        min_rtt_us: 14,
-        congestion_window: 10,
-        delivery_rate: 1_000_000,
-        mss: 1448,
-        ack_timeout_us: 40_000,
-        ..TcpInfo::default()
+        end: Some(TcpState {
+            rtt_us: one(21.0),
+            rtt_variance_us: one(9.0),
+            min_rtt_us: one(14.0),
+            congestion_window: one(10.0),
+            delivery_rate: one(1e6),
+            mss: one(1448.0),
+            ack_timeout_us: one(40_000.0),
+        }),
+        retransmitted_by_connection: vec![Some(0)],
+        ..TcpEnd::default()
     }
 }

@@ -61,33 +61,6 @@ pub struct TcpState {
     pub ack_timeout_us: Spread,
 }
 
-/// `TCP_INFO` of one end of a connection. Counts start when it is opened, and wrap
-/// at 2^32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // as in the results
-pub struct TcpInfo {
-    pub retransmitted: u32,
-    pub spurious: u32,
-    pub segments_out: u32,
-    pub segments_in: u32,
-    pub data_segments_out: u32,
-    pub data_segments_in: u32,
-    pub rtt_us: u32,
-    pub rtt_variance_us: u32,
-    pub min_rtt_us: u32,
-    pub congestion_window: u32,
-    pub delivery_rate: u64,
-    pub mss: u32,
-    pub ack_timeout_us: u32,
-    /// Since data was last sent and received, in ticks of the kernel's clock: 1 to
-    /// 10 ms.
-    pub since_sent_ms: u32,
-    pub since_received_ms: u32,
-}
-
-/// One end of a connection at the start, if it was open then, and at the end.
-pub type TcpSpan = (Option<TcpInfo>, TcpInfo);
-
 impl Tcp {
     /// Segments retransmitted by each end that is known.
     #[must_use]
@@ -100,82 +73,5 @@ impl Tcp {
         [Some(&self.client), self.server.as_ref()]
             .into_iter()
             .flatten()
-    }
-}
-
-impl TcpEnd {
-    /// Adds up one end of all connections, by their index.
-    #[must_use]
-    pub fn of(spans: &[Option<TcpSpan>]) -> Self {
-        let known = || spans.iter().flatten();
-        let grown = |(before, after): &TcpSpan, count: fn(&TcpInfo) -> u32| {
-            let before = before.as_ref().map_or(0, count);
-            u64::from(count(after).wrapping_sub(before))
-        };
-        let sum = |count: fn(&TcpInfo) -> u32| known().map(|span| grown(span, count)).sum();
-        Self {
-            connections: known().count() as u64,
-            retransmitted: sum(|info| info.retransmitted),
-            spurious: sum(|info| info.spurious),
-            segments_out: sum(|info| info.segments_out),
-            segments_in: sum(|info| info.segments_in),
-            data_segments_out: sum(|info| info.data_segments_out),
-            data_segments_in: sum(|info| info.data_segments_in),
-            start: TcpState::of(known().filter_map(|(before, _)| before.as_ref())),
-            end: TcpState::of(known().map(|(_, after)| after)),
-            retransmitted_by_connection: spans
-                .iter()
-                .map(|span| Some(grown(span.as_ref()?, |info| info.retransmitted)))
-                .collect(),
-        }
-    }
-}
-
-impl TcpState {
-    fn of<'a>(infos: impl Iterator<Item = &'a TcpInfo>) -> Option<Self> {
-        let infos: Vec<&TcpInfo> = infos.collect();
-        let spread = |figure: fn(&TcpInfo) -> f64| {
-            let figures: Vec<f64> = infos.iter().map(|info| figure(info)).collect();
-            Spread::of(&figures)
-        };
-        Some(Self {
-            rtt_us: spread(|info| info.rtt_us.into())?,
-            rtt_variance_us: spread(|info| info.rtt_variance_us.into())?,
-            min_rtt_us: spread(|info| info.min_rtt_us.into())?,
-            congestion_window: spread(|info| info.congestion_window.into())?,
-            delivery_rate: spread(|info| info.delivery_rate as f64)?,
-            mss: spread(|info| info.mss.into())?,
-            ack_timeout_us: spread(|info| info.ack_timeout_us.into())?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_those_since_the_start() {
-        let info = |retransmitted, segments_out, rtt_us| TcpInfo {
-            retransmitted,
-            segments_out,
-            rtt_us,
-            ..TcpInfo::default()
-        };
-        let end = TcpEnd::of(&[
-            Some((Some(info(1, 10, 5)), info(4, 30, 7))),
-            None,
-            // Opened later.
-            Some((None, info(2, 5, 9))),
-            // A count that wrapped.
-            Some((Some(info(0, u32::MAX, 5)), info(0, 1, 8))),
-        ]);
-        assert_eq!(end.connections, 3);
-        assert_eq!((end.retransmitted, end.segments_out), (5, 20 + 5 + 2));
-        let by_connection = [Some(3), None, Some(2), Some(0)];
-        assert_eq!(end.retransmitted_by_connection, by_connection);
-        assert_eq!(end.start.map(|state| state.rtt_us.max), Some(5.0));
-        assert_eq!(end.end.map(|state| state.rtt_us.median), Some(8.0));
-        assert_eq!(TcpEnd::of(&[None]).end, None);
     }
 }
