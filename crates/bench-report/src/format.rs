@@ -1,97 +1,11 @@
-//! Figures, times and paragraphs as text.
+//! Times and paragraphs as text, beside the figures that all programs share.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
+
+pub(crate) use cli::format::{Bytes, Count, Latency};
 
 /// Columns of a terminal.
 pub(crate) const COLUMNS: usize = 80;
-
-/// A number with three significant digits and the unit that fits. The alternate
-/// form has no zeros at its end: `7 ms` for `7.00 ms`.
-#[derive(Clone, Copy, Debug)]
-struct Scaled {
-    value: f64,
-    /// Each with its factor, rising.
-    units: &'static [(f64, &'static str)],
-}
-
-impl fmt::Display for Scaled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value, units } = *self;
-        if !value.is_finite() {
-            return f.pad("-");
-        }
-        // What rounds to 1000 µs is shown as 1.00 ms.
-        let fits = |(factor, _): &&(f64, _)| value.abs() / factor < 999.5;
-        let (factor, unit) = units
-            .iter()
-            .find(fits)
-            .or(units.last())
-            .unwrap_or(&(1.0, ""));
-        let mut number = three_digits(value / factor);
-        if f.alternate() && number.contains('.') {
-            let len = number.trim_end_matches('0').trim_end_matches('.').len();
-            number.truncate(len);
-        }
-        f.pad(&(number + unit))
-    }
-}
-
-/// A latency in microseconds: `7.31 ms`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Latency(pub(crate) f64);
-
-impl fmt::Display for Latency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Zero has a unit that people know, too.
-        let units: &[_] = &[(1e-3, " ns"), (1.0, " µs"), (1e3, " ms"), (1e6, " s")];
-        let units = if self.0 > 0.0 { units } else { &units[1..] };
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// A number of bytes, in units of 1000: `1.04 MB`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bytes(pub(crate) f64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = &[(1.0, " B"), (1e3, " kB"), (1e6, " MB"), (1e9, " GB")];
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// A number of anything, or of it per second: `88.4k`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Count(pub(crate) f64);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = &[(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")];
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// Shows `value` with three significant digits, or all before the point if those
-/// are more.
-fn three_digits(value: f64) -> String {
-    // With its exponent after rounding.
-    let rounded = format!("{value:.2e}");
-    let exponent = rounded
-        .split_once('e')
-        .map(|(_, exponent)| exponent.parse());
-    let decimals = match exponent {
-        Some(Ok(exponent)) if value != 0.0 => 2_i32.saturating_sub(exponent).clamp(0, 9),
-        _ => 2,
-    };
-    let decimals = usize::try_from(decimals).unwrap_or_default();
-    format!("{value:.decimals$}")
-}
 
 /// An instant in UTC as RFC 3339, to the millisecond. One that is out of the
 /// format's range, from 1970 to 9999, is shown as the nearest that is not.
@@ -141,68 +55,6 @@ pub(crate) fn wrap(first: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn latencies_have_three_digits_and_a_unit() {
-        for (us, shown) in [
-            (0.0, "0.00 µs"),
-            (0.0312, "31.2 ns"),
-            (0.9996, "1.00 µs"),
-            (7.0, "7.00 µs"),
-            (42.25, "42.2 µs"),
-            (99.96, "100 µs"),
-            (999.0, "999 µs"),
-            (999.7, "1.00 ms"),
-            (7310.0, "7.31 ms"),
-            (677_904.4, "678 ms"),
-            (999_600.0, "1.00 s"),
-            (12_000_000.0, "12.0 s"),
-        ] {
-            assert_eq!(Latency(us).to_string(), shown);
-        }
-        assert_eq!(format!("{:>9}", Latency(7310.0)), "  7.31 ms");
-        assert_eq!(format!("{:#}", Latency(7000.0)), "7 ms");
-        assert_eq!(format!("{:#}", Latency(0.0)), "0 µs");
-    }
-
-    #[test]
-    fn bytes_have_three_digits_and_a_unit() {
-        for (bytes, shown) in [
-            (6.0, "6.00 B"),
-            (999.6, "1.00 kB"),
-            (60_000.0, "60.0 kB"),
-            (999_600.0, "1.00 MB"),
-            (1.2e6, "1.20 MB"),
-            (9.996e8, "1.00 GB"),
-            (5e12, "5000 GB"),
-        ] {
-            assert_eq!(Bytes(bytes).to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn counts_have_three_digits_and_a_prefix() {
-        for (value, shown, short) in [
-            (0.0, "0.00", "0"),
-            (0.001_23, "0.00123", "0.00123"),
-            (0.0499, "0.0499", "0.0499"),
-            (0.49, "0.490", "0.49"),
-            (0.9996, "1.00", "1"),
-            (5.0, "5.00", "5"),
-            (9.996, "10.0", "10"),
-            (12.34, "12.3", "12.3"),
-            (100.4, "100", "100"),
-            (999.6, "1.00k", "1k"),
-            (88_351.4, "88.4k", "88.4k"),
-            (-88_351.4, "-88.4k", "-88.4k"),
-            (1e6, "1.00M", "1M"),
-            (5e12, "5000G", "5000G"),
-            (f64::NAN, "-", "-"),
-        ] {
-            assert_eq!(Count(value).to_string(), shown);
-            assert_eq!(format!("{:#}", Count(value)), short);
-        }
-    }
 
     #[test]
     fn any_clock_has_a_time() {

@@ -9,12 +9,13 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
+use cli::OutputFile;
 use hdrhistogram::{
     Histogram,
     serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder},
 };
 
-use super::{Export, Format, file::OutputFile};
+use super::{Export, Format};
 use crate::results::Results;
 
 pub(super) const FORMAT: Format = Format {

@@ -3,9 +3,10 @@
 use std::{io::Write, path::Path};
 
 use anyhow::Result;
+use cli::OutputFile;
 use serde::Serialize;
 
-use super::{Export, Format, file::OutputFile};
+use super::{Export, Format};
 use crate::results::Results;
 
 pub(super) const FORMAT: Format = Format {

@@ -12,7 +12,6 @@ use hdrhistogram::Histogram;
 
 use crate::results::Results;
 
-mod file;
 mod hdr_log;
 mod json;
 mod page;
@@ -85,7 +84,7 @@ pub fn check(outputs: &[Output]) -> Result<(), String> {
             continue;
         }
         // One that cannot be resolved cannot be written either, as will be said.
-        let place = file::resolve(path).unwrap_or_else(|_| path.clone());
+        let place = cli::output_file::resolve(path).unwrap_or_else(|_| path.clone());
         if let Some((other, _)) = taken.iter().find(|(_, other)| *other == place) {
             let path = path.display();
             return Err(format!(

@@ -10,10 +10,11 @@ mod svg;
 use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Result;
+use cli::OutputFile;
 use serde::Serialize;
 
 use self::plot::Figure;
-use super::{Export, Format, file::OutputFile};
+use super::{Export, Format};
 use crate::{
     capacity::{CapacityReport, CapacityTable},
     results::Results,

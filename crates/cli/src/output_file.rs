@@ -13,7 +13,7 @@ use tempfile::TempPath;
 /// [`finish`](Self::finish). What is no regular file, such as a pipe, is written
 /// as it is.
 #[derive(Debug)]
-pub(super) struct OutputFile {
+pub struct OutputFile {
     /// As the user named it.
     path: PathBuf,
     file: BufWriter<File>,
@@ -27,7 +27,7 @@ impl OutputFile {
     /// # Errors
     ///
     /// One line that names the file.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path) -> Result<Self> {
         let created = create(path).with_context(|| format!("cannot write {}", path.display()));
         created.map(|(file, beside)| Self {
             path: path.to_owned(),
@@ -41,7 +41,7 @@ impl OutputFile {
     /// # Errors
     ///
     /// One line that names the file; the older one is then as it was.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         let path = self.path;
         let finished = (|| {
             let file = self
@@ -59,7 +59,8 @@ impl OutputFile {
     }
 
     /// Says which file it is that cannot be written.
-    pub(crate) fn error(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    #[must_use]
+    pub fn error(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
         cannot_write(&self.path, error)
     }
 }
@@ -103,7 +104,11 @@ fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
 
 /// The file that `path` stands for, which need not exist: a link stays a link
 /// when what it points to is replaced.
-pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+///
+/// The folder is missing, links go in a circle, or the path names no file.
+pub fn resolve(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Ok(target) => Ok(target),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
