@@ -1,25 +1,46 @@
-//! Times and paragraphs as text, beside the figures that all programs share.
+//! Times and paragraphs as text, beside the quantities that all programs show.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-pub(crate) use cli::format::{Bytes, Count, Latency};
+pub(crate) use cli::format::Quantity::{Bytes, Count, Latency};
 
 /// Columns of a terminal.
 pub(crate) const COLUMNS: usize = 80;
 
-/// An instant in UTC as RFC 3339, to the millisecond. One that is out of the
-/// format's range, from 1970 to 9999, is shown as the nearest that is not.
+/// `88.4k/s`.
+pub(crate) fn per_second(rate: f64) -> String {
+    format!("{}/s", Count(rate))
+}
+
+/// `value`, or a dash in its place.
+pub(crate) fn or_dash(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// The names with commas between them, or `none`.
+pub(crate) fn list(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+/// An instant in UTC as RFC 3339, to the millisecond. One outside the format's
+/// range, from 1970 to 9999, is shown as the nearest one inside.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(representable(time)).to_string()
 }
 
-/// The nearest instant that the format has.
+/// The nearest instant that the format can show.
 pub(crate) fn representable(time: SystemTime) -> SystemTime {
-    let most = Duration::from_secs(253_402_300_799);
+    let last = Duration::from_secs(253_402_300_799);
     let since_1970 = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    SystemTime::UNIX_EPOCH + since_1970.min(most)
+    SystemTime::UNIX_EPOCH + since_1970.min(last)
 }
 
 /// `1 connection`, `2 connections`.
@@ -29,8 +50,8 @@ pub fn plural(count: u64, noun: &str) -> String {
     format!("{count} {noun}{s}")
 }
 
-/// Breaks `text` into lines that fit a terminal: the first begins with
-/// `first`, the others are indented as far as that.
+/// Breaks `text` into lines that fit a terminal: the first starts with `first`, and
+/// the others are indented by its width.
 pub(crate) fn wrap(first: &str, text: &str) -> String {
     let indent = first.chars().count();
     let mut lines = first.to_owned();

@@ -1,5 +1,5 @@
-//! Everything that needs the results of a round-trip measurement, and no load:
-//! statistics, the verdict, text, files, comparisons.
+//! The results of round-trip measurements: statistics, the verdict, text, files,
+//! comparisons. It generates no load and knows no sockets.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -7,12 +7,12 @@
 //! | `outcome` | from the outcome of a load to its results |
 //! | [`statistics`] | distributions, percentiles, rank tests |
 //! | `verdict` | whether the figures can be relied on |
-//! | `expect` | what a run is expected to reach |
-//! | `live`, `summary` | text while it runs, and at its end |
+//! | `expect` | `--expect`: parsing and checking |
+//! | `live`, `summary` | text during a run, and at its end |
 //! | [`export`] | files: JSON, HDR log, page |
 //! | [`merge`] | the results of all ranks as those of one run |
-//! | `saved` | results that were saved |
-//! | `compare` | two sides of one or more runs |
+//! | `saved` | results read back from files |
+//! | `compare` | two sides of one or more runs each |
 //! | [`overhead`] | the same load with one more option in turn |
 //! | [`capacity`] | the highest rate at which expectations hold |
 //! | `format` | numbers, times and paragraphs as text |

@@ -1,4 +1,4 @@
-//! A line every second while a run lasts.
+//! A line per second while a run lasts.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -33,14 +33,12 @@ impl Live {
         }
         self.failures += second.failures;
         let (elapsed_s, progress) = (second.elapsed_s, self.progress(second));
-        // Whole seconds, but for the last one.
-        let decimals = if (elapsed_s - elapsed_s.round()).abs() < 0.05 {
-            0
-        } else {
-            2
-        };
-        let mut line = format!("{elapsed_s:.decimals$} s{progress}");
-        let _ = write!(line, "  Queries Per Second: {}", whole(second.throughput));
+        // The last second may end between two whole ones.
+        let is_whole = (elapsed_s - elapsed_s.round()).abs() < 0.05;
+        let decimals = if is_whole { 0 } else { 2 };
+        let throughput = whole(second.throughput);
+        let mut line =
+            format!("{elapsed_s:.decimals$} s{progress}  Queries Per Second: {throughput}");
         for (name, us) in [("p50", second.p50_us), ("p99", second.p99_us)] {
             if let Some(us) = us {
                 let _ = write!(line, "  {name} {}", Latency(us));
@@ -53,7 +51,7 @@ impl Live {
         line
     }
 
-    /// Replies are waited for, for `left` at most.
+    /// The run waits for the last replies, for at most `left`.
     #[must_use]
     pub fn waiting(in_flight: u64, left: Duration) -> String {
         let replies = match in_flight {
@@ -64,7 +62,7 @@ impl Live {
         format!("waiting for {replies}, up to {left:#}; Ctrl-C ends it")
     }
 
-    /// How much of what was requested is done.
+    /// The share of the requested run that is done.
     fn progress(&self, second: &Second) -> String {
         if second.warmup {
             return " (warm-up)".to_owned();
@@ -80,8 +78,8 @@ impl Live {
     }
 }
 
-/// A rate to the last digit before the point, as people compare it with that of
-/// the second before.
+/// A rate with all digits before the point, to be compared with that of the second
+/// before.
 fn whole(rate: f64) -> String {
     if rate < 99.95 {
         format!("{:#}", Count(rate))

@@ -1,4 +1,4 @@
-//! Results that were saved.
+//! Results read back from files.
 
 use std::{fs, path::Path};
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use crate::results::SCHEMA;
 
-/// Reads a file of this schema, or a part of what is in it.
+/// Reads a file of this schema, or some of its fields.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in one line that does not name it.
+/// What is wrong with it, in one line that does not name the file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     #[derive(Deserialize)]
     struct Schema {
         schema: Value,
     }
     let bytes = fs::read(path)?;
-    // Before the rest, which another schema may have under other names.
+    // Before the rest: another schema may have other fields.
     let schema = match serde_json::from_slice(&bytes) {
         Ok(Schema { schema }) => schema,
         Err(error) if error.is_data() => bail!("no schema number"),
@@ -32,9 +32,9 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&bytes).context("not the results of a run")
 }
 
-/// The fields of an object that are others in another one, with both values.
+/// The fields that differ between two objects, with both values.
 pub(crate) fn differing_fields(a: &Value, b: &Value) -> Option<String> {
-    // By name, so that no field that is added can be forgotten here.
+    // By name, so that a new field cannot be forgotten here.
     let differing: Vec<String> = a
         .as_object()
         .into_iter()
@@ -47,7 +47,7 @@ pub(crate) fn differing_fields(a: &Value, b: &Value) -> Option<String> {
     (!differing.is_empty()).then(|| printable(&differing.join(", ")))
 }
 
-/// Text from a file, which may hold anything, without what drives a terminal.
+/// Text from a file with control characters escaped, as it may hold anything.
 pub(crate) fn printable(text: &str) -> String {
     proto::Escaped(text.as_bytes()).to_string()
 }

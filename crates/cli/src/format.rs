@@ -1,19 +1,43 @@
-//! Figures as text: three significant digits and the unit that fits.
+//! Quantities as text: three significant digits and the unit that fits.
 
 use std::{fmt, time::Duration};
 
-/// A number with three significant digits and the unit that fits. The alternate
-/// form has no zeros at its end: `7 ms` for `7.00 ms`.
+/// A quantity with three significant digits and the unit that fits. The alternate
+/// form has no trailing zeros: `7 ms` for `7.00 ms`.
 #[derive(Clone, Copy, Debug)]
-struct Scaled {
-    value: f64,
-    /// Each with its factor, rising.
-    units: &'static [(f64, &'static str)],
+pub enum Quantity {
+    /// A latency in microseconds: `7.31 ms`.
+    Latency(f64),
+    /// A number of bytes, in units of 1000: `1.04 MB`.
+    Bytes(f64),
+    /// A number of anything, or of it per second: `88.4k`.
+    Count(f64),
 }
 
-impl fmt::Display for Scaled {
+use Quantity::{Bytes, Count, Latency};
+
+impl Quantity {
+    /// The value, and its units with their factors, rising.
+    fn units(self) -> (f64, &'static [(f64, &'static str)]) {
+        match self {
+            Latency(us) if us > 0.0 => (
+                us,
+                &[(1e-3, " ns"), (1.0, " µs"), (1e3, " ms"), (1e6, " s")],
+            ),
+            // Zero is shown in microseconds.
+            Latency(us) => (us, &[(1.0, " µs"), (1e3, " ms"), (1e6, " s")]),
+            Bytes(bytes) => (
+                bytes,
+                &[(1.0, " B"), (1e3, " kB"), (1e6, " MB"), (1e9, " GB")],
+            ),
+            Count(count) => (count, &[(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")]),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value, units } = *self;
+        let (value, units) = self.units();
         if !value.is_finite() {
             return f.pad("-");
         }
@@ -33,54 +57,16 @@ impl fmt::Display for Scaled {
     }
 }
 
-/// A latency in microseconds: `7.31 ms`.
-#[derive(Clone, Copy, Debug)]
-pub struct Latency(pub f64);
-
-impl From<Duration> for Latency {
+impl From<Duration> for Quantity {
     fn from(time: Duration) -> Self {
-        Self(1e6 * time.as_secs_f64())
+        Latency(1e6 * time.as_secs_f64())
     }
 }
 
-impl fmt::Display for Latency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Zero has a unit that people know, too.
-        let units: &[_] = &[(1e-3, " ns"), (1.0, " µs"), (1e3, " ms"), (1e6, " s")];
-        let units = if self.0 > 0.0 { units } else { &units[1..] };
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// A number of bytes, in units of 1000: `1.04 MB`.
-#[derive(Clone, Copy, Debug)]
-pub struct Bytes(pub f64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = &[(1.0, " B"), (1e3, " kB"), (1e6, " MB"), (1e9, " GB")];
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// A number of anything, or of it per second: `88.4k`.
-#[derive(Clone, Copy, Debug)]
-pub struct Count(pub f64);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = &[(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")];
-        let value = self.0;
-        Scaled { value, units }.fmt(f)
-    }
-}
-
-/// Shows `value` with three significant digits, or all before the point if those
-/// are more.
+/// Shows `value` with three significant digits, or with all those before the point if
+/// they are more.
 fn three_digits(value: f64) -> String {
-    // With its exponent after rounding.
+    // With the exponent that it has after rounding.
     let rounded = format!("{value:.2e}");
     let exponent = rounded
         .split_once('e')

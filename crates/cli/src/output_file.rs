@@ -1,4 +1,4 @@
-//! Files that take the place of an old one only once they are whole.
+//! Files that replace an older one only once they are complete.
 
 use std::{
     fs::{self, File},
@@ -6,18 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tempfile::TempPath;
 
-/// A file on its way: written beside its name, and renamed by
-/// [`finish`](Self::finish). What is no regular file, such as a pipe, is written
-/// as it is.
+/// A file being written: under a temporary name in the same folder, until
+/// [`finish`](Self::finish) renames it. What is not a regular file, such as a pipe, is
+/// written directly.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// As the user named it.
+    /// As given by the user.
     path: PathBuf,
     file: BufWriter<File>,
-    /// Where it is until it is whole, and where it goes then.
+    /// Its temporary name and its final one.
     beside: Option<(TempPath, PathBuf)>,
 }
 
@@ -28,19 +28,19 @@ impl OutputFile {
     ///
     /// One line that names the file.
     pub fn create(path: &Path) -> Result<Self> {
-        let created = create(path).with_context(|| format!("cannot write {}", path.display()));
-        created.map(|(file, beside)| Self {
+        let (file, beside) = create(path).map_err(|error| cannot_write(path, error))?;
+        Ok(Self {
             path: path.to_owned(),
             file: BufWriter::new(file),
             beside,
         })
     }
 
-    /// Gives it its name, in place of an older file that has it.
+    /// Gives it its name, replacing an older file.
     ///
     /// # Errors
     ///
-    /// One line that names the file; the older one is then as it was.
+    /// One line that names the file; the older one is then unchanged.
     pub fn finish(self) -> Result<()> {
         let path = self.path;
         let finished = (|| {
@@ -49,7 +49,7 @@ impl OutputFile {
                 .into_inner()
                 .map_err(io::IntoInnerError::into_error)?;
             if let Some((temporary, target)) = self.beside {
-                // Some file systems find out late that they are full.
+                // Some file systems report only now that they are full.
                 file.sync_all()?;
                 temporary.persist(target)?;
             }
@@ -58,7 +58,18 @@ impl OutputFile {
         finished.map_err(|error: io::Error| cannot_write(&path, error))
     }
 
-    /// Says which file it is that cannot be written.
+    /// Writes all of `text`, and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the file.
+    pub fn write(mut self, text: &str) -> Result<()> {
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| self.error(error))?;
+        self.finish()
+    }
+
+    /// Adds to an error which file cannot be written.
     #[must_use]
     pub fn error(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
         cannot_write(&self.path, error)
@@ -86,24 +97,21 @@ fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
         return Ok((File::create(path)?, None));
     }
     let target = resolve(path)?;
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(target.file_name().unwrap_or_default());
     prefix.push(".");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix);
-    // As every new file, within what the umask allows.
+    // As for any new file, limited by the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder.unwrap_or_else(|| Path::new(".")))?;
+    let temporary = builder.tempfile_in(folder(&target))?;
     let (file, temporary) = temporary.into_parts();
     Ok((file, Some((temporary, target))))
 }
 
-/// The file that `path` stands for, which need not exist: a link stays a link
-/// when what it points to is replaced.
+/// The file that `path` refers to, which need not exist: a link stays a link when its
+/// target is replaced.
 ///
 /// # Errors
 ///
@@ -113,21 +121,21 @@ pub fn resolve(path: &Path) -> io::Result<PathBuf> {
         Ok(target) => Ok(target),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Err(_) => {
-            let folder = path.parent().unwrap_or(Path::new(""));
             if let Ok(next) = fs::read_link(path) {
-                // A link to nothing yet; one in a circle is another error.
-                return resolve(&folder.join(next));
+                // A dangling link; one in a loop is another error.
+                return resolve(&folder(path).join(next));
             }
             let Some(name) = path.file_name() else {
                 return Err(io::ErrorKind::IsADirectory.into());
             };
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = fs::canonicalize(folder.unwrap_or_else(|| Path::new(".")))?;
-            Ok(folder.join(name))
+            Ok(fs::canonicalize(folder(path))?.join(name))
         }
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|each| !each.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -24,14 +24,14 @@ pub struct CapacityReport {
     /// When the first probe began, in UTC, as RFC 3339.
     pub(crate) started: String,
     pub(crate) target: Target,
-    /// What each probe has to meet, as given.
+    /// The expectations that each probe has to meet, as given.
     pub slo: Vec<String>,
-    /// Failures that a probe may have.
+    /// Maximum failures of a probe.
     max_failures: u64,
-    /// Of each probe, but for the rate and the duration.
+    /// Of each probe, except for the rate and the duration.
     pub(super) arguments: Arguments,
     machine: Machine,
-    /// In the order in which they were made.
+    /// In the order in which they ran.
     pub probes: Vec<Probe>,
     /// `null` after a signal.
     pub answer: Option<Answer>,
@@ -46,9 +46,9 @@ pub struct Probe {
     pub outcome: ProbeOutcome,
     /// Replies per second.
     pub throughput: f64,
-    /// Corrected latency.
+    /// Median of the corrected latency.
     pub p50_us: Option<f64>,
-    /// The same.
+    /// Its 99th percentile.
     pub p99_us: Option<f64>,
     /// The expectation that was missed, or why it could not be judged.
     pub reason: Option<String>,
@@ -60,31 +60,34 @@ pub struct Probe {
 pub enum ProbeOutcome {
     /// Every expectation was met in a valid run.
     Met,
-    /// One was missed, and not for want of a faster generator.
+    /// One was missed, and not because of the generator.
     Missed,
-    /// The figures do not say it.
+    /// The figures do not tell.
     Unclear,
 }
 
 impl Probe {
-    /// Judges a run at `rate` whose expectations are those to meet.
+    /// Judges a run at `rate` by its expectations.
     ///
-    /// What keeps a run from being valid makes its latency worse, never better:
-    /// an expectation that was missed was missed in any case, unless the
-    /// generator was the reason.
+    /// Whatever makes a run invalid raises its latency and never lowers it. A missed
+    /// expectation is therefore missed in any case, unless the generator was the
+    /// reason.
     #[must_use]
     pub fn of(rate: f64, max_failures: u64, results: &Results) -> Self {
         let (failed, unsent) = (results.failed(), results.messages.unsent);
-        // Without its figure, or with too few samples, it is not known.
+        // Without a figure, or with too few samples, it is unknown.
         let is_missed = |each: &&Expectation| !each.met && each.measured.is_some();
         let missed = results.expectations.iter().find(is_missed);
-        let missed = missed
-            .map(ToString::to_string)
-            .or_else(|| (unsent > 0).then(|| format!("{unsent} messages due were never sent")))
-            .or_else(|| {
-                (failed > max_failures)
-                    .then(|| format!("{}, {max_failures} allowed", plural(failed, "failure")))
-            });
+        let missed = if let Some(missed) = missed {
+            Some(missed.to_string())
+        } else if unsent > 0 {
+            Some(format!("{unsent} messages due were never sent"))
+        } else if failed > max_failures {
+            let failures = plural(failed, "failure");
+            Some(format!("{failures}, {max_failures} allowed"))
+        } else {
+            None
+        };
         let doubt = results.reason_beside_failures();
         let (outcome, reason) = match (missed, doubt) {
             (_, Some(doubt)) if results.is_generator_saturated() => {
@@ -106,7 +109,8 @@ impl Probe {
 }
 
 impl CapacityReport {
-    /// Sums up `probes` of `slo`; each of them ran as `last` did.
+    /// Sums up `probes` of `slo`; all of them had the arguments of `last`, except for
+    /// the rate and the duration.
     #[must_use]
     pub fn new(
         started: SystemTime,
@@ -184,7 +188,7 @@ mod tests {
                     }
                 },
                 Unclear,
-                "too few for a percentile",
+                "too few for an expected percentile",
             ),
         ] {
             let (got, why) = probe(limit_us, max_failures, change);

@@ -5,11 +5,11 @@ use serde::Serialize;
 /// Factor between two rates until one misses.
 const GROWTH: f64 = 2.0;
 
-/// Factor between the highest rate that meets and the lowest that misses below
-/// which the search ends and the confirmation begins.
+/// Factor between the highest rate that met and the lowest that missed, below which
+/// the search ends and the confirmation begins.
 const RESOLUTION: f64 = 1.05;
 
-/// Probes at either end of the interval that have to agree.
+/// Probes that have to agree at each end of the interval.
 const CONFIRMATIONS: u32 = 3;
 
 /// Factor by which an end moves outwards when one of its probes disagrees.
@@ -18,24 +18,24 @@ const WIDENING: f64 = 1.1;
 /// Factor between the ends above which there is no stable answer.
 const WIDEST: f64 = 1.5;
 
-/// Probes at one rate that may say nothing before the search is given up.
+/// Unclear probes in a row after which the search gives up.
 const MAX_UNCLEAR: u32 = 3;
 
 /// The rates to search, per second.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
-    /// Where the search begins; no lower rate is tried.
+    /// The first and lowest rate to try.
     pub from: f64,
-    /// No higher rate is tried.
+    /// The highest rate to try.
     pub to: Option<f64>,
 }
 
-/// What comes next.
+/// The next step of a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchStep {
     /// Try this rate, per second.
     Probe(f64),
-    /// Nothing more.
+    /// The search is over.
     Done(Answer),
 }
 
@@ -43,20 +43,20 @@ pub enum SearchStep {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Answer {
-    /// Every probe at `met` met the expectations, and every one at `missed`
-    /// missed one.
+    /// Every probe at `met` met the expectations, and every probe at `missed` missed
+    /// one.
     Between {
         /// The capacity is at least this.
         met: f64,
         /// The capacity is below this.
         missed: f64,
     },
-    /// Met at the highest rate that was to be tried.
+    /// Met at the highest rate to try.
     AtLeast {
         /// That rate.
         met: f64,
     },
-    /// Missed at the lowest rate that was to be tried.
+    /// Missed at the lowest rate to try.
     Below {
         /// That rate.
         missed: f64,
@@ -77,9 +77,9 @@ pub enum Answer {
     },
 }
 
-/// Geometric steps until a rate misses, bisection, then confirmation of both
-/// ends. An end that a probe contradicts moves outwards: what is between them is
-/// what the probes do not agree on.
+/// Geometric steps until a rate misses, then bisection, then confirmation of both
+/// ends. An end that a probe contradicts moves outwards, so that the probes disagree
+/// only about rates between the ends.
 #[derive(Clone, Debug)]
 pub struct Search {
     range: Range,
@@ -98,7 +98,7 @@ struct Bound {
 }
 
 impl Search {
-    /// A search that has tried nothing.
+    /// A search before its first probe.
     #[must_use]
     pub const fn new(range: Range) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Search {
         }
     }
 
-    /// What to do next.
+    /// The next step.
     #[must_use]
     pub fn step(&self) -> SearchStep {
         let next = self.next_rate();
@@ -154,7 +154,7 @@ impl Search {
                 if !self.is_confirming && missed.rate / met.rate > RESOLUTION {
                     return Some((met.rate * missed.rate).sqrt());
                 }
-                // By turns, so that a drift does not favour one end.
+                // In turn, so that a drift does not favour one end.
                 let fewer = if missed.probes < met.probes {
                     missed
                 } else {
@@ -165,7 +165,7 @@ impl Search {
         }
     }
 
-    /// Takes in whether the expectations were met at `rate`, the last step's.
+    /// Records whether the expectations were met at `rate`, that of the last step.
     pub fn record(&mut self, rate: f64, is_met: bool) {
         self.unclear = 0;
         let (end, other) = if is_met {
@@ -181,7 +181,7 @@ impl Search {
                 } else {
                     contradicted.rate / WIDENING
                 };
-                // Where nothing lower may be tried, it was met and missed.
+                // The lowest rate to try was both met and missed.
                 self.is_unstable |= moved < self.range.from;
                 *other = Some(Bound {
                     rate: moved,
@@ -200,14 +200,13 @@ impl Search {
         }
     }
 
-    /// Takes in that the last step's probe could not be judged.
+    /// Records that the last step's probe could not be judged.
     pub fn record_unclear(&mut self) {
         self.unclear += 1;
     }
 }
 
-/// Whether two rates are one. They are computed in the same way, but for a
-/// rounding.
+/// Whether two rates are equal but for rounding.
 fn same(a: f64, b: f64) -> bool {
     (a / b - 1.0).abs() < 1e-9
 }

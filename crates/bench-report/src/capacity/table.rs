@@ -1,11 +1,14 @@
-//! Probes and answer as people read them.
+//! The probes and the answer as text.
 
 use std::fmt;
 
-use super::{Answer, CapacityReport, Probe, ProbeOutcome};
-use crate::format::{Count, Latency, plural, wrap};
+use super::{
+    report::{CapacityReport, Probe, ProbeOutcome},
+    search::Answer,
+};
+use crate::format::{Latency, or_dash, per_second, plural, wrap};
 
-/// A line for each probe, by rate, and the answer below.
+/// A line per probe, by rate, and the answer below.
 pub struct CapacityTable<'a>(pub &'a CapacityReport);
 
 impl fmt::Display for CapacityTable<'_> {
@@ -50,7 +53,6 @@ impl Answer {
     /// The answer in a sentence.
     #[must_use]
     pub fn describe(&self, slo: &str) -> String {
-        let per_second = |rate| format!("{}/s", Count(rate));
         match *self {
             Self::Between { met, missed } => format!(
                 "between {} (met {slo} in every probe) and {} (missed it in every probe)",
@@ -82,7 +84,7 @@ impl Answer {
         }
     }
 
-    /// Whether it says what was to be found out.
+    /// Whether the capacity was found.
     #[must_use]
     pub const fn is_found(&self) -> bool {
         matches!(self, Self::Between { .. } | Self::AtLeast { .. })
@@ -90,11 +92,10 @@ impl Answer {
 }
 
 impl Probe {
-    /// The figures as columns, and what they come to.
+    /// The figures in columns, and the outcome.
     fn lines(&self) -> (String, String) {
-        let rates = [self.rate, self.throughput].map(|rate| format!("{}/s", Count(rate)));
-        let latencies = [self.p50_us, self.p99_us]
-            .map(|us| us.map_or_else(|| "-".to_owned(), |us| Latency(us).to_string()));
+        let rates = [self.rate, self.throughput].map(per_second);
+        let latencies = [self.p50_us, self.p99_us].map(|us| or_dash(us.map(Latency)));
         let cells = rates.iter().chain(&latencies);
         let figures: Vec<_> = cells.map(|cell| format!("{cell:>11}")).collect();
         let outcome = match self.outcome {
@@ -103,7 +104,7 @@ impl Probe {
             ProbeOutcome::Unclear => "unclear",
         };
         let outcome = match &self.reason {
-            // An expectation says itself that it was.
+            // The text of an expectation includes its outcome.
             Some(reason) if reason.contains(" missed: ") => reason.clone(),
             Some(reason) => format!("{outcome}: {reason}"),
             None => outcome.to_owned(),
@@ -112,7 +113,7 @@ impl Probe {
     }
 }
 
-/// In one line: `16.0k/s    16.0k/s    40.1 µs    120 µs  met`.
+/// `16.0k/s    16.0k/s    40.1 µs    120 µs  met`.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (figures, outcome) = self.lines();

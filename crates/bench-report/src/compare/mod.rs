@@ -17,19 +17,19 @@ mod table;
 
 use table::Comparison;
 
-/// Reads the results of both sides, each a file or several with commas between
-/// them, and tells how they compare.
+/// Reads the results of both sides, each one file or several separated by commas,
+/// and compares them.
 ///
 /// # Errors
 ///
-/// A file that is not a result of this schema; the same run twice; arguments
-/// that differ, unless that is `forced`.
+/// A file that does not hold results of this schema; the same run twice; arguments
+/// that differ, unless `is_forced`.
 pub fn compare(a: &str, b: &str, is_forced: bool) -> Result<String> {
     let a = read_side(a)?;
     let b = read_side(b)?;
     let runs: Vec<&SavedRun> = a.iter().chain(&b).collect();
     refuse_repeated(&runs)?;
-    let mut notes = differing_arguments(&runs)?;
+    let mut notes = differing(&runs, |results| &results.arguments)?;
     if !notes.is_empty() && !is_forced {
         bail!("{}; --force compares them anyway", notes.join("; "));
     }
@@ -46,7 +46,7 @@ pub fn compare(a: &str, b: &str, is_forced: bool) -> Result<String> {
     Ok(format!("{text}{}\n{table}", wrap("", &outcomes)))
 }
 
-/// How the runs of a side came out: `3 VALID, 1 SUSPECT`.
+/// The verdicts of a side's runs: `3 VALID, 1 SUSPECT`.
 fn outcomes(side: &[&Results]) -> String {
     let mut counts = std::collections::BTreeMap::new();
     for results in side {
@@ -60,22 +60,19 @@ fn outcomes(side: &[&Results]) -> String {
     counts.join(", ")
 }
 
-/// One run is no sample of two, wherever it is given again.
+/// The same run given twice, on either side, is not a sample of two.
 fn refuse_repeated(runs: &[&SavedRun]) -> Result<()> {
     for (n, run) in runs.iter().enumerate() {
-        let others = runs.iter().take(n);
-        if let Some(same) = others.clone().find(|other| other.results == run.results) {
-            bail!(
-                "{} and {} are the same run: give each once",
-                same.path,
-                run.path
-            );
+        let mut others = runs.iter().take(n);
+        if let Some(same) = others.find(|other| other.results == run.results) {
+            let (a, b) = (&same.path, &run.path);
+            bail!("{a} and {b} are the same run: give each once");
         }
     }
     Ok(())
 }
 
-/// A file and what it holds.
+/// A file and its contents.
 struct SavedRun {
     path: String,
     results: Results,
@@ -89,10 +86,10 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
     let runs = paths
         .split(',')
         .map(|path| {
+            let results = saved::read(Path::new(path));
             Ok(SavedRun {
                 path: path.to_owned(),
-                results: saved::read(Path::new(path))
-                    .with_context(|| format!("cannot read {path:?}"))?,
+                results: results.with_context(|| format!("cannot read {path:?}"))?,
             })
         })
         .collect::<Result<Vec<SavedRun>>>()?;
@@ -104,12 +101,7 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
     Ok(runs)
 }
 
-/// What was asked of each run and not of the first.
-fn differing_arguments(runs: &[&SavedRun]) -> Result<Vec<String>> {
-    differing(runs, |results| &results.arguments)
-}
-
-/// What weakens a comparison without forbidding it.
+/// What makes a comparison less reliable without preventing it.
 fn warnings(runs: &[&SavedRun]) -> Result<Vec<String>> {
     let mut warnings = differing(runs, |results| &results.machine)?;
     for run in runs {
@@ -122,8 +114,8 @@ fn warnings(runs: &[&SavedRun]) -> Result<Vec<String>> {
     Ok(warnings)
 }
 
-/// The fields of a part of the results in which a run differs from the first
-/// one, a line for each such run.
+/// The fields of a part of the results in which runs differ from the first one: a
+/// line for each such run.
 fn differing<T: Serialize>(
     runs: &[&SavedRun],
     part: impl Fn(&Results) -> &T,
@@ -151,7 +143,7 @@ mod tests {
     use super::*;
     use crate::results::sample;
 
-    /// Files in a folder of its own, which goes away with it.
+    /// A temporary folder for files, deleted on drop.
     struct Folder(PathBuf);
 
     impl Folder {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    format::{Count, Latency, wrap},
+    format::{Latency, list, or_dash, per_second, wrap},
     results::Results,
     statistics::{
         Spread,
@@ -17,7 +17,7 @@ type Reading = fn(&Results) -> Option<f64>;
 /// How a figure is shown, with its unit.
 type Show = fn(f64) -> String;
 
-/// The rows: names, what is read of a run, and how it is shown.
+/// The rows: their names, the figures of a run, and how these are shown.
 const ROWS: [(&str, Reading, Show); 8] = [
     ("throughput", |r| Some(r.throughput), per_second),
     ("mean", |r| measured(r, r.latency.mean_us), time),
@@ -41,21 +41,17 @@ fn measured(results: &Results, value: f64) -> Option<f64> {
     (results.latency.count > 0).then_some(value)
 }
 
-fn per_second(value: f64) -> String {
-    format!("{}/s", Count(value))
-}
-
 fn time(us: f64) -> String {
     Latency(us).to_string()
 }
 
-/// All rows that both sides have, and what they come to.
+/// All rows that both sides have, and the conclusion from them.
 pub(crate) struct Comparison {
     rows: Vec<ComparedFigure>,
     /// Runs on each side.
     runs: (u64, u64),
-    /// Least and greatest ratio of a second of B to one of A, when each side
-    /// has one run.
+    /// Lowest and highest ratio of a second of B to one of A, when each side has
+    /// one run.
     seconds: Option<(f64, f64)>,
 }
 
@@ -73,7 +69,7 @@ struct ComparedFigure {
 impl Comparison {
     pub(crate) fn new(a: &[&Results], b: &[&Results]) -> Self {
         let rows = ROWS.iter().filter_map(|(name, figure, show)| {
-            // One run without the figure, and there is no row.
+            // A figure that one of the runs lacks has no row.
             let read = |side: &[&Results]| side.iter().map(|r| figure(r)).collect();
             let a: Option<Vec<f64>> = read(a);
             let b: Option<Vec<f64>> = read(b);
@@ -95,7 +91,7 @@ impl Comparison {
         }
     }
 
-    /// What the rows come to, in plain words.
+    /// The conclusion from the rows, in words.
     fn conclusion(&self) -> String {
         let (n, m) = self.runs;
         let tests = self.rows.len();
@@ -130,15 +126,10 @@ impl Comparison {
         })
     }
 
-    /// The rows of which `is_named` holds.
-    fn names(&self, is_named: impl Fn(f64) -> bool) -> String {
-        let rows = self.rows.iter().filter(|row| is_named(row.p));
-        let names: Vec<&str> = rows.map(|row| row.name).collect();
-        if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.join(", ")
-        }
+    /// The names of the rows whose p-value passes.
+    fn names(&self, passes: impl Fn(f64) -> bool) -> String {
+        let rows = self.rows.iter().filter(|row| passes(row.p));
+        list(&rows.map(|row| row.name).collect::<Vec<_>>())
     }
 }
 
@@ -156,16 +147,16 @@ impl ComparedFigure {
     }
 }
 
-/// The least and the greatest ratio of any of `b` to any of `a`.
+/// The lowest and the highest ratio of any of `b` to any of `a`.
 fn ratios(a: &[f64], b: &[f64]) -> Option<(f64, f64)> {
     let (a, b) = (Spread::of(a)?, Spread::of(b)?);
     let ratios = (b.min / a.max, b.max / a.min);
-    // Zeros have none.
+    // There are none to a zero.
     (ratios.0.is_finite() && ratios.1.is_finite()).then_some(ratios)
 }
 
-/// The throughput of each second but those of the warm-up and the last, which
-/// may be a part of one.
+/// The throughput of each second except those of the warm-up and the last one, which
+/// may be shorter.
 fn full_seconds(results: &Results) -> Vec<f64> {
     let measured = results.series.iter().filter(|second| !second.warmup);
     let mut seconds: Vec<f64> = measured.map(|second| second.throughput).collect();
@@ -176,7 +167,6 @@ fn full_seconds(results: &Results) -> Vec<f64> {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, m) = self.runs;
-        let none = || "-".to_owned();
         let is_repeated = (n, m) != (1, 1);
         write!(f, "{:<12} {:>12} {:>12} {:>8}", "", "A", "B", "B/A")?;
         if is_repeated {
@@ -185,11 +175,11 @@ impl fmt::Display for Comparison {
         writeln!(f)?;
         for row in &self.rows {
             let ComparedFigure { name, a, b, .. } = row;
-            let ratio = row.ratio.map_or_else(none, |ratio| format!("{ratio:.3}"));
+            let ratio = or_dash(row.ratio.map(|ratio| format!("{ratio:.3}")));
             write!(f, "{name:<12} {a:>12} {b:>12} {ratio:>8}")?;
             if is_repeated {
-                let range = row.ratios;
-                let range = range.map_or_else(none, |(min, max)| format!("{min:.3} – {max:.3}"));
+                let range = row.ratios.map(|(min, max)| format!("{min:.3} – {max:.3}"));
+                let range = or_dash(range);
                 write!(f, "   {range:<13} {:>7.3}", row.p)?;
             }
             writeln!(f)?;

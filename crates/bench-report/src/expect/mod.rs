@@ -1,128 +1,103 @@
 //! `--expect`: what the run must reach to pass.
 
-use std::{cmp::Ordering, fmt};
+use std::{fmt, str::FromStr};
 
 use hdrhistogram::Histogram;
 
 use crate::{
-    format::{Count, Latency},
     results::{Expectation, Results},
     statistics::percentile,
 };
 
-mod parse;
+mod metric;
+mod number;
+mod text;
 
-use parse::parse;
+use metric::Metric;
 
 /// One expectation, such as `p99<5ms` or `valid`.
 ///
-/// It is made by parsing: a metric, an operator and a value, or `valid`.
-#[derive(Clone, Debug, PartialEq)]
+/// It is made by parsing a metric, an operator and a value, or `valid`.
+#[derive(Clone, Debug)]
 pub struct Expect {
-    /// As it was given.
+    /// As given.
     text: String,
     metric: Metric,
-    operator: Operator,
+    holds: Operator,
     /// In `unit`.
     bound: f64,
     /// In microseconds for a latency, else 1.
     unit: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Metric {
-    /// Whether the run is valid: 1 or 0.
-    Valid,
-    Throughput,
-    Failures,
-    Unanswered,
-    Unsent,
-    Connections,
-    Min,
-    Mean,
-    Max,
-    /// The latency at this quantile.
-    Percentile(f64),
-}
+/// Whether the first value, which was measured, is as required by the second.
+type Operator = fn(&f64, &f64) -> bool;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Operator {
-    Below,
-    AtMost,
-    Above,
-    AtLeast,
-    Equal,
-}
+/// The longer ones first: `<` would match `<=` as well.
+const OPERATORS: [(&str, Operator); 6] = [
+    ("==", f64::eq),
+    ("<=", f64::le),
+    (">=", f64::ge),
+    ("<", f64::lt),
+    (">", f64::gt),
+    ("=", f64::eq),
+];
 
-/// Why there is no figure.
-enum Unknown {
-    Nothing,
-    /// Its percentile takes so many samples.
-    TooFew(u64),
-}
+/// Units of a latency, in microseconds.
+const UNITS: [(&str, f64); 5] = [
+    ("ns", 1e-3),
+    ("us", 1.0),
+    ("µs", 1.0),
+    ("ms", 1e3),
+    ("s", 1e6),
+];
 
-impl Metric {
-    fn is_latency(self) -> bool {
-        matches!(
-            self,
-            Self::Min | Self::Mean | Self::Max | Self::Percentile(_)
-        )
-    }
+/// Factors of a number.
+const FACTORS: [(&str, f64); 4] = [("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9)];
 
-    /// In microseconds for a latency.
-    fn measured(self, results: &Results, latencies: &Histogram<u64>) -> Result<f64, Unknown> {
-        let latency = &results.latency;
-        let measured = match self {
-            Self::Valid => f64::from(u8::from(results.verdict.valid)),
-            Self::Throughput => results.throughput,
-            Self::Failures => results.failed() as f64,
-            Self::Unanswered => results.messages.unanswered as f64,
-            Self::Unsent => results.messages.unsent as f64,
-            Self::Connections => results.connections.opened as f64,
-            _ if latency.count == 0 => return Err(Unknown::Nothing),
-            Self::Min => latency.min_us,
-            Self::Mean => latency.mean_us,
-            Self::Max => latency.max_us,
-            Self::Percentile(quantile) => {
-                percentile::at(latencies, quantile).map_err(Unknown::TooFew)?
-            }
-        };
-        if measured.is_finite() {
-            Ok(measured)
-        } else {
-            Err(Unknown::Nothing)
-        }
-    }
-}
-
-impl Operator {
-    fn holds(self, ordering: Ordering) -> bool {
-        match self {
-            Self::Below => ordering.is_lt(),
-            Self::AtMost => ordering.is_le(),
-            Self::Above => ordering.is_gt(),
-            Self::AtLeast => ordering.is_ge(),
-            Self::Equal => ordering.is_eq(),
-        }
-    }
-}
-
-impl std::str::FromStr for Expect {
+impl FromStr for Expect {
     type Err = String;
 
     /// The error says what was expected, in one line.
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text)
+        let expect = |metric, holds, bound, unit| Self {
+            text: text.to_owned(),
+            metric,
+            holds,
+            bound,
+            unit,
+        };
+        if text.trim() == "valid" {
+            return Ok(expect(Metric::Valid, f64::eq, 1.0, 1.0));
+        }
+        let (name, rest) = text
+            .find(['<', '>', '='])
+            .map(|at| text.split_at(at))
+            .ok_or(
+                "expected valid, or a metric, one of < <= > >= = and a value, such as p99<5ms",
+            )?;
+        let metric = Metric::named(name.trim()).ok_or(
+            "expected qps, errors, unanswered, unsent, connections, min, mean, max or a \
+             percentile such as p99.9",
+        )?;
+        let (holds, value) = OPERATORS
+            .iter()
+            .find_map(|(sign, holds)| Some((*holds, rest.strip_prefix(sign)?.trim())))
+            .ok_or("expected one of < <= > >= =")?;
+        let (bound, unit) = if metric.is_latency() {
+            number::parse_scaled(value, &UNITS)
+                .ok_or("expected a latency with its unit, such as 800us, 1.5ms or 2s")?
+        } else {
+            let (number, factor) = number::parse_scaled(value, &FACTORS)
+                .ok_or("expected a number without a unit, such as 0, 50000, 50k or 1.5M")?;
+            (number * factor, 1.0)
+        };
+        Ok(expect(metric, holds, bound, unit))
     }
 }
 
 impl Expect {
-    /// Whether it is about the verdict, which then has to be known.
-    pub(crate) fn is_about_verdict(&self) -> bool {
-        self.metric == Metric::Valid
-    }
-
-    /// Samples that it takes to tell whether it is met.
+    /// Samples required to tell whether it is met.
     #[must_use]
     pub fn samples_needed(&self) -> u64 {
         match self.metric {
@@ -131,88 +106,25 @@ impl Expect {
         }
     }
 
-    /// Holds the expectation against a run and its latencies. What was not
-    /// measured, or with too few samples, was missed.
+    /// Checks a run and its latencies. A figure that was not measured, or with too
+    /// few samples, misses the expectation.
     pub(crate) fn check(&self, results: &Results, latencies: &Histogram<u64>) -> Expectation {
         let measured = self.metric.measured(results, latencies);
-        let samples_needed = match measured {
-            Err(Unknown::TooFew(samples)) => Some(samples),
-            _ => None,
-        };
+        let samples_needed = measured.err().flatten();
         let measured = measured.ok().map(|value| value / self.unit);
         Expectation {
             text: self.text.clone(),
             measured,
-            met: measured
-                .and_then(|measured| measured.partial_cmp(&self.bound))
-                .is_some_and(|ordering| self.operator.holds(ordering)),
+            met: measured.is_some_and(|measured| (self.holds)(&measured, &self.bound)),
             samples_needed,
         }
     }
-
-    /// How far `measured` is from the bound.
-    fn distance(&self, measured: f64) -> String {
-        let distance = measured - self.bound;
-        let side = match measured.partial_cmp(&self.bound) {
-            Some(Ordering::Greater) => "over",
-            Some(Ordering::Less) => "under",
-            _ => return "exactly at the limit".to_owned(),
-        };
-        if self.bound > 0.0 {
-            let percent = 100.0 * distance.abs() / self.bound;
-            let digits = usize::from(percent < 10.0);
-            format!("{percent:.digits$} % {side}")
-        } else {
-            format!("{} {side}", self.show(distance.abs()))
-        }
-    }
-
-    fn show(&self, value: f64) -> String {
-        if self.metric.is_latency() {
-            Latency(value * self.unit).to_string()
-        } else if value.fract() == 0.0 {
-            // A count, which is exact.
-            value.to_string()
-        } else {
-            Count(value).to_string()
-        }
-    }
 }
 
-/// As it was given.
+/// As given.
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-/// In one line: `p99<5ms missed: 7.31 ms, 46 % over`.
-impl fmt::Display for Expectation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = &self.text;
-        let verb = if self.met { "met" } else { "missed" };
-        write!(f, "{text} {verb}")?;
-        if let Some(samples) = self.samples_needed {
-            return write!(f, ": it takes {samples} samples, and there were fewer");
-        }
-        let Some(measured) = self.measured else {
-            return f.write_str(": nothing was measured");
-        };
-        // The bound is in the text, and nowhere else in the results.
-        match parse(text) {
-            Ok(expect) if expect.is_about_verdict() => {
-                let is_valid = measured > 0.0;
-                f.write_str(if is_valid { ": VALID" } else { ": SUSPECT" })
-            }
-            Ok(expect) => {
-                write!(f, ": {}", expect.show(measured))?;
-                if self.met {
-                    return Ok(());
-                }
-                write!(f, ", {}", expect.distance(measured))
-            }
-            Err(_) => write!(f, ": {measured}"),
-        }
     }
 }
 
@@ -229,6 +141,10 @@ mod tests {
             latencies.record_n(us * 1000, 100).unwrap();
         }
         latencies
+    }
+
+    fn parse(text: &str) -> Result<Expect, String> {
+        text.parse()
     }
 
     fn check(text: &str, results: &Results) -> Expectation {
@@ -332,8 +248,6 @@ mod tests {
         let expectation = check(" valid ", &results);
         assert!(!expectation.met);
         assert_eq!(expectation.to_string(), " valid  missed: SUSPECT");
-        assert!(parse("valid").unwrap().is_about_verdict());
-        assert!(!parse("qps>1").unwrap().is_about_verdict());
     }
 
     #[test]
@@ -371,5 +285,54 @@ mod tests {
         let mut unknown = check("qps>1", &results);
         unknown.text = "of another version".to_owned();
         assert_eq!(unknown.to_string(), "of another version missed: 0.25");
+    }
+
+    #[test]
+    fn numbers_take_factors_and_latencies_units() {
+        for (text, bound) in [
+            ("qps>50000", 50_000.0),
+            ("qps>50k", 50_000.0),
+            ("qps>1.5M", 1_500_000.0),
+            ("p99<1.5ms", 1.5),
+            ("errors==3", 3.0),
+            ("qps=1G", 1e9),
+            ("max<=2s", 2.0),
+            ("unsent = 0.5", 0.5),
+        ] {
+            let off = parse(text).unwrap().bound - bound;
+            assert!(off.abs() < 1e-9, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_in_one_line() {
+        for (bad, expected) in [
+            ("", "or a metric, one of"),
+            ("p99", "or a metric, one of"),
+            ("invalid", "expected valid"),
+            ("<5ms", "expected qps, errors"),
+            ("p<5ms", "expected qps, errors"),
+            ("p101<5ms", "expected qps, errors"),
+            ("p-1<5ms", "expected qps, errors"),
+            ("pNaN<5ms", "expected qps, errors"),
+            ("median<5ms", "expected qps, errors"),
+            ("p99<5", "a latency with its unit"),
+            ("p99<", "a latency with its unit"),
+            ("p99<ms", "a latency with its unit"),
+            ("p99<-5ms", "a latency with its unit"),
+            ("p99<1.2.3ms", "a latency with its unit"),
+            ("p99<5h", "a latency with its unit"),
+            ("p99===5ms", "a latency with its unit"),
+            ("valid=1", "expected qps, errors"),
+            ("qps>5ms", "a number without a unit"),
+            ("qps>", "a number without a unit"),
+            ("qps>inf", "a number without a unit"),
+            ("qps>1e5", "a number without a unit"),
+            ("errors=none", "a number without a unit"),
+        ] {
+            let error = parse(bad).unwrap_err();
+            assert!(error.contains(expected), "{bad}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
     }
 }

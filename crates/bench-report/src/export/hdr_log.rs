@@ -15,7 +15,7 @@ use hdrhistogram::{
     serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder},
 };
 
-use super::{Export, Format};
+use super::format::{Export, Format};
 use crate::results::Results;
 
 pub(super) const FORMAT: Format = Format {
@@ -24,19 +24,19 @@ pub(super) const FORMAT: Format = Format {
     create: |path| Ok(Box::new(HdrLog::create(path)?)),
 };
 
-/// Where the tools look for the version of the format.
+/// The line in which tools look for the version of the format.
 const VERSION: &str = "[Histogram log format version 1.3]";
 
-/// The names of the columns; the crate reads them, but does not write them.
+/// The names of the columns, which the hdrhistogram crate does not write.
 const LEGEND: &str =
     r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
 
-/// Nanoseconds in the unit of the log's column of maxima: milliseconds, which
-/// the public tools take for granted.
+/// Nanoseconds in the unit of the log's column of maxima: milliseconds, which the
+/// common tools assume.
 const MAX_VALUE_DIVISOR: f64 = 1e6;
 
-/// A log that is being written, by a thread of its own: the crate's writer
-/// borrows all that it needs.
+/// A log being written, by its own thread: the crate's writer borrows the file and
+/// the serializer for as long as it lasts.
 struct HdrLog {
     /// `None` until the load begins.
     writer: Option<LogThread>,
@@ -71,7 +71,7 @@ impl Export for HdrLog {
             return;
         };
         let (intervals, inbox) = mpsc::channel();
-        // Without a thread there is no log, and `finish` says so.
+        // Without a thread there is no log, and `finish` reports that.
         self.writer = thread::Builder::new()
             .name("hdr log".to_owned())
             .spawn(move || write(file, at, &inbox))
@@ -83,7 +83,7 @@ impl Export for HdrLog {
         if let Some(writer) = &self.writer
             && !latencies.is_empty()
         {
-            // When the thread is gone, `finish` says why.
+            // If the thread has ended, `finish` reports why.
             let _ = writer.intervals.send(LoggedInterval {
                 start,
                 length,
@@ -101,7 +101,7 @@ impl Export for HdrLog {
                     write(file, SystemTime::now(), &inbox)
                 }
                 None => Err(anyhow!(
-                    "cannot write the HDR log: there is no thread for it"
+                    "cannot write the HDR log: no thread could be started"
                 )),
             };
         };
@@ -129,7 +129,7 @@ fn write_log(
     IntervalLogWriterBuilder::new()
         .add_comment(VERSION)
         .with_start_time(started)
-        // Without a base, readers guess what the intervals count from.
+        // Without a base, readers have to guess what the times are relative to.
         .with_base_time(started)
         .begin_log_with(&mut out, &mut serializer)?;
     writeln!(out, "{LEGEND}")?;

@@ -1,12 +1,12 @@
 //! `--json`: to a file, or with `-` to stdout in place of the text.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use anyhow::Result;
 use cli::OutputFile;
 use serde::Serialize;
 
-use super::{Export, Format};
+use super::format::{Export, Format};
 use crate::results::Results;
 
 pub(super) const FORMAT: Format = Format {
@@ -40,12 +40,9 @@ impl JsonFile {
     /// # Errors
     ///
     /// One line that names the file.
-    pub fn write(mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer_pretty(&mut self.0, value).map_err(|error| self.0.error(error))?;
-        self.0
-            .write_all(b"\n")
-            .map_err(|error| self.0.error(error))?;
-        self.0.finish()
+    pub fn write(self, value: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_string_pretty(value).map_err(|error| self.0.error(error))?;
+        self.0.write(&(json + "\n"))
     }
 }
 

@@ -2,59 +2,28 @@
 //!
 //! A new format is a file here and a line in [`FORMATS`].
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime},
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use hdrhistogram::Histogram;
 
-use crate::results::Results;
-
+mod format;
 mod hdr_log;
 mod json;
 mod page;
 
+pub use format::{Export, Format};
 pub use json::{JsonFile, is_stdout};
 pub use page::PageFile;
 
 /// All formats, in the order of the help.
 pub const FORMATS: [&Format; 3] = [&json::FORMAT, &hdr_log::FORMAT, &page::FORMAT];
 
-/// A format of files.
-#[derive(Debug)]
-pub struct Format {
-    /// The option that names a file of it, without the dashes.
-    pub option: &'static str,
-    /// What the help says of it.
-    pub help: &'static str,
-    create: fn(&Path) -> Result<Box<dyn Export>>,
-}
-
-/// A file of a run, created before it begins.
-pub trait Export {
-    /// The load begins.
-    fn started(&mut self, _at: SystemTime) {}
-
-    /// These latencies, in nanoseconds, are in the results: those of `length`,
-    /// from `start` after the load began on.
-    fn interval(&mut self, _start: Duration, _length: Duration, _latencies: &Histogram<u64>) {}
-
-    /// Writes the rest.
-    ///
-    /// # Errors
-    ///
-    /// One line that names the file.
-    fn finish(self: Box<Self>, results: &Results) -> Result<()>;
-}
-
 /// A file that was requested.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Its format.
     pub format: &'static Format,
-    /// `-` is stdout, of JSON only: in place of the summary.
+    /// `-` is stdout, for JSON only: in place of the summary.
     pub path: PathBuf,
 }
 
@@ -66,11 +35,11 @@ impl Output {
     }
 }
 
-/// Checks that every output has a place of its own.
+/// Checks that no two outputs share a file.
 ///
 /// # Errors
 ///
-/// Which options have not, in one line.
+/// The options that do, in one line.
 pub fn check(outputs: &[Output]) -> Result<(), String> {
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for Output { format, path } in outputs {
@@ -83,7 +52,7 @@ pub fn check(outputs: &[Output]) -> Result<(), String> {
             }
             continue;
         }
-        // One that cannot be resolved cannot be written either, as will be said.
+        // One that cannot be resolved cannot be created either, which reports it.
         let place = cli::output_file::resolve(path).unwrap_or_else(|_| path.clone());
         if let Some((other, _)) = taken.iter().find(|(_, other)| *other == place) {
             let path = path.display();
@@ -96,7 +65,7 @@ pub fn check(outputs: &[Output]) -> Result<(), String> {
     Ok(())
 }
 
-/// Creates all files: what cannot be written is better known before the run.
+/// Creates all files, so that one that cannot be written is reported before the run.
 ///
 /// # Errors
 ///
@@ -113,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_have_places_of_their_own() {
+    fn no_two_outputs_share_a_file() {
         let check = |paths: [&str; 3]| {
             let outputs = FORMATS.into_iter().zip(paths);
             let outputs = outputs.filter(|(_, path)| !path.is_empty());

@@ -1,63 +1,62 @@
-//! What the runs of one variant come to.
+//! The runs of one variant summed up.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CONTROL, OverheadRun, PLAIN};
+use super::run::{CONTROL, OverheadRun, PLAIN};
 use crate::statistics::{Spread, rank};
 
-/// One variant of the load over all its runs without failures.
+/// One variant of the load, over all its runs without failures.
 #[derive(Debug, Serialize)]
 pub(crate) struct OverheadRow {
     pub(crate) name: &'static str,
-    /// What it adds to the plain load's command line.
+    /// The options that it adds to the plain load.
     pub(crate) options: &'static str,
-    /// Repeats in which both this and the plain run had no failures.
+    /// Repeats in which neither this run nor the plain one had failures.
     pub(crate) pairs: u64,
-    /// Throughput over that of the plain run of the same repeat.
+    /// Throughput relative to the plain run of the same repeat.
     pub(crate) ratio: Option<Spread>,
-    /// Chance that its throughput comes from the same source as that of the plain
-    /// load and the control together (Mann–Whitney U, exact), corrected for the
-    /// number of rows (Holm). Of the control against the plain load, and not
-    /// corrected. `null` for the plain load, and without runs.
+    /// p-value of its throughput against that of the plain load and the control
+    /// together (Mann–Whitney U, exact), corrected for the number of rows (Holm); for
+    /// the control against the plain load, not corrected. `null` for the plain load,
+    /// and without runs.
     pub(crate) p: Option<f64>,
     /// Whether `p` is at most 0.05; `null` for the plain load and the control, and
-    /// with too few runs to tell.
+    /// when there are too few runs to tell.
     pub(crate) significant: Option<bool>,
     pub(crate) throughput: Option<Spread>,
     pub(crate) client_cpu_us: Option<Spread>,
     pub(crate) server_cpu_us: Option<Spread>,
     pub(crate) wire_bytes: Option<Spread>,
     pub(crate) p99_us: Option<Spread>,
-    /// Of all its runs together.
+    /// Of all its runs.
     pub(crate) failures: BTreeMap<String, u64>,
 }
 
 impl OverheadRow {
     pub(crate) fn new(name: &'static str, options: &'static str, runs: &[OverheadRun]) -> Self {
-        // What a run with failures did besides is no measure of anything.
-        let (good, bad): (Vec<&OverheadRun>, Vec<&OverheadRun>) =
-            runs.iter().partition(|run| run.failures.is_empty());
+        // The other figures of a run with failures are not comparable.
+        let (bad, good): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.has_failed());
         let plain = |repeat| {
-            good.iter()
-                .find(|run| run.name == PLAIN && run.repeat == repeat)
+            let mut plain = good.iter().filter(|run| run.name == PLAIN);
+            plain.find(|run| run.repeat == repeat)
         };
-        let own: Vec<&OverheadRun> = good
-            .iter()
-            .filter(|run| run.name == name)
-            .copied()
-            .collect();
-        let ratios: Vec<f64> = own
-            .iter()
+        let own = || good.iter().filter(|run| run.name == name);
+        let ratios: Vec<f64> = own()
             .filter_map(|run| Some(run.throughput / plain(run.repeat)?.throughput))
-            // A plain run without a reply has none.
+            // There is none to a plain run without a reply.
             .filter(|ratio| ratio.is_finite())
             .collect();
         let spread = |figure: fn(&OverheadRun) -> Option<f64>| {
-            let figures: Option<Vec<f64>> = own.iter().map(|run| figure(run)).collect();
+            let figures: Option<Vec<f64>> = own().map(|run| figure(run)).collect();
             Spread::of(&figures?)
         };
+        let mut failures = BTreeMap::new();
+        let bad = bad.iter().filter(|run| run.name == name);
+        for (kind, count) in bad.flat_map(|run| &run.failures) {
+            *failures.entry(kind.clone()).or_default() += count;
+        }
         Self {
             name,
             options,
@@ -70,47 +69,37 @@ impl OverheadRow {
             server_cpu_us: spread(|run| run.server_cpu_us),
             wire_bytes: spread(|run| run.wire_bytes),
             p99_us: spread(|run| run.p99_us),
-            failures: failures(&bad, name),
+            failures,
         }
     }
-}
 
-/// The failures of all runs called `name`.
-fn failures(bad: &[&OverheadRun], name: &str) -> BTreeMap<String, u64> {
-    let mut failures = BTreeMap::new();
-    let named = bad.iter().filter(|run| run.name == name);
-    for (kind, count) in named.flat_map(|run| &run.failures) {
-        *failures.entry(kind.clone()).or_default() += count;
+    /// Whether it is compared with the plain load for its options.
+    fn is_tested(&self) -> bool {
+        ![PLAIN, CONTROL].contains(&self.name)
     }
-    failures
 }
 
 /// Tests each row against the plain load, by the throughput of all runs without
 /// failures.
 pub(crate) fn compare(rows: &mut [OverheadRow], runs: &[OverheadRun]) {
     let throughputs = |names: &[&str]| -> Vec<f64> {
-        let good = runs.iter().filter(|run| run.failures.is_empty());
+        let good = runs.iter().filter(|run| !run.has_failed());
         let named = good.filter(|run| names.contains(&run.name));
         named.map(|run| run.throughput).collect()
     };
     let (plain, control) = (throughputs(&[PLAIN]), throughputs(&[CONTROL]));
     let both = throughputs(&[PLAIN, CONTROL]);
-    let tested: Vec<usize> = (0..rows.len())
-        .filter(|row| ![PLAIN, CONTROL].contains(&rows[*row].name))
+    let tested = rows.iter().filter(|row| row.is_tested());
+    let p: Vec<f64> = tested
+        .map(|row| rank::p_value(&throughputs(&[row.name]), &both))
         .collect();
-    let samples: Vec<Vec<f64>> = tested
-        .iter()
-        .map(|row| throughputs(&[rows[*row].name]))
-        .collect();
-    let p: Vec<f64> = samples
-        .iter()
-        .map(|own| rank::p_value(own, &both))
-        .collect();
-    for ((row, corrected), own) in tested.iter().zip(rank::holm(&p)).zip(&samples) {
+    let tested = rows.iter_mut().filter(|row| row.is_tested());
+    for (row, corrected) in tested.zip(rank::holm(&p)) {
+        let own = throughputs(&[row.name]);
         let least = rank::least_p_value(own.len() as u64, both.len() as u64);
         let can_tell = least * p.len() as f64 <= rank::SIGNIFICANCE;
-        rows[*row].p = (!own.is_empty() && !both.is_empty()).then_some(corrected);
-        rows[*row].significant = can_tell.then_some(corrected <= rank::SIGNIFICANCE);
+        row.p = (!own.is_empty() && !both.is_empty()).then_some(corrected);
+        row.significant = can_tell.then_some(corrected <= rank::SIGNIFICANCE);
     }
     if let Some(row) = rows.iter_mut().find(|row| row.name == CONTROL)
         && !plain.is_empty()
@@ -159,7 +148,7 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_pairs() {
-        // The machine gets slower all the time, and the price is a half.
+        // The machine slows down all the time, and the option halves the throughput.
         let runs = repeats(&[
             [800.0, 400.0, 800.0],
             [400.0, 200.0, 400.0],

@@ -1,10 +1,14 @@
-//! The rows as people read them.
+//! The rows as text.
 
 use std::fmt;
 
-use super::{CONTROL, OverheadReport, PLAIN, row::OverheadRow};
+use super::{
+    report::OverheadReport,
+    row::OverheadRow,
+    run::{CONTROL, PLAIN},
+};
 use crate::{
-    format::{Count, wrap},
+    format::{Count, list, or_dash, plural, wrap},
     statistics::{Spread, rank},
 };
 
@@ -28,13 +32,11 @@ impl fmt::Display for OverheadTable<'_> {
 }
 
 impl OverheadTable<'_> {
-    /// What it takes to read the table.
+    /// How to read the table, and what it shows.
     fn notes(&self) -> Vec<String> {
         let report = self.0;
-        let (repeats, duration) = (
-            report.repeats,
-            report.arguments.duration.unwrap_or_default(),
-        );
+        let repeats = report.repeats;
+        let duration = report.arguments.duration.unwrap_or_default();
         let (made, requested) = (report.runs.len(), report.rows.len() as u64 * repeats);
         let figures = match repeats {
             1 => "one run".to_owned(),
@@ -49,8 +51,8 @@ impl OverheadTable<'_> {
         }
         notes.extend(report.failures());
         notes.push(format!(
-            "client and server share {} CPUs, so throughput pays for both",
-            report.machine.cpus
+            "client and server share {}, so throughput pays for both",
+            plural(report.machine.cpus, "CPU")
         ));
         notes.push(self.conclusion());
         notes
@@ -69,14 +71,11 @@ impl OverheadTable<'_> {
             .filter(|row| row.significant == Some(true))
             .map(|row| row.name)
             .collect();
-        let names = match significant.as_slice() {
-            [] => "none".to_owned(),
-            names => names.join(", "),
-        };
         format!(
             "significant (Mann–Whitney U, exact, against plain and {CONTROL}; Holm over {tests} \
-             rows, p ≤ {}): {names}",
-            rank::SIGNIFICANCE
+             rows, p ≤ {}): {}",
+            rank::SIGNIFICANCE,
+            list(&significant)
         )
     }
 }
@@ -93,53 +92,38 @@ fn line(
     writeln!(f, "{}", line.trim_end())
 }
 
-/// How a number is shown.
-type Show = fn(f64) -> String;
-
-/// What of a spread is shown.
-type Part = fn(&Spread, Show) -> String;
-
-fn cells(row: &OverheadRow, part: Part) -> [String; 5] {
-    let cell = |spread: Option<Spread>, number: Show| {
-        spread.map_or_else(|| "-".to_owned(), |spread| part(&spread, number))
-    };
+/// The cells of a row, by what of each figure's spread is shown.
+fn cells(row: &OverheadRow, part: fn(&Spread, Show) -> String) -> [String; 5] {
+    let cell = |spread: Option<Spread>, show: Show| or_dash(spread.map(|each| part(&each, show)));
+    let short: Show = |value| Count(value).to_string();
     [
         if row.name == PLAIN {
             cell(row.throughput, short)
         } else {
-            cell(row.ratio, three_decimals)
+            cell(row.ratio, |ratio| format!("{ratio:.3}"))
         },
         cell(row.client_cpu_us, short),
         cell(row.server_cpu_us, short),
-        cell(row.wire_bytes, whole),
+        cell(row.wire_bytes, |bytes| format!("{bytes:.0}")),
         cell(row.p99_us, short),
     ]
 }
 
-fn median(spread: &Spread, number: Show) -> String {
-    number(spread.median)
+/// How a number is shown.
+type Show = fn(f64) -> String;
+
+fn median(spread: &Spread, show: Show) -> String {
+    show(spread.median)
 }
 
-/// Nothing where nothing can be seen of it.
-fn range(spread: &Spread, number: Show) -> String {
-    let (min, max) = (number(spread.min), number(spread.max));
+/// Empty where both ends look the same.
+fn range(spread: &Spread, show: Show) -> String {
+    let (min, max) = (show(spread.min), show(spread.max));
     if min == max {
         String::new()
     } else {
         format!("{min}–{max}")
     }
-}
-
-fn three_decimals(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-fn whole(value: f64) -> String {
-    format!("{value:.0}")
-}
-
-fn short(value: f64) -> String {
-    Count(value).to_string()
 }
 
 fn answer(row: &OverheadRow) -> String {
@@ -154,7 +138,7 @@ fn answer(row: &OverheadRow) -> String {
 mod tests {
     use std::time::SystemTime;
 
-    use super::{super::OverheadRun, *};
+    use super::{super::run::OverheadRun, *};
     use crate::{
         format::COLUMNS,
         results::{Results, sample},

@@ -1,12 +1,12 @@
 //! Confidence intervals of figures whose samples depend on each other, by batch
 //! means (Law and Kelton, Simulation Modeling and Analysis, 9.5.3).
 //!
-//! Neighbouring samples of a run are alike: one slow second makes all of its
-//! messages slow. Means of long batches are alike much less, so their spread says
-//! how far the figure can be trusted. What is alike even so is estimated and paid
-//! for.
+//! Neighbouring samples of a run are correlated: one slow second makes all of its
+//! messages slow. Means of long batches are much less so, and their spread shows how
+//! far the figure can be trusted. The correlation that remains is estimated, and
+//! widens the interval.
 
-/// The ratio of two sums, and how far it may be off.
+/// The ratio of two sums, and its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ConfidenceInterval {
     pub(crate) estimate: f64,
@@ -14,11 +14,11 @@ pub(crate) struct ConfidenceInterval {
     pub(crate) half: f64,
 }
 
-/// The interval that holds the ratio of the sums of all `(part, whole)` but for a
-/// chance of `alpha`; `None` if the batches are too few to tell.
+/// The interval of the ratio of the sums of all `(part, whole)`, with confidence
+/// 1 - `alpha`; `None` if there are too few batches.
 ///
-/// A rate is a count over a time, a share is a count over a count: batches need
-/// not be of one size.
+/// A rate is a count over a time, a share is a count over a count, so batches may
+/// differ in size.
 pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<ConfidenceInterval> {
     let count = u32::try_from(batches.len()).ok().filter(|n| *n > 3)?;
     let n = f64::from(count);
@@ -28,7 +28,7 @@ pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<ConfidenceInte
         return None;
     }
     let estimate = part / whole;
-    // How far each batch is off, in units of a mean batch.
+    // The deviation of each batch, in units of a mean batch.
     let off: Vec<f64> = batches
         .iter()
         .map(|(part, whole_of)| (part - estimate * whole_of) * n / whole)
@@ -43,25 +43,23 @@ pub(crate) fn ratio(batches: &[(f64, f64)], alpha: f64) -> Option<ConfidenceInte
     })
 }
 
-/// How much larger the variance of a mean is because neighbours are alike: that of
-/// an autoregressive process of the first order, (1 + r) / (1 - r).
+/// The factor by which correlated neighbours raise the variance of a mean: that of a
+/// first-order autoregressive process, (1 + r) / (1 - r).
 fn inflation(off: &[f64], squares: f64) -> f64 {
-    /// Batches that are alike to this degree say nothing yet.
+    /// A higher correlation leaves the interval unknown.
     const MOST: f64 = 0.95;
     if squares <= 0.0 {
         return 1.0;
     }
     let products: f64 = off.iter().zip(off.iter().skip(1)).map(|(a, b)| a * b).sum();
-    // Estimated from n of them, r comes out too low by about (1 + 3r) / n (Kendall,
-    // 1954).
+    // Estimated from n batches, r is too low by about (1 + 3r) / n (Kendall, 1954).
     let n = off.len() as f64;
     let r = (products / squares + 1.0 / n) / (1.0 - 3.0 / n);
     let r = r.clamp(0.0, MOST);
     (1.0 + r) / (1.0 - r)
 }
 
-/// The value below which Student's t with `degrees` of freedom is with probability
-/// `p`, which is at least a half.
+/// The quantile `p`, at least a half, of Student's t with `degrees` of freedom.
 fn student(p: f64, degrees: u32) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while student_below(high, degrees) < p && high < 1e6 {
@@ -126,7 +124,7 @@ mod tests {
     fn a_ratio_has_its_interval() {
         let interval = ratio(&[(9.0, 1.0), (11.0, 1.0), (9.0, 1.0), (11.0, 1.0)], 0.05).unwrap();
         assert!((interval.estimate - 10.0).abs() < 1e-9);
-        // A deviation of √(4 / 3), and neighbours that are not alike.
+        // A deviation of √(4 / 3), and uncorrelated neighbours.
         assert!((interval.half - 3.182 * (1.0_f64 / 3.0).sqrt()).abs() < 0.01);
         // Batches of other sizes at the same rate do not differ.
         let alike = [(10.0, 1.0), (20.0, 2.0), (40.0, 4.0), (10.0, 1.0)];

@@ -1,18 +1,18 @@
-//! From a histogram of nanoseconds to the figures of its distribution.
+//! The figures of a histogram of latencies.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::percentile::value_at;
+use super::percentile::{samples_needed, value_at};
 
 /// Points of the curve for each halving of the distance to quantile 1.
 const POINTS_PER_HALVING: u32 = 8;
 
-/// Most rows of the histogram that people see.
+/// Maximum rows of the histogram in the summary.
 const ROWS: i32 = 8;
 
-/// The quantile at which the last row begins. Rows as far as the maximum would
-/// leave all but a few of them to outliers.
+/// The quantile at which the last row begins. Even rows up to the maximum would be
+/// spent on a few outliers.
 const TAIL: f64 = 0.999;
 
 /// Latencies that were recorded with three significant digits.
@@ -20,13 +20,13 @@ const TAIL: f64 = 0.999;
 pub struct Distribution {
     /// Samples.
     pub count: u64,
-    /// The least.
+    /// The minimum.
     pub min_us: f64,
     /// The arithmetic mean.
     pub mean_us: f64,
     /// The standard deviation.
     pub stddev_us: f64,
-    /// The greatest.
+    /// The maximum.
     pub max_us: f64,
     /// Median.
     pub p50_us: f64,
@@ -40,9 +40,37 @@ pub struct Distribution {
     pub p99_99_us: f64,
     /// The histogram in a few rows, none of them empty.
     pub buckets: Vec<Bucket>,
-    /// The whole curve, rising, from quantile 0 towards 1; the steps halve
-    /// with the distance to 1.
+    /// The whole rising curve from quantile 0 to 1; the steps halve with the distance
+    /// to 1.
     pub curve: Vec<Point>,
+}
+
+/// The percentiles that every distribution has: their names, quantiles and figures.
+type Percentile = (&'static str, f64, fn(&Distribution) -> f64);
+
+const PERCENTILES: [Percentile; 5] = [
+    ("p50", 0.5, |latency| latency.p50_us),
+    ("p90", 0.9, |latency| latency.p90_us),
+    ("p99", 0.99, |latency| latency.p99_us),
+    ("p99.9", 0.999, |latency| latency.p99_9_us),
+    ("p99.99", 0.9999, |latency| latency.p99_99_us),
+];
+
+impl Distribution {
+    /// Its percentiles in microseconds, each with its name, or `None` if there are
+    /// too few samples for it.
+    pub(crate) fn percentiles(&self) -> [(&'static str, Option<f64>); 5] {
+        PERCENTILES.map(|(name, quantile, figure)| {
+            let is_known = self.count >= samples_needed(quantile);
+            (name, is_known.then(|| figure(self)))
+        })
+    }
+
+    /// One of them, by its name.
+    pub(crate) fn percentile(&self, name: &str) -> Option<f64> {
+        let mut percentiles = self.percentiles().into_iter();
+        percentiles.find(|(each, _)| *each == name)?.1
+    }
 }
 
 /// A row of a histogram.
@@ -56,7 +84,7 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// A share `quantile` of the samples did not exceed `latency_us`.
+/// A share `quantile` of the samples is at most `latency_us`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// In 0..1.
@@ -97,15 +125,15 @@ fn us(ns: u64) -> f64 {
     ns as f64 / 1e3
 }
 
-/// The histogram in at most [`ROWS`] rows: each grows by the same factor up to
-/// p99.9, and the last goes from there to the maximum. Edges are those of the
+/// The histogram in at most [`ROWS`] rows: their edges rise by the same factor up to
+/// p99.9, and the last row reaches from there to the maximum. Edges are those of the
 /// histogram's own buckets, so every count is exact; empty rows are left out.
 fn buckets(latencies: &Histogram<u64>) -> Vec<Bucket> {
     let (min, max) = (latencies.min(), latencies.max());
     let tail = value_at(latencies, TAIL).min(max);
     let low = min.max(1) as f64;
     let growth = (tail as f64 / low).max(1.0).powf(1.0 / f64::from(ROWS - 1));
-    // Between the least and the greatest, so it is a u64.
+    // Between the minimum and the maximum, so it fits a u64.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let edges = (1..ROWS).map(|row| latencies.highest_equivalent((low * growth.powi(row)) as u64));
     let mut buckets: Vec<Bucket> = Vec::new();
@@ -174,6 +202,28 @@ mod tests {
     #[test]
     fn no_samples_have_no_figures() {
         assert_eq!(distribution(&of([])), Distribution::default());
+    }
+
+    #[test]
+    fn percentiles_without_enough_samples_have_no_figure() {
+        let mut latency = crate::results::sample().latency;
+        let all = [40.0, 60.0, 90.0, 150.0, 400.0];
+        for (count, known) in [
+            (100_000, 5),
+            (99_999, 4),
+            (1000, 3),
+            (999, 2),
+            (20, 1),
+            (19, 0),
+        ] {
+            latency.count = count;
+            let figures = latency.percentiles();
+            for (n, (name, figure)) in figures.into_iter().enumerate() {
+                assert_eq!(figure, (n < known).then_some(all[n]), "{name} of {count}");
+                assert_eq!(latency.percentile(name), figure);
+            }
+        }
+        assert_eq!(latency.percentile("p75"), None);
     }
 
     #[test]

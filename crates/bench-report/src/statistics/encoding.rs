@@ -7,8 +7,8 @@ use hdrhistogram::{
     serialization::{Deserializer, Serializer, V2DeflateSerializer},
 };
 
-/// Encodes a histogram as the HDR log does: V2, deflated, in base64. Empty text
-/// stands for one that could not be.
+/// Encodes a histogram as the HDR log does: V2, deflated, in base64. The text is empty
+/// if it could not be encoded.
 #[must_use]
 pub fn encode(histogram: &Histogram<u64>) -> String {
     let mut bytes = Vec::new();
@@ -21,7 +21,7 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 ///
 /// # Errors
 ///
-/// What is no such text.
+/// Text that is not an encoded histogram.
 pub fn decode(text: &str) -> Result<Histogram<u64>> {
     let bytes = STANDARD.decode(text).ok().context("not base64")?;
     let decoded = Deserializer::new().deserialize(&mut bytes.as_slice());

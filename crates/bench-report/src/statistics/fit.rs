@@ -1,25 +1,24 @@
-//! Whether samples are those of a distribution.
+//! Whether samples follow a distribution.
 
 use serde::{Deserialize, Serialize};
 
-/// Samples below which nothing is said: the test would see only gross faults.
+/// Minimum number of samples: of fewer the test would find only gross deviations.
 const MIN_SAMPLES: usize = 100;
 
-/// How well gaps between events fit an exponential distribution, which those of a
-/// Poisson process have: the one-sample Kolmogorov–Smirnov test.
+/// How well gaps between events fit an exponential distribution, which is that of a
+/// Poisson process: the one-sample Kolmogorov–Smirnov test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// Gaps that were compared.
     pub gaps: u64,
-    /// The greatest distance of the two cumulative distributions, 0 to 1.
+    /// The maximum distance of the two cumulative distributions, 0 to 1.
     pub ks_statistic: f64,
-    /// The chance of such a distance, or a greater one, if it is that distribution.
+    /// The probability of at least such a distance if the gaps are exponential.
     pub p_value: f64,
 }
 
 impl Fit {
-    /// Compares `gaps`, in units of their expected mean; `None` if they are too
-    /// few to say anything.
+    /// Tests `gaps`, in units of their expected mean; `None` if there are too few.
     #[must_use]
     pub fn exponential(mut gaps: Vec<f64>) -> Option<Self> {
         if gaps.len() < MIN_SAMPLES {
@@ -41,10 +40,10 @@ impl Fit {
     }
 }
 
-/// The chance that Kolmogorov's statistic exceeds `x`: 2 Σ (-1)^(k-1) e^(-2k²x²).
-/// Stephens's correction of its argument (1970) holds from few samples on.
+/// The probability that Kolmogorov's statistic exceeds `x`: 2 Σ (-1)^(k-1) e^(-2k²x²).
+/// With Stephens's correction of its argument (1970) it holds for few samples, too.
 fn kolmogorov(x: f64) -> f64 {
-    // Below it the chance is 1 to nine digits, and the series alternates for long.
+    // Below, it is 1 to nine digits, and the series converges slowly.
     const LEAST: f64 = 0.27;
     if x < LEAST {
         return 1.0;
@@ -75,7 +74,7 @@ mod tests {
         assert!(kolmogorov(9.0) < 1e-9);
     }
 
-    /// Among right samples, p is below any limit as often as the limit says.
+    /// For exponential gaps, p is below any limit with that probability.
     #[test]
     fn right_samples_fail_as_often_as_they_should() {
         let runs = 2000_u32;

@@ -2,12 +2,12 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `batch` | confidence intervals of samples that depend on each other |
+//! | `batch` | confidence intervals of correlated samples |
 //! | `distribution` | the figures of a histogram of latencies |
 //! | `encoding` | histograms as text |
-//! | `fit` | whether samples are those of a distribution |
-//! | `percentile` | percentiles, and how many samples they take |
-//! | `precision` | how precisely a figure is known, while a run goes on |
+//! | `fit` | whether samples follow a distribution |
+//! | `percentile` | percentiles, and how many samples they require |
+//! | `precision` | how precisely a figure is known, during a run |
 //! | `rank` | whether two sets of runs differ significantly |
 //! | `spread` | median and extremes of several runs |
 

@@ -1,46 +1,44 @@
-//! The exact rank test of Mann, Whitney and Wilcoxon: could both sets of runs
-//! have come from the same source? And Holm's correction for asking that of many
-//! figures at once.
+//! The exact rank test of Mann, Whitney and Wilcoxon, which tells whether two sets of
+//! runs differ, and Holm's correction for testing many figures at once.
 
-/// Maximum of runs in a set: the counts below are then far from what an f64 can
-/// hold, C(200, 100) = 9e58.
+/// Maximum runs in a set: the counts below stay far below the maximum of an f64, as
+/// C(200, 100) = 9e58.
 pub(crate) const MAX_RUNS: u64 = 100;
 
-/// Chance above which a difference is taken for noise.
+/// p-value above which a difference is taken for noise.
 pub(crate) const SIGNIFICANCE: f64 = 0.05;
 
-/// Chance, at most 1, that two sets from the same source would differ in rank
-/// as much as `a` and `b` do, either way (Mann–Whitney U, exact). Ties count for
-/// the same source.
+/// The probability that two sets from the same source differ in rank at least as much
+/// as `a` and `b` do, either way (Mann–Whitney U, exact). Ties count towards the same
+/// source.
 pub(crate) fn p_value(a: &[f64], b: &[f64]) -> f64 {
     let wins = |a: &[f64], b: &[f64]| {
         let beaten = |x: f64| b.iter().filter(|y| x >= **y).count();
         a.iter().map(|x| beaten(*x)).sum::<usize>()
     };
-    // A tie counts for both sides, which takes the lesser one towards the
-    // middle.
+    // A tie counts for both sides, which moves the lower count towards the middle.
     let lesser = wins(a, b).min(wins(b, a));
     let orders = orders(a.len(), b.len());
     let as_far: f64 = orders.iter().take(lesser + 1).sum();
     (2.0 * as_far / orders.iter().sum::<f64>()).min(1.0)
 }
 
-/// The least chance that sets of this size can reach: no overlap at all.
+/// The lowest p-value that sets of this size can have: without any overlap.
 pub(crate) fn least_p_value(n: u64, m: u64) -> f64 {
     let size = |n: u64| usize::try_from(n.min(MAX_RUNS)).unwrap_or_default();
     let orders = orders(size(n), size(m));
     (2.0 / orders.iter().sum::<f64>()).min(1.0)
 }
 
-/// Runs of each side from which on one of `tests` figures can be significant.
+/// Runs per side with which one of `tests` figures can be significant.
 pub(crate) fn runs_needed(tests: usize) -> u64 {
     let is_enough = |n: &u64| least_p_value(*n, *n) * tests as f64 <= SIGNIFICANCE;
     (1..MAX_RUNS).find(is_enough).unwrap_or(MAX_RUNS)
 }
 
-/// In how many orders of `n` and `m` values the `n` win so many of the `n * m`
-/// pairs: at each index, from no win to all. They are the coefficients of the
-/// Gaussian binomial, the product of (1 - q^(m+i)) / (1 - q^i) for i to n.
+/// At each index the number of orders of `n` and `m` values in which the `n` win that
+/// many of the `n * m` pairs. These are the coefficients of the Gaussian binomial, the
+/// product of (1 - q^(m+i)) / (1 - q^i) for i from 1 to n.
 fn orders(n: usize, m: usize) -> Vec<f64> {
     let mut counts = vec![0.0; n * m + 1];
     counts[0] = 1.0;
@@ -54,15 +52,15 @@ fn orders(n: usize, m: usize) -> Vec<f64> {
             counts[wins] += counts[wins - i];
         }
     }
-    // It is symmetric, and rounding has spoilt the small counts at the far end.
+    // It is symmetric, and rounding distorts the small counts at the far end.
     for wins in 0..counts.len() / 2 {
         counts[n * m - wins] = counts[wins];
     }
     counts
 }
 
-/// The chances `p` corrected for their number (Holm, 1979): among figures that
-/// do not differ at all, one or more fall below a limit in so many cases only.
+/// The p-values corrected for their number (Holm, 1979): among figures that do not
+/// differ at all, at least one falls below a limit only with that probability.
 pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));

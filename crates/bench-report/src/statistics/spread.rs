@@ -1,15 +1,15 @@
-//! How far a figure spreads over several runs.
+//! The spread of a figure over several runs.
 
 use serde::{Deserialize, Serialize};
 
-/// The median of some values, the least and the greatest of them.
+/// The median of some values, their minimum and maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one, or the mean of the middle two.
     pub median: f64,
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The greatest.
+    /// The maximum.
     pub max: f64,
 }
 

@@ -13,8 +13,8 @@ const SHARE_COLUMNS: usize = 8;
 /// Columns below which there is no room for shares.
 const NARROW: usize = 50;
 
-/// Draws the buckets of a distribution in rows of `columns`: the upper edge of
-/// each, a bar, the samples, and their share where there is room for it.
+/// Draws the buckets of a distribution in rows of `columns`: for each its upper edge,
+/// a bar, its samples, and their share where there is room for it.
 pub(crate) fn rows(distribution: &Distribution, columns: usize) -> Vec<String> {
     let buckets = &distribution.buckets;
     let largest = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0);
@@ -33,13 +33,13 @@ pub(crate) fn rows(distribution: &Distribution, columns: usize) -> Vec<String> {
     buckets.iter().map(row).collect()
 }
 
-/// A bar for a share of the largest, at least one character for any at all.
+/// A bar for a share of the largest bucket; at least one character unless it is 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0..1 of a width
 fn bar(share: f64, width: usize) -> String {
     "#".repeat(((share * width as f64).ceil() as usize).min(width))
 }
 
-/// `<0.1` where 0.0 would hide that there is something.
+/// `<0.1` where 0.0 would hide that there are samples.
 fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     if percent > 0.0 && percent < 0.05 {
@@ -55,7 +55,7 @@ mod tests {
     use crate::results::sample;
 
     #[test]
-    fn rows_fill_the_columns_and_no_more() {
+    fn rows_fill_the_columns_exactly() {
         for columns in [41, 50, 55] {
             let rows = rows(&sample().latency, columns);
             assert_eq!(rows.len(), 4);

@@ -4,9 +4,9 @@ use std::fmt::{self, Formatter, Write as _};
 
 use super::histogram;
 use crate::{
-    format::{COLUMNS, Latency},
+    format::{COLUMNS, Latency, or_dash},
     results::Results,
-    statistics::{Distribution, percentile::PERCENTILES},
+    statistics::Distribution,
 };
 
 /// Columns of a latency's name, and of each of its figures.
@@ -16,8 +16,8 @@ const FIGURE_COLUMNS: usize = 12;
 /// Columns between the latencies and their histogram.
 const GAP: usize = 3;
 
-/// The latencies in one column or, of an open loop, in two, and beside them
-/// how the first of these is distributed.
+/// Writes the latencies in one column or, for an open loop, in two, and the
+/// histogram of the first one beside them.
 pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let latency = &results.latency;
     if latency.count == 0 {
@@ -40,10 +40,8 @@ pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     let mut write_row = |name: &str, figure: &dyn Fn(&Distribution) -> Option<f64>| {
         let mut row = format!("{:<NAME_COLUMNS$}", format!("  {name}"));
         for distribution in &figures {
-            match figure(distribution) {
-                Some(us) => write!(row, "{:>FIGURE_COLUMNS$}", Latency(us))?,
-                None => write!(row, "{:>FIGURE_COLUMNS$}", "-")?,
-            }
+            let figure = or_dash(figure(distribution).map(Latency));
+            write!(row, "{figure:>FIGURE_COLUMNS$}")?;
         }
         if let Some(bar) = bars.next() {
             write!(row, "{:GAP$}{bar}", "")?;
@@ -52,7 +50,7 @@ pub(crate) fn write(f: &mut Formatter<'_>, results: &Results) -> fmt::Result {
     };
     write_row("min", &|latency| Some(latency.min_us))?;
     write_row("mean", &|latency| Some(latency.mean_us))?;
-    for (name, _) in PERCENTILES {
+    for (name, _) in latency.percentiles() {
         write_row(name, &|latency| latency.percentile(name))?;
     }
     write_row("max", &|latency| Some(latency.max_us))

@@ -1,65 +1,65 @@
 //! Whether the figures of a run can be relied on, and what to do if not.
 //!
 //! A reason says that a figure may be wrong, and makes the run SUSPECT. A note
-//! says that a right figure means less than it may seem to. Each names the
-//! figure, what it means and what to do.
+//! says that a correct figure means less than it seems to. Each states the figure,
+//! what it means and what to do.
 
-use crate::{
-    format::plural,
-    results::{Results, Verdict, kinds},
-    statistics::percentile::samples_needed,
-};
+use crate::results::{Results, Verdict};
 
+mod cpus;
+mod faults;
 mod kernel;
 mod load;
 mod pace;
+mod samples;
+mod service;
+
+type Rule = fn(&Results) -> Option<String>;
+
+const REASONS: &[Rule] = &[
+    faults::interrupted_too_early,
+    faults::missing,
+    faults::failed,
+    faults::without_replies,
+    faults::unanswered,
+    pace::unsent,
+    pace::late,
+    pace::other_arrivals,
+    service::starved,
+    load::little,
+    load::without_load,
+    cpus::generator,
+    cpus::busiest_thread,
+    samples::too_few,
+    faults::unverified,
+];
+
+const NOTES: &[Rule] = &[
+    faults::interrupted,
+    samples::few,
+    samples::imprecise,
+    pace::closed_loop,
+    pace::timer_overshoot,
+    cpus::shared,
+    cpus::spinning,
+    service::uneven,
+    kernel::retransmitted,
+    kernel::delayed_acks,
+];
 
 /// Judges a run.
 pub(crate) fn verdict(results: &Results) -> Verdict {
-    let reasons: Vec<String> = [
-        interrupted_too_early,
-        missing,
-        failed,
-        without_replies,
-        unanswered,
-        pace::unsent,
-        pace::late,
-        pace::other_arrivals,
-        load::starved,
-        load::little,
-        load::without_load,
-        load::generator,
-        load::busiest_thread,
-        too_few_samples,
-        unverified,
-    ]
-    .into_iter()
-    .filter_map(|rule: fn(&Results) -> Option<String>| rule(results))
-    .collect();
-    let notes = [
-        interrupted,
-        few_samples,
-        imprecise,
-        pace::closed_loop,
-        pace::timer_overshoot,
-        load::shared_cpus,
-        load::spinning,
-        load::uneven,
-        kernel::retransmitted,
-        kernel::delayed_acks,
-    ]
-    .into_iter()
-    .filter_map(|rule: fn(&Results) -> Option<String>| rule(results))
-    .collect();
+    let apply = |rules: &[Rule]| rules.iter().filter_map(|rule| rule(results)).collect();
+    let reasons: Vec<String> = apply(REASONS);
     Verdict {
         valid: reasons.is_empty(),
         reasons,
-        notes,
+        notes: apply(NOTES),
     }
 }
 
 impl Results {
-    /// Why the run would be suspect if nothing had failed, without the advice.
+    /// Why the run would be SUSPECT without its failures; the advice is left out.
     pub(crate) fn reason_beside_failures(&self) -> Option<String> {
         let mut results = self.clone();
         results.failures.clear();
@@ -68,133 +68,19 @@ impl Results {
         Some(reason.to_owned())
     }
 
-    /// Whether the generator had no CPU left for itself.
+    /// Whether the generator had no CPU time left.
     pub(crate) fn is_generator_saturated(&self) -> bool {
-        load::generator(self).is_some() || load::busiest_thread(self).is_some()
+        cpus::generator(self).is_some() || cpus::busiest_thread(self).is_some()
     }
-}
-
-/// Whether nothing was measured because a signal came before that.
-fn is_unmeasured(results: &Results) -> bool {
-    results.interrupted && results.messages.sent == 0
-}
-
-fn interrupted_too_early(results: &Results) -> Option<String> {
-    is_unmeasured(results)
-        .then(|| "interrupted before the measurement began: nothing was measured".to_owned())
-}
-
-fn interrupted(results: &Results) -> Option<String> {
-    if !results.interrupted || is_unmeasured(results) {
-        return None;
-    }
-    let elapsed_s = results.elapsed_s;
-    Some(match results.arguments.duration {
-        Some(requested) if elapsed_s < requested.as_secs_f64() => format!(
-            "interrupted: the figures cover {elapsed_s:.1} of the {} s requested",
-            requested.as_secs_f64()
-        ),
-        _ => format!("interrupted: the figures cover {elapsed_s:.1} s"),
-    })
-}
-
-fn missing(results: &Results) -> Option<String> {
-    let (requested, opened) = (results.connections.requested, results.connections.opened);
-    if opened >= requested {
-        return None;
-    }
-    let advice = if results.interrupted {
-        "the run was interrupted before that"
-    } else if results.failures.is_empty() {
-        "the run ended before that, so raise -d or lower --ramp"
-    } else {
-        "raise the limits of open files and of the server's backlog, or lower -c"
-    };
-    Some(format!(
-        "only {opened} of {requested} connections were opened: {advice}"
-    ))
-}
-
-fn failed(results: &Results) -> Option<String> {
-    let (total, kinds) = (results.failed(), kinds(&results.failures));
-    (total > 0).then(|| {
-        let total = plural(total, "failure");
-        format!("{total} ({kinds}): see the server's log, and repeat without them")
-    })
-}
-
-fn without_replies(results: &Results) -> Option<String> {
-    (results.messages.replies == 0 && !is_unmeasured(results)).then(|| {
-        "no right reply: check that an echo server of the same wire listens there".to_owned()
-    })
-}
-
-/// Messages without a reply that are no failure: the wait for them was ended.
-fn unanswered(results: &Results) -> Option<String> {
-    let unanswered = results.messages.unanswered;
-    (unanswered > 0 && results.failures.is_empty()).then(|| {
-        format!(
-            "{} without a reply when the wait for them was interrupted: their latency is at least \
-             what is shown",
-            plural(unanswered, "message")
-        )
-    })
-}
-
-/// A percentile that the user asked for.
-fn too_few_samples(results: &Results) -> Option<String> {
-    let count = results.latency.count;
-    let needed = results
-        .expectations
-        .iter()
-        .filter_map(|each| each.samples_needed);
-    needed.max().map(|needed| {
-        format!(
-            "{}, too few for a percentile that is expected, which takes {needed}: raise -d or -n",
-            plural(count, "sample")
-        )
-    })
-}
-
-/// The percentile that every summary shows.
-fn few_samples(results: &Results) -> Option<String> {
-    let (count, needed) = (results.latency.count, samples_needed(0.99));
-    (0 < count && count < needed && too_few_samples(results).is_none()).then(|| {
-        let samples = plural(count, "sample");
-        format!("{samples}, too few for p99, which takes {needed}: raise -d or -n")
-    })
-}
-
-/// A figure that is not known as precisely as requested.
-fn imprecise(results: &Results) -> Option<String> {
-    let precision = results.precision.as_ref().filter(|each| !each.reached)?;
-    let known = match precision.share() {
-        Some(share) => format!("it is known to ±{:.1} %", 100.0 * share),
-        None => "its interval is not known".to_owned(),
-    };
-    Some(format!(
-        "{} was not reached, {known}: raise -d, or look in the series for what changes",
-        precision.text
-    ))
-}
-
-fn unverified(results: &Results) -> Option<String> {
-    (!results.arguments.verify).then(|| {
-        "replies were not verified, so wrong ones count as right: repeat with verification"
-            .to_owned()
-    })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{
-        results::{Expectation, sample},
-        statistics::{Distribution, Precision},
-    };
+    use crate::{results::sample, statistics::Distribution};
 
-    /// An open loop without a flaw: 100,000 per second, one each 10 µs.
+    /// An open loop without a flaw: 100,000 per second, one every 10 µs.
     fn flawless() -> Results {
         let mut results = sample();
         results.arguments.rate = Some(100_000.0);
@@ -219,7 +105,7 @@ mod tests {
         assert!(verdict.reasons[0].contains(": "), "no remedy");
     }
 
-    /// Makes a change that is worth one note and no reason.
+    /// Makes a change that leads to one note and no reason.
     #[track_caller]
     pub(super) fn noted(change: impl FnOnce(&mut Results), note: &str) {
         let mut results = flawless();
@@ -235,7 +121,7 @@ mod tests {
         assert!(verdict.notes[0].contains(note), "{:?}", verdict.notes);
     }
 
-    /// Makes a change that is neither.
+    /// Makes a change that leads to neither.
     #[track_caller]
     pub(super) fn valid(change: impl FnOnce(&mut Results)) {
         let mut results = flawless();
@@ -263,7 +149,7 @@ mod tests {
         failed(&mut results);
         let reasons = verdict(&results).reasons;
         assert!(
-            reasons[0].contains("raise the limits of open files"),
+            reasons[0].contains("raise the open-file limit"),
             "{reasons:?}"
         );
         assert!(reasons[1].contains("1 failure (1 refused)"), "{reasons:?}");
@@ -337,53 +223,6 @@ mod tests {
     }
 
     #[test]
-    fn p99_takes_a_thousand_replies() {
-        let mut none = flawless();
-        none.latency.count = 0;
-        assert_eq!(few_samples(&none), None);
-        valid(|results| results.latency.count = 1000);
-        noted(
-            |results| results.latency.count = 999,
-            "999 samples, too few for p99, which takes 1000",
-        );
-        let expect = |needed: Option<u64>, results: &mut Results| {
-            results.latency.count = 999;
-            results.expectations = vec![Expectation {
-                text: "p99<1s".to_owned(),
-                measured: None,
-                met: false,
-                samples_needed: needed,
-            }];
-        };
-        suspect(
-            |results| expect(Some(1000), results),
-            "999 samples, too few for a percentile that is expected, which takes 1000",
-        );
-        noted(|results| expect(None, results), "too few for p99");
-    }
-
-    #[test]
-    fn a_figure_that_is_not_precise_enough_is_noted() {
-        let precision = |reached, high| Precision {
-            text: "throughput±2%".to_owned(),
-            figure: Some(1000.0),
-            low: Some(950.0),
-            high,
-            reached,
-            looks: 5,
-        };
-        valid(|results| results.precision = Some(precision(true, Some(1050.0))));
-        noted(
-            |results| results.precision = Some(precision(false, Some(1050.0))),
-            "throughput±2% was not reached, it is known to ±5.0 %: raise -d",
-        );
-        noted(
-            |results| results.precision = Some(precision(false, None)),
-            "its interval is not known",
-        );
-    }
-
-    #[test]
     fn without_replies_that_is_the_reason() {
         suspect(
             |results| {
@@ -392,7 +231,7 @@ mod tests {
                 results.latency = Distribution::default();
                 results.throughput = 0.0;
             },
-            "no right reply",
+            "no correct reply",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Whether messages were sent when they were meant to be.
+//! Whether messages were sent when they were due.
 
 use crate::{format::Latency, results::Results};
 
@@ -14,8 +14,7 @@ pub(super) fn unsent(results: &Results) -> Option<String> {
     })
 }
 
-/// Messages that were sent after their time, for more than the machine's own
-/// timers explain.
+/// Messages that were sent later than the machine's timers explain.
 pub(super) fn late(results: &Results) -> Option<String> {
     let lag = Lag::of(results).filter(|lag| !lag.is_overshoot(results))?;
     Some(format!(
@@ -28,17 +27,17 @@ pub(super) fn late(results: &Results) -> Option<String> {
     ))
 }
 
-/// Chance below which the times of sending are not those of a Poisson process: one
-/// run in a thousand is suspected wrongly.
+/// p-value below which the messages were not sent as a Poisson process: one run in a
+/// thousand is suspected wrongly.
 const MIN_FIT: f64 = 0.001;
 
-/// Messages that were not sent as random as they were due: they waited for room in
+/// Messages that were due at random and not sent so: they waited for others in
 /// flight, or for the generator.
 pub(super) fn other_arrivals(results: &Results) -> Option<String> {
     let fit = results.arrivals.filter(|fit| fit.p_value < MIN_FIT)?;
     Some(format!(
         "messages were not sent as a Poisson process (Kolmogorov–Smirnov {:.3} over {} gaps, p = \
-         {:.1e}), so the server had another load: allow more in flight (--pipeline), or lower \
+         {:.1e}), so the server saw a different load: allow more in flight (--pipeline), or lower \
          --rate",
         fit.ks_statistic, fit.gaps, fit.p_value
     ))
@@ -47,15 +46,15 @@ pub(super) fn other_arrivals(results: &Results) -> Option<String> {
 pub(super) fn timer_overshoot(results: &Results) -> Option<String> {
     let lag = Lag::of(results).filter(|lag| lag.is_overshoot(results))?;
     Some(format!(
-        "corrected figures carry up to {} (p99) of this machine's timer overshoot: a thread that \
+        "corrected figures include up to {} (p99) of this machine's timer overshoot: a thread that \
          sleeps until a message is due wakes up late",
         Latency(lag.p99_us)
     ))
 }
 
-/// A lag of the schedule that changes the figures. One within the pause between
-/// two messages changes no order, and one within the median latency less than
-/// doubles it; beyond both, the corrected latency is mostly lag.
+/// A lag of the schedule that changes the figures. A lag shorter than the interval
+/// between two messages does not reorder them, and one below the median latency less
+/// than doubles it; beyond both, the corrected latency is mostly lag.
 #[allow(clippy::struct_field_names)] // the unit
 struct Lag {
     p99_us: f64,
@@ -73,8 +72,8 @@ impl Lag {
         (lag.p99_us > lag.interval_us.max(lag.median_us)).then_some(lag)
     }
 
-    /// Whether it is what a sleeping thread is late by without any load: its
-    /// timer, and then the scheduler.
+    /// Whether a sleeping thread is as late without any load: by its timer, and then
+    /// by the scheduler.
     fn is_overshoot(&self, results: &Results) -> bool {
         let floor = results.noise_floor.as_ref();
         floor.is_some_and(|floor| {
@@ -85,7 +84,7 @@ impl Lag {
 
 pub(super) fn closed_loop(results: &Results) -> Option<String> {
     (results.arguments.rate.is_none() && results.messages.sent > 0).then(|| {
-        "closed loop: a slow reply holds back the messages behind it, so the latency shows less \
+        "closed loop: a slow reply holds back the messages behind it, so the latency is lower \
          than users at a given rate would see; --rate measures that"
             .to_owned()
     })
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_its_schedule() {
-        // One each 10 µs; the timers explain 82 µs.
+        // One every 10 µs; the timers explain 82 µs.
         valid(|results| lag(9.9, 5.0, results));
         valid(|results| lag(40.0, 40.0, results));
         noted(|results| lag(10.1, 5.0, results), "up to 10.1 µs (p99)");

@@ -1,25 +1,25 @@
-//! One axis of a plot: where a value lies on it, and where its ticks are.
+//! One axis of a plot: the places of values and ticks on it.
 
 use std::ops::Range;
 
 use crate::format::{Count, Latency};
 
-/// Values from here up to there are drawn; what lies beyond is drawn there.
-/// A nanosecond is 1e-3 µs; the upper one keeps sums of steps finite.
+/// The range of values that can be drawn; others are drawn at its ends. A nanosecond
+/// is 1e-3 µs; the upper end keeps sums of steps finite.
 const SMALLEST: f64 = 1e-3;
 const LARGEST: f64 = 1e300;
 
-/// A range of latencies wider than this factor gets a logarithmic axis.
+/// A range of latencies wider than this factor has a logarithmic axis.
 const LINEAR_UP_TO: f64 = 20.0;
 
 /// More ticks than this would crowd the axis.
 const MOST_TICKS: usize = 10;
 
-/// An axis that begins at 0 or, a logarithmic one, at the least value. What
-/// lies beyond its ends is drawn at them.
+/// An axis that starts at 0 or, if it is logarithmic, near the lowest value. What lies
+/// beyond its ends is drawn at them.
 #[derive(Clone)]
 pub(super) struct Axis {
-    /// From a value to a length; the axis is even in the latter.
+    /// From a value to a length along the axis.
     scale: fn(f64) -> f64,
     ends: Range<f64>,
     ticks: Vec<f64>,
@@ -28,7 +28,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// From 0 to `max`; two ticks are `least_step` apart or more.
+    /// From 0 to `max`; ticks are at least `least_step` apart.
     pub(super) fn up_to(max: f64, least_step: f64, label: fn(f64) -> String) -> Self {
         let max = drawable(max);
         let step = round_step(max).max(least_step);
@@ -43,7 +43,7 @@ impl Axis {
         Self::new(|value| value, 0.0..end, multiples(step), label)
     }
 
-    /// For latencies in microseconds; logarithmic when they differ much.
+    /// For latencies in microseconds; logarithmic over a wide range.
     pub(super) fn latency(latencies: impl Iterator<Item = f64> + Clone) -> Self {
         let max = drawable(latencies.clone().fold(0.0, f64::max));
         let min = latencies.fold(max, f64::min).max(SMALLEST);
@@ -57,12 +57,12 @@ impl Axis {
         }
     }
 
-    /// For quantiles: every step to the right leaves a tenth of the samples
-    /// beyond it, down to one of `samples`.
+    /// For quantiles: each step to the right leaves a tenth of the samples beyond it,
+    /// down to one of `samples`.
     pub(super) fn quantiles(samples: u64) -> Self {
         let samples = samples.max(10) as f64;
-        // The longer labels, and any on a long axis, need twice the room.
-        // Beyond 14 nines an f64 has no digits left.
+        // Long labels need twice the room, as does any label on a long axis. Beyond
+        // 14 nines an f64 has no digits left.
         let nines: &[i32] = if samples > 1e7 {
             &[2, 4, 6, 8, 10, 12, 14]
         } else {
@@ -90,7 +90,7 @@ impl Axis {
             label,
             is_logarithmic: false,
         };
-        // A tick at the very end may miss it by a rounding.
+        // Rounding may put a tick just beyond the end.
         let on_axis = -1e-9..=1.0 + 1e-9;
         axis.ticks = ticks
             .into_iter()
@@ -107,7 +107,7 @@ impl Axis {
         self.ticks.iter().map(|&value| (self.label)(value))
     }
 
-    /// Where a value lies, in 0..=1.
+    /// The place of a value, in 0..=1.
     pub(super) fn place(&self, value: f64) -> f64 {
         self.length(value).clamp(0.0, 1.0)
     }
@@ -119,7 +119,7 @@ impl Axis {
     }
 }
 
-/// The same, or what stands in for it when no axis can end there.
+/// The same, or a substitute if no axis can end there.
 fn drawable(max: f64) -> f64 {
     if max > SMALLEST {
         max.min(LARGEST)
@@ -142,7 +142,7 @@ fn multiples(step: f64) -> Vec<f64> {
     (0_u8..=7).map(|count| f64::from(count) * step).collect()
 }
 
-/// The ends of an axis that are round and hold both, and the ticks between.
+/// Round ends of an axis that includes both values, and the ticks between them.
 fn decades_around(min: f64, max: f64) -> (Range<f64>, Vec<f64>) {
     let all = |factors: &'static [f64]| {
         (-3..=300).flat_map(move |decade| factors.iter().map(move |f| f * 10_f64.powi(decade)))
@@ -168,7 +168,7 @@ fn latency_label(us: f64) -> String {
     format!("{:#}", Latency(us))
 }
 
-/// A count, for short: `250k`.
+/// A count in short form: `250k`.
 pub(super) fn count_label(count: f64) -> String {
     format!("{:#}", Count(count))
 }

@@ -1,20 +1,20 @@
-//! The page of `--report`: one run, or one search for the capacity, to be read
-//! without anything else.
+//! The page of `--report`: one run, or one search for the capacity, in a single file.
 
 mod axis;
+mod html;
 mod plot;
 mod ranks;
 mod slowest;
 mod svg;
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::Result;
 use cli::OutputFile;
 use serde::Serialize;
 
-use self::plot::Figure;
-use super::{Export, Format};
+use self::{html::escape, plot::Figure};
+use super::format::{Export, Format};
 use crate::{
     capacity::{CapacityReport, CapacityTable},
     results::Results,
@@ -52,11 +52,9 @@ impl PageFile {
         self.write_page(capacity_page(report))
     }
 
-    fn write_page(mut self, page: serde_json::Result<String>) -> Result<()> {
+    fn write_page(self, page: serde_json::Result<String>) -> Result<()> {
         let page = page.map_err(|error| self.0.error(error))?;
-        let written = self.0.write_all(page.as_bytes());
-        written.map_err(|error| self.0.error(error))?;
-        self.0.finish()
+        self.0.write(&page)
     }
 }
 
@@ -75,7 +73,7 @@ fn page(results: &Results) -> serde_json::Result<String> {
         figures: &plot::figures(results),
         table: ranks::table(&results.ranks) + &slowest::table(&results.slowest),
     };
-    // For programs, and most of the file.
+    // The samples are for programs, and would be most of the file.
     let results = Results {
         slices: Vec::new(),
         ..results.clone()
@@ -95,7 +93,7 @@ fn capacity_page(report: &CapacityReport) -> serde_json::Result<String> {
     document.to_html(report)
 }
 
-/// What is on a page beside the results.
+/// What a page shows above the full results.
 struct Document<'a> {
     target: &'a str,
     started: &'a str,
@@ -107,8 +105,8 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// The page as a whole HTML document: the summary, the plots, and all
-    /// `results` folded away.
+    /// The whole HTML document: the summary, the plots, and all `results` folded
+    /// away.
     fn to_html(&self, results: &impl Serialize) -> serde_json::Result<String> {
         let target = escape(self.target);
         let started = escape(self.started);
@@ -153,15 +151,6 @@ fn write_figure(page: &mut String, figure: &Figure) {
     let _ = write!(page, "</figcaption>\n{svg}</figure>\n");
 }
 
-/// Makes text from a user or a peer safe in an element.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -171,7 +160,7 @@ mod tests {
         statistics::{Distribution, Point},
     };
 
-    /// What a reader sees; no number in it is left undefined.
+    /// What a reader sees; it must not show an undefined number.
     fn body(results: &Results) -> String {
         let page = page(results).unwrap();
         let (_, body) = page.split_once("<body>").unwrap();

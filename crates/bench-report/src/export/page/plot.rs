@@ -10,10 +10,10 @@ use crate::{
     statistics::Distribution,
 };
 
-/// A line or a row of bars has no more points than can be told apart.
+/// Maximum points of a line or bars of a row: more could not be told apart.
 const MOST_POINTS: usize = 500;
 
-/// A plot and what the page says about it.
+/// A plot with its title and legend.
 pub(super) struct Figure {
     pub(super) title: String,
     pub(super) legend: &'static [(Stroke, &'static str)],
@@ -33,7 +33,7 @@ pub(super) fn figures(results: &Results) -> [Figure; 4] {
     ]
 }
 
-/// Draws the curve of a search: what each rate came to.
+/// Draws both curves of a search: latency and throughput by target rate.
 pub(super) fn capacity_figures(probes: &[Probe]) -> [Figure; 2] {
     let highest = probes.iter().map(|probe| probe.rate).fold(0.0, f64::max);
     let x = Axis::up_to(highest, 1.0, count_label);
@@ -48,11 +48,8 @@ pub(super) fn capacity_figures(probes: &[Probe]) -> [Figure; 2] {
         curve(Stroke::Solid, |probe| probe.p99_us),
     ];
     let plot = |y, lines| Plot {
-        x: x.clone(),
-        y,
         lines,
-        bars: Vec::new(),
-        warmup_to: None,
+        ..Plot::new(x.clone(), y)
     };
     let legend = &[(Stroke::Solid, "p99"), (Stroke::Dashed, "p50")];
     let throughput = vec![curve(Stroke::Solid, |probe| Some(probe.throughput))];
@@ -81,25 +78,19 @@ fn latency_by_percentile(results: &Results) -> Figure {
             (Stroke::Dashed, "uncorrected, from the send"),
         ];
     }
-    let plot = Plot {
-        x: Axis::quantiles(samples),
-        y: latency_axis(&lines),
-        lines,
-        bars: Vec::new(),
-        warmup_to: None,
-    };
+    let axes = Plot::new(Axis::quantiles(samples), latency_axis(&lines));
+    let plot = Plot { lines, ..axes };
     figure("Latency by percentile", legend, &plot)
 }
 
 fn latency_over_time(series: &[Second]) -> Figure {
     let mut lines = by_time(series, Stroke::Dashed, |second| second.p50_us);
     lines.extend(by_time(series, Stroke::Solid, |second| second.p99_us));
+    let axes = Plot::new(time_axis(series), latency_axis(&lines));
     let plot = Plot {
-        x: time_axis(series),
-        y: latency_axis(&lines),
         lines,
-        bars: Vec::new(),
         warmup_to: warmup_to(series),
+        ..axes
     };
     let legend = &[(Stroke::Solid, "p99"), (Stroke::Dashed, "p50")];
     figure("Latency over time", legend, &plot)
@@ -107,12 +98,11 @@ fn latency_over_time(series: &[Second]) -> Figure {
 
 fn throughput_over_time(series: &[Second]) -> Figure {
     let throughputs = series.iter().map(|second| second.throughput);
+    let y = Axis::above(throughputs.fold(0.0, f64::max), 0.0, count_label);
     let plot = Plot {
-        x: time_axis(series),
-        y: Axis::above(throughputs.fold(0.0, f64::max), 0.0, count_label),
         lines: by_time(series, Stroke::Solid, |second| Some(second.throughput)),
-        bars: Vec::new(),
         warmup_to: warmup_to(series),
+        ..Plot::new(time_axis(series), y)
     };
     figure("Throughput over time, replies per second", &[], &plot)
 }
@@ -120,18 +110,16 @@ fn throughput_over_time(series: &[Second]) -> Figure {
 fn replies_by_connection(replies: &[u64]) -> Figure {
     let mut sorted: Vec<f64> = replies.iter().map(|&replies| replies as f64).collect();
     sorted.sort_unstable_by(f64::total_cmp);
-    // Evenly spread from the first to the last, when not all can be told apart.
+    // Of more connections, bars at even steps from the first to the last.
     let bars = sorted.len().min(MOST_POINTS);
     let last = sorted.len().saturating_sub(1);
     let rank = |bar: usize| bar * last / bars.saturating_sub(1).max(1);
+    let x = Axis::up_to(sorted.len() as f64, 1.0, count_label);
+    let y = Axis::above(sorted.last().copied().unwrap_or(0.0), 1.0, count_label);
+    let bars = (0..bars).filter_map(|bar| sorted.get(rank(bar)).copied());
     let plot = Plot {
-        x: Axis::up_to(sorted.len() as f64, 1.0, count_label),
-        y: Axis::above(sorted.last().copied().unwrap_or(0.0), 1.0, count_label),
-        lines: Vec::new(),
-        bars: (0..bars)
-            .filter_map(|bar| sorted.get(rank(bar)).copied())
-            .collect(),
-        warmup_to: None,
+        bars: bars.collect(),
+        ..Plot::new(x, y)
     };
     figure("Replies by connection, fewest first", &[], &plot)
 }
@@ -161,14 +149,14 @@ fn by_quantile(distribution: &Distribution, stroke: Stroke) -> Curve {
     }
 }
 
-/// A line for each stretch of seconds that have the value.
+/// A line for each stretch of seconds that have a value.
 fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>) -> Vec<Curve> {
     let points: Vec<_> = series
         .iter()
         .map(|second| Some((second.elapsed_s, value(second)?)))
         .map(|point| point.filter(|(elapsed_s, value)| elapsed_s.is_finite() && value.is_finite()))
         .collect();
-    // Two are left of each chunk.
+    // Two of each chunk are kept.
     let chunk = (2 * series.len()).div_ceil(MOST_POINTS).max(1);
     points
         .split(Option::is_none)
@@ -180,8 +168,8 @@ fn by_time(series: &[Second], stroke: Stroke, value: fn(&Second) -> Option<f64>)
         .collect()
 }
 
-/// The lowest and the highest point, in the order of time: what a line
-/// through all of them would show.
+/// The lowest and the highest point, in order of time: what a line through all points
+/// would show.
 fn extremes(points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
     let points = || points.iter().flatten().copied();
     let lowest = points().min_by(|a, b| a.1.total_cmp(&b.1));

@@ -1,10 +1,8 @@
 //! The table of the ranks.
 
-use std::fmt::Write as _;
-
-use super::escape;
+use super::html;
 use crate::{
-    format::{Count, Latency},
+    format::{Count, Latency, or_dash},
     results::RankLine,
 };
 
@@ -21,35 +19,29 @@ const HEADS: [&str; 10] = [
     "verdict",
 ];
 
-/// Draws it as HTML, if there are several.
+/// The table as HTML; empty if there is only one rank.
 pub(super) fn table(lines: &[RankLine]) -> String {
     if lines.len() < 2 {
         return String::new();
     }
-    let mut table = String::from("<h2>Ranks</h2>\n<table>\n");
-    // Writing to a string does not fail.
-    let _ = writeln!(table, "<tr><th>{}</th></tr>", HEADS.join("</th><th>"));
-    for line in lines {
-        let cells = [
+    let row = |line: &RankLine| {
+        [
             line.rank.to_string(),
-            escape(line.host.as_deref().unwrap_or("-")),
-            escape(&line.start),
+            or_dash(line.host.as_ref()),
+            line.start.clone(),
             line.connections.to_string(),
             Count(line.throughput).to_string(),
             Latency(line.p50_us).to_string(),
             Latency(line.p99_us).to_string(),
             Latency(line.max_us).to_string(),
             line.failures.to_string(),
-            if line.reasons.is_empty() {
-                "VALID".to_owned()
-            } else {
-                format!("SUSPECT: {}", escape(&line.reasons.join("; ")))
+            match line.reasons.as_slice() {
+                [] => "VALID".to_owned(),
+                reasons => format!("SUSPECT: {}", reasons.join("; ")),
             },
-        ];
-        let _ = writeln!(table, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
-    }
-    table.push_str("</table>\n");
-    table
+        ]
+    };
+    html::table("Ranks", HEADS, &lines.iter().map(row).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

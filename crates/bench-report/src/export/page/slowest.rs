@@ -1,8 +1,10 @@
 //! The table of the slowest messages.
 
-use std::fmt::Write as _;
-
-use crate::{format::Latency, results::SlowMessage};
+use super::html;
+use crate::{
+    format::{Latency, or_dash},
+    results::SlowMessage,
+};
 
 const HEADS: [&str; 7] = [
     "due at",
@@ -14,41 +16,30 @@ const HEADS: [&str; 7] = [
     "cause",
 ];
 
-/// Draws it as HTML, if there is anything in it.
+/// The table as HTML; empty without messages.
 pub(super) fn table(messages: &[SlowMessage]) -> String {
-    if messages.is_empty() {
-        return String::new();
-    }
-    let mut table = String::from("<h2>Slowest messages</h2>\n<table>\n");
-    // Writing to a string does not fail.
-    let _ = writeln!(table, "<tr><th>{}</th></tr>", HEADS.join("</th><th>"));
-    for message in messages {
-        let cells = [
+    let row = |message: &SlowMessage| {
+        [
             format!("{:.3} s", message.due_s),
             message.connection.to_string(),
             Latency(message.latency_us).to_string(),
             Latency(message.lag_us).to_string(),
-            run_queue_wait(message),
-            message
-                .retransmitted
-                .map_or("-".to_owned(), |count| count.to_string()),
+            or_dash(run_queue_wait(message)),
+            or_dash(message.retransmitted),
             message.cause.name().to_owned(),
-        ];
-        let _ = writeln!(table, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
-    }
-    table.push_str("</table>\n");
-    table
+        ]
+    };
+    let rows: Vec<_> = messages.iter().map(row).collect();
+    html::table("Slowest messages", HEADS, &rows)
 }
 
-/// The wait, as far as it can be in the message.
-fn run_queue_wait(message: &SlowMessage) -> String {
-    message.run_queue_wait_us.map_or("-".to_owned(), |wait_us| {
-        let most = if wait_us > message.latency_us {
-            "≤ "
-        } else {
-            ""
-        };
-        format!("{most}{}", Latency(wait_us.min(message.latency_us)))
+/// The wait, limited to the latency: the rest was before the message.
+fn run_queue_wait(message: &SlowMessage) -> Option<String> {
+    let (wait_us, latency_us) = (message.run_queue_wait_us?, message.latency_us);
+    Some(if wait_us > latency_us {
+        format!("≤ {}", Latency(latency_us))
+    } else {
+        Latency(wait_us).to_string()
     })
 }
 

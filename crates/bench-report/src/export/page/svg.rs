@@ -1,25 +1,25 @@
-//! Draws a plot as SVG. The page's style sheet gives it its colours, by class.
+//! Draws a plot as SVG. The page's style sheet sets the colours, by class.
 
 use std::fmt::Write as _;
 
 use super::axis::Axis;
 
-/// The whole drawing and its margins, in units of its own: it is shown about half
-/// as large.
+/// The drawing and its margins, in units of the view box: about half a pixel on the
+/// page.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 540.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 52.0;
 /// Half of the last label is to the right of its tick.
 const RIGHT: f64 = 76.0;
-/// More than a label needs per character: no font is at hand to measure it.
+/// An upper bound of a character's width: without the font it cannot be measured.
 const CHARACTER: f64 = 22.0;
 /// Between a label and its tick.
 const GAP: f64 = 16.0;
 /// From the middle of a line of text to its base.
 const MIDDLE: f64 = 12.0;
 
-/// As many bars have a gap between them; more would have none wide enough.
+/// Maximum bars with gaps between them; the gaps of more would be too narrow.
 const MOST_GAPS: usize = 100;
 
 /// What is drawn, in the units of its axes.
@@ -29,7 +29,7 @@ pub(super) struct Plot {
     pub(super) lines: Vec<Curve>,
     /// Heights, side by side over the whole width.
     pub(super) bars: Vec<f64>,
-    /// Shaded from the left up to here.
+    /// End of the shaded warm-up.
     pub(super) warmup_to: Option<f64>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Curve {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Lines differ in more than their colour.
+/// Lines differ in their dashes as well as in colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stroke {
     Solid,
@@ -56,7 +56,18 @@ impl Stroke {
 }
 
 impl Plot {
-    /// The plot, or `None` if there is nothing on it.
+    /// An empty plot.
+    pub(super) fn new(x: Axis, y: Axis) -> Self {
+        Self {
+            x,
+            y,
+            lines: Vec::new(),
+            bars: Vec::new(),
+            warmup_to: None,
+        }
+    }
+
+    /// The drawing, or `None` if the plot is empty.
     pub(super) fn draw(&self, label: &str) -> Option<String> {
         if self.bars.is_empty() && self.lines.iter().all(|line| line.points.is_empty()) {
             return None;
@@ -76,7 +87,7 @@ impl Plot {
         Some(svg)
     }
 
-    /// Where the area between the axes begins.
+    /// Left end of the area between the axes.
     fn left(&self) -> f64 {
         let labels = self.y.labels().map(|label| label.chars().count());
         labels.max().unwrap_or(0) as f64 * CHARACTER + GAP
@@ -129,7 +140,7 @@ impl Plot {
         )
     }
 
-    /// One outline: a fraction of the size of as many rectangles.
+    /// Draws one outline: it takes a fraction of the bytes of as many rectangles.
     fn draw_bars(&self, svg: &mut String) -> std::fmt::Result {
         let count = self.bars.len() as f64;
         if self.bars.is_empty() {
@@ -158,7 +169,7 @@ impl Plot {
         if line.points.len() == 1
             && let Some((x, y)) = points.next()
         {
-            // A line of one point shows nothing.
+            // A line of one point would be invisible.
             return writeln!(
                 svg,
                 "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\"/>"

@@ -1,4 +1,4 @@
-//! How precisely a figure is known, while a run goes on: `--until`.
+//! How precisely a figure is known, during a run: `--until`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -11,21 +11,21 @@ use super::{
 };
 use crate::format::{Count, Latency};
 
-/// The chance that an interval does not hold the figure.
+/// The probability that the interval misses the figure.
 const ALPHA: f64 = 0.05;
 
-/// Seconds until the first look, and until the second. Before that, batches are too
-/// few to show how alike they are.
+/// Seconds until the first check, and until the second. Earlier, there are too few
+/// batches to estimate their correlation.
 const FIRST: [usize; 2] = [20, 28];
 
-/// Batches that are too many: each two then become one, so that batches grow with
-/// the run, and what is alike within seconds ends up in the same one.
+/// Batches at which each two are merged into one, so that batches grow with the run,
+/// and correlated seconds end up in the same batch.
 const MAX_BATCHES: usize = 40;
 
-/// A figure, and how precisely it is to be known: `throughput±2%`.
+/// A figure and its requested precision: `throughput±2%`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Until {
-    /// As it was given.
+    /// As given.
     text: String,
     metric: PreciseMetric,
     /// Of the figure.
@@ -71,7 +71,7 @@ impl FromStr for Until {
     }
 }
 
-/// As it was given.
+/// As given.
 impl fmt::Display for Until {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -85,19 +85,19 @@ pub struct Precision {
     pub text: String,
     /// The figure: per second, or in microseconds for a latency.
     pub figure: Option<f64>,
-    /// Lower end of its 95 % confidence interval; `null` if that is not known.
+    /// Lower end of its 95 % confidence interval; `null` if unknown.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
-    /// Whether it is as narrow as requested.
+    /// Whether the interval is as narrow as requested.
     pub reached: bool,
-    /// How often that was looked at, the last time included.
+    /// How often that was checked, the last time included.
     pub looks: u64,
 }
 
 impl Precision {
-    /// How far the ends of the interval are from the figure, at most, as a share of
-    /// it; `None` if that is not known.
+    /// The distance from the figure to the farther end of the interval, as a share of
+    /// the figure; `None` if unknown.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
         let (figure, low, high) = (self.figure?, self.low?, self.high?);
@@ -105,7 +105,7 @@ impl Precision {
     }
 }
 
-/// In one line: `throughput±2% reached: 100k, 99.1k to 101k with 95 % confidence`.
+/// `throughput±2% reached: 100k, 99.1k to 101k with 95 % confidence`.
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.reached { "" } else { "not " };
@@ -130,7 +130,7 @@ impl fmt::Display for Precision {
     }
 }
 
-/// What came in one or more seconds.
+/// The replies of one or more seconds.
 #[derive(Clone, Debug)]
 struct SampleBatch {
     seconds: f64,
@@ -139,7 +139,7 @@ struct SampleBatch {
 }
 
 impl SampleBatch {
-    /// All of them in one; `None` without any.
+    /// The sum of all; `None` without any.
     fn sum(batches: &[Self]) -> Option<Self> {
         let (first, rest) = batches.split_first()?;
         let mut all = first.clone();
@@ -157,48 +157,48 @@ impl SampleBatch {
     }
 }
 
-/// Looks at a figure again and again until it is known as precisely as requested.
+/// Checks a figure repeatedly until it is known as precisely as requested.
 ///
-/// Who looks often finds a narrow interval by chance, so every look has its share
-/// of the chance to be wrong (Bonferroni): what `ALPHA` is for all of them. Looks
-/// come less and less often, so they stay few.
+/// Among many checks, one finds a narrow interval by chance. So each check has its
+/// share (Bonferroni) of the probability of error, which is `ALPHA` for all of them.
+/// Checks become rarer during the run, so they stay few.
 #[derive(Debug)]
 pub struct PrecisionWatch {
     until: Until,
     batches: Vec<SampleBatch>,
     /// Seconds of a batch.
     length: usize,
-    /// What is not yet a whole batch, and of how many seconds.
+    /// The incomplete batch, and how many seconds it has.
     partial: Option<(SampleBatch, usize)>,
     seconds: usize,
-    next_look: usize,
-    looks: u64,
-    /// Of each look.
+    next_check: usize,
+    checks: u64,
+    /// Of each check.
     alpha: f64,
-    /// What the look found that ended the run.
+    /// The result of the check that ended the run.
     reached: Option<Precision>,
 }
 
 impl PrecisionWatch {
-    /// For a run that takes `longest` at most.
+    /// For a run that lasts at most `longest`.
     #[must_use]
     pub fn new(until: Until, longest: Duration) -> Self {
-        let looks = looks().take_while(|at| (*at as u64) < longest.as_secs());
+        let checks = check_times().take_while(|at| (*at as u64) < longest.as_secs());
         Self {
             until,
             batches: Vec::new(),
             length: 1,
             partial: None,
             seconds: 0,
-            next_look: FIRST[0],
-            looks: 0,
+            next_check: FIRST[0],
+            checks: 0,
             // And one at the end.
-            alpha: ALPHA / (looks.count() + 1) as f64,
+            alpha: ALPHA / (checks.count() + 1) as f64,
             reached: None,
         }
     }
 
-    /// Takes what came in a second, latencies in nanoseconds; returns whether the
+    /// Takes the replies of a second, with latencies in nanoseconds; returns whether the
     /// figure is known as precisely as requested.
     pub fn second(&mut self, length: Duration, replies: u64, latencies: &Histogram<u64>) -> bool {
         self.add(SampleBatch {
@@ -207,11 +207,12 @@ impl PrecisionWatch {
             latencies: latencies.clone(),
         });
         self.seconds += 1;
-        if self.seconds < self.next_look {
+        if self.seconds < self.next_check {
             return false;
         }
-        self.next_look = looks().find(|at| *at > self.seconds).unwrap_or(usize::MAX);
-        let precision = self.look();
+        let next = check_times().find(|at| *at > self.seconds);
+        self.next_check = next.unwrap_or(usize::MAX);
+        let precision = self.check();
         let is_reached = precision.reached;
         self.reached = Some(precision).filter(|_| is_reached);
         is_reached
@@ -220,9 +221,9 @@ impl PrecisionWatch {
     /// How precisely it is known at the end.
     #[must_use]
     pub fn finish(mut self) -> Precision {
-        // What came since then cannot take it back.
+        // Replies since then do not change that result.
         let reached = self.reached.take();
-        reached.unwrap_or_else(|| self.look())
+        reached.unwrap_or_else(|| self.check())
     }
 
     fn add(&mut self, second: SampleBatch) {
@@ -239,17 +240,14 @@ impl PrecisionWatch {
         }
         self.batches.push(batch);
         if self.batches.len() == MAX_BATCHES {
-            self.batches = self
-                .batches
-                .chunks(2)
-                .filter_map(SampleBatch::sum)
-                .collect();
+            let pairs = self.batches.chunks(2);
+            self.batches = pairs.filter_map(SampleBatch::sum).collect();
             self.length *= 2;
         }
     }
 
-    fn look(&mut self) -> Precision {
-        self.looks += 1;
+    fn check(&mut self) -> Precision {
+        self.checks += 1;
         let found = match self.until.metric {
             PreciseMetric::Throughput => self.throughput(),
             PreciseMetric::Percentile(quantile) => self.percentile(quantile),
@@ -261,7 +259,7 @@ impl PrecisionWatch {
             low,
             high,
             reached: false,
-            looks: self.looks,
+            looks: self.checks,
         };
         let share = precision.share();
         precision.reached = share.is_some_and(|share| share <= self.until.share);
@@ -275,8 +273,8 @@ impl PrecisionWatch {
         Some([estimate, estimate - half, estimate + half].map(Some))
     }
 
-    /// The interval of the share of samples above the percentile, and the latencies
-    /// that such shares lie above.
+    /// From the interval of the share of samples above the percentile: the latencies
+    /// above which such shares lie.
     fn percentile(&self, quantile: f64) -> Option<[Option<f64>; 3]> {
         let all = SampleBatch::sum(&self.batches)?.latencies;
         let figure = at(&all, quantile).ok()?;
@@ -288,7 +286,7 @@ impl PrecisionWatch {
         };
         let batches: Vec<_> = self.batches.iter().map(above).collect();
         let half = batch::ratio(&batches, self.alpha)?.half;
-        // Beyond all samples nothing is known.
+        // Beyond the extremes nothing is known.
         let at = |quantile: f64| {
             let is_inside = quantile > 0.0 && quantile < 1.0;
             is_inside.then(|| value_at(&all, quantile) as f64 / 1e3)
@@ -297,8 +295,8 @@ impl PrecisionWatch {
     }
 }
 
-/// After how many seconds it is looked: 20, 28, 40, 56, 80 …
-fn looks() -> impl Iterator<Item = usize> {
+/// The seconds after which the figure is checked: 20, 28, 40, 56, 80 …
+fn check_times() -> impl Iterator<Item = usize> {
     (0..40).flat_map(|doublings| FIRST.map(|seconds| seconds << doublings))
 }
 

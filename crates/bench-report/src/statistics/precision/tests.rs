@@ -8,14 +8,14 @@ fn histogram() -> Histogram<u64> {
     histogram
 }
 
-/// A normal deviate, by twelve uniform ones.
+/// A normal deviate, from twelve uniform ones.
 fn normal(random: &mut fastrand::Rng) -> f64 {
     (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
 }
 
-/// How many of `runs` had the true throughput of 1,000 in their interval, and
-/// how long they took in all. Seconds deviate by a tenth, and remember `memory`
-/// of how the one before did.
+/// How many of `runs` had the true throughput of 1,000 in their interval, and how long
+/// all of them took. Seconds deviate by a tenth, with `memory` as the correlation of
+/// neighbours.
 fn covered(runs: u64, memory: f64, share: &str) -> (u64, usize) {
     let until: Until = format!("throughput±{share}").parse().unwrap();
     let (mut covered, mut seconds) = (0, 0);
@@ -44,12 +44,12 @@ fn covered(runs: u64, memory: f64, share: &str) -> (u64, usize) {
 fn the_interval_holds_the_figure_of_independent_seconds() {
     let (covered, seconds) = covered(200, 0.0, "5%");
     assert!(covered >= 187, "{covered} of 200");
-    // With one look, known beforehand, 16 s would do.
+    // A single check, planned beforehand, would need 16 s.
     assert!((20..80).contains(&(seconds / 200)), "{seconds}");
 }
 
-/// A deviation is remembered for 1.4, 4.5 and 9.5 s. With the last, the first
-/// looks see too few of such times, and the chance to be wrong is 8 %, not 5.
+/// The correlation decays within 1.4, 4.5 and 9.5 s. With the last, the first checks
+/// cover too few of such times, and the probability of error is 8 %, not 5 %.
 #[test]
 fn the_interval_holds_the_figure_of_correlated_seconds() {
     for (memory, least) in [(0.5, 184), (0.8, 182), (0.9, 174)] {
@@ -93,18 +93,18 @@ fn a_figure_that_does_not_settle_is_not_known() {
 }
 
 #[test]
-fn an_even_run_ends_at_the_first_look() {
+fn an_even_run_ends_at_the_first_check() {
     let mut watch = PrecisionWatch::new("throughput±1%".parse().unwrap(), 60 * SECOND);
     let ends = (1..=60).find(|n| watch.second(SECOND, 1000 + n % 2, &histogram()));
     assert_eq!(ends, Some(20));
-    // Too short to know anything.
+    // Too short for an interval.
     let watch = PrecisionWatch::new("p99±1%".parse().unwrap(), SECOND);
     let precision = watch.finish();
     assert_eq!((precision.reached, precision.figure), (false, None));
 }
 
 #[test]
-fn what_was_found_is_a_line() {
+fn the_result_is_a_line() {
     let mut precision = Precision {
         text: "qps±2%".to_owned(),
         figure: Some(100_000.0),
