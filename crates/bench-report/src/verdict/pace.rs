@@ -37,7 +37,7 @@ pub(super) fn other_arrivals(results: &Results) -> Option<String> {
     let fit = results.arrivals.filter(|fit| fit.p_value < MIN_FIT)?;
     Some(format!(
         "messages were not sent as a Poisson process (Kolmogorov–Smirnov {:.3} over {} gaps, p = \
-         {:.1e}), so the server saw a different load: allow more in flight (--pipeline), or lower \
+         {:.1e}), so the server had a different load: allow more in flight (--pipeline), or lower \
          --rate",
         fit.ks_statistic, fit.gaps, fit.p_value
     ))
