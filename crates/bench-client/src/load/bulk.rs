@@ -17,9 +17,10 @@ use hdrhistogram::Histogram;
 use super::{
     Failures, Link, Reports, Shared, ThreadReport,
     clock::{Clock, nanos},
-    dial_failure, drive,
-    failure::Failure,
-    recorder::{Interval, histogram},
+    drive,
+    failure::{Failure, dial_failure},
+    measured::histogram,
+    recorder::Interval,
     spawn,
 };
 use crate::plan::{BULK_BYTES, RunPlan};

@@ -13,7 +13,7 @@ use super::{
     Link, Reports, Shared,
     clock::Clock,
     failure::Failure,
-    recorder::{histogram, record},
+    measured::{histogram, record},
 };
 
 /// All of them, in nanoseconds. The lock is taken once in a connection.

@@ -1,7 +1,8 @@
 //! What can go wrong, and how often it did.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
+use anyhow::Error;
 use strum::VariantNames;
 
 /// What can go wrong with a connection or a reply.
@@ -74,6 +75,15 @@ impl Failures {
             .filter(|(_, count)| *count > 0)
             .map(|(name, count)| ((*name).to_owned(), count))
             .collect()
+    }
+}
+
+/// What kept a connection from opening.
+pub(super) fn dial_failure(error: &Error) -> Failure {
+    let dialled: Option<&transport::Error> = error.downcast_ref();
+    match dialled.and_then(transport::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Failure::Refused,
+        _ => Failure::Connect,
     }
 }
 

@@ -5,10 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bench_report::{results::Slice, statistics::encode};
 
-use super::{
-    nanos,
-    recorder::{Interval, Measured},
-};
+use super::{clock::nanos, measured::Measured, recorder::Interval};
 
 /// Shortest slice, and how many a run of known length has at most: the results
 /// stay small however long that is.

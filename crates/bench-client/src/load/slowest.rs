@@ -12,7 +12,7 @@ use std::{
 use bench_report::results::{Cause, SlowMessage};
 use transport::{TcpInfo, sock_diag};
 
-use super::{Link, flight::Flight};
+use super::{Link, clock::nanos, flight::Flight};
 use crate::machine::cpu;
 
 /// How many are kept.
@@ -47,7 +47,7 @@ impl Slowest {
         messages.truncate(KEPT);
         if let Some(least) = messages.get(KEPT - 1) {
             let least = Duration::from_secs_f64(least.latency_us / 1e6);
-            let floor_ns = super::nanos(least + least / MARGIN);
+            let floor_ns = nanos(least + least / MARGIN);
             self.floor_ns.store(floor_ns, Ordering::Relaxed);
         }
     }

@@ -7,9 +7,9 @@ use std::{
 
 use bench_report::{LoadOutcome, results::UnderLoad, statistics::PrecisionWatch};
 
-use super::{Conductor, Failures, LoadPhase, Progress, SHORTEST_SECOND_NS};
+use super::{Conductor, Failures, LoadPhase, Progress};
 use crate::{
-    load::{nanos, schedule::Schedule},
+    load::{clock::nanos, schedule::Schedule},
     plan::Pace,
 };
 
@@ -143,38 +143,5 @@ impl Conductor<'_> {
             }
         }
         unsent
-    }
-
-    fn close_last_second(&mut self, progress: &Progress, end_ns: u64) {
-        let second = self.second(progress, end_ns);
-        let length_ns = end_ns.saturating_sub(progress.second_ns);
-        match self.series.last_mut() {
-            Some(last) if length_ns < SHORTEST_SECOND_NS => last.failures += second.failures,
-            _ => {
-                self.series.push(second);
-                if !progress.is_shown {
-                    self.watch.second(&second, Duration::from_nanos(length_ns));
-                }
-            }
-        }
-        if let Some(bulk) = &mut self.bulk {
-            bulk.take(Duration::from_nanos(length_ns), &self.current);
-        }
-        let start = Duration::from_nanos(progress.second_ns);
-        let now = Duration::from_nanos(progress.clock.now_ns());
-        let length = now.saturating_sub(start);
-        self.watch
-            .interval(start, length, self.current.measured.latency());
-        self.add_slice(progress.second_ns, end_ns);
-        self.measured.merge(&self.current.measured);
-    }
-
-    /// Shows the last second while some of its replies are still waited for.
-    pub(super) fn show_last_second(&mut self, progress: &Progress, end_ns: u64) {
-        let length_ns = end_ns.saturating_sub(progress.second_ns);
-        if length_ns >= SHORTEST_SECOND_NS {
-            let second = self.second(progress, end_ns);
-            self.watch.second(&second, Duration::from_nanos(length_ns));
-        }
     }
 }

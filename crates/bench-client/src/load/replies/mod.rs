@@ -18,8 +18,9 @@ use super::{
     Link,
     failure::{Failure, Failures},
     flight::Flight,
+    measured::Sample,
     payload::{MARK_LEN, Payloads},
-    recorder::{Recorder, Sample},
+    recorder::Recorder,
     slowest::Examiner,
     window::Window,
 };

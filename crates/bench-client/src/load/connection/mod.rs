@@ -1,15 +1,20 @@
 //! One connection's loop: send what is due, read what comes, until the end.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `waiting` | for a reply, for room, for the time of the next message |
+//! | `receiving` | replies, and whether the server is alive |
+//! | `failures` | which failure it is that ends it |
 
 use std::{
     io,
     net::Shutdown,
     sync::{Arc, atomic::Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
-use proto::{Error, FrameError, HEADER_LEN, Reader, Received};
-use transport::{Heartbeat, Liveness, Ready, Stream};
+use proto::Reader;
+use transport::Heartbeat;
 
 use super::{
     Link, Reports, Shared,
@@ -29,11 +34,9 @@ use crate::{
     plan::{Pace, RunPlan},
 };
 
-/// The empty frame, which the server echoes like any other.
-const HEARTBEAT: [u8; HEADER_LEN] = [0; HEADER_LEN];
-
-/// Longest sleep before it is checked whether the run was interrupted.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+mod failures;
+mod receiving;
+mod waiting;
 
 /// A connection with its load.
 pub(crate) struct LoadConnection<'a> {
@@ -285,142 +288,6 @@ impl<'a> LoadConnection<'a> {
         let flushed = self.outbox.flush(&self.link.stream);
         self.replies.tally.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
-    }
-
-    /// The send buffer is full: waits for room, or reads, since the server may
-    /// wait for that.
-    fn wait_for_room(&mut self, now_ns: u64) -> Result<u64, Failure> {
-        match self.wait(true, self.patience)? {
-            Ready::Read => self.receive(now_ns),
-            Ready::Write => Ok(self.clock.now_ns()),
-            Ready::Neither => self.check_time(Instant::now()),
-        }
-    }
-
-    /// Reads until the next message is due. The last stretch is spent reading
-    /// the clock again and again: a sleeping thread wakes up late.
-    fn wait_until(&mut self, due_ns: u64, now_ns: u64) -> Result<u64, Failure> {
-        let left = Duration::from_nanos(due_ns.saturating_sub(now_ns));
-        let sleep = left.saturating_sub(self.spin);
-        if !sleep.is_zero() {
-            let sleep = sleep.min(self.patience).min(LONGEST_SLEEP);
-            return match self.wait(false, sleep)? {
-                Ready::Read => self.receive(now_ns),
-                Ready::Write | Ready::Neither => self.check_time(Instant::now()),
-            };
-        }
-        let mut now_ns = now_ns;
-        while now_ns < due_ns {
-            if self.wait(false, Duration::ZERO)? == Ready::Read {
-                return self.receive(now_ns);
-            }
-            // Others may be late for theirs.
-            thread::yield_now();
-            now_ns = self.clock.now_ns();
-        }
-        Ok(now_ns)
-    }
-
-    fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
-        let spins = !self.poll.is_zero() && !timeout.is_zero() && self.replies.in_flight() > 0;
-        if spins && self.poll(timeout)? {
-            return Ok(Ready::Read);
-        }
-        let ready = self.link.stream.wait(for_room, timeout);
-        ready.map_err(|error| self.failure_of_io(&error))
-    }
-
-    /// Polls for something to read, for `most` at most; returns whether there is.
-    fn poll(&self, most: Duration) -> Result<bool, Failure> {
-        let found = self.link.stream.spin(self.poll.min(most));
-        found.map_err(|error| self.failure_of_io(&error))
-    }
-
-    /// Reads once and takes what came. Returns when that was.
-    fn receive(&mut self, now_ns: u64) -> Result<u64, Failure> {
-        if !self.poll.is_zero() {
-            self.poll(Duration::MAX)?;
-        }
-        let mut stream: &Stream = &self.link.stream;
-        let batch = match self.reader.read(&mut stream) {
-            Ok(Received::Batch(batch)) => batch,
-            Ok(Received::Closed) => return Err(self.failure_of_close()),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                return Ok(now_ns);
-            }
-            Err(Error::Io(error)) if transport::is_timeout(&error) => {
-                return self.check_time(Instant::now());
-            }
-            Err(error) => return Err(self.failure_of(&error)),
-        };
-        // One reading of the clock ends these round trips and starts the next.
-        let now = Instant::now();
-        let now_ns = self.clock.ns_at(now);
-        self.replies.tally.reads += 1;
-        self.is_split = batch.has_partial();
-        if !batch.is_empty() {
-            self.heartbeat.heard(now);
-        }
-        self.replies.take(&batch, now_ns)?;
-        self.link.failures.store(self.replies.failures.total());
-        if batch.is_empty() {
-            return self.check_time(now);
-        }
-        Ok(now_ns)
-    }
-
-    /// Sends a heartbeat if it is time for one, or gives the server up; in the
-    /// middle of a message nothing can be sent, and its echo has to do.
-    fn check_time(&mut self, now: Instant) -> Result<u64, Failure> {
-        match self.heartbeat.check(now) {
-            Liveness::Ping if self.outbox.is_empty() => {
-                let mut stream: &Stream = &self.link.stream;
-                self.replies.echoes_due += 1;
-                io::Write::write_all(&mut stream, &HEARTBEAT)
-                    .map_err(|error| self.failure_of_io(&error))?;
-            }
-            Liveness::Alive | Liveness::Ping => {}
-            Liveness::Dead(_) => return Err(Failure::HeartbeatTimeout),
-        }
-        Ok(self.clock.ns_at(now))
-    }
-
-    /// Why the stream has ended.
-    fn failure_of_close(&self) -> Failure {
-        if self.link.overdue.load(Ordering::Relaxed) {
-            Failure::Timeout
-        } else if self.is_split || self.replies.is_inside_reply() {
-            Failure::Short
-        } else {
-            Failure::Closed
-        }
-    }
-
-    fn failure_of(&self, error: &Error) -> Failure {
-        match error {
-            Error::Io(error) => self.failure_of_io(error),
-            Error::Refused { error, .. } => self.failure_of_frame(error),
-            Error::Truncated { .. } => self.failure_of_close(),
-            _ => Failure::IoError,
-        }
-    }
-
-    fn failure_of_frame(&self, error: &FrameError) -> Failure {
-        match error {
-            FrameError::BadChecksum { .. } | FrameError::BadCompression { .. } => Failure::Corrupt,
-            // A frame, and larger than any that was sent.
-            FrameError::TooLarge { len, .. } if self.shared.plan.allows(*len) => Failure::Extra,
-            _ => Failure::NotAFrame,
-        }
-    }
-
-    fn failure_of_io(&self, error: &io::Error) -> Failure {
-        match error.kind() {
-            _ if self.link.overdue.load(Ordering::Relaxed) => Failure::Timeout,
-            // What a write says after the reset.
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
-            _ => Failure::IoError,
-        }
     }
 }
 
