@@ -1,7 +1,7 @@
 //! `bench-client` against faulty servers: each fault is counted by its kind,
 //! and no run with a fault succeeds.
 
-use std::time::Duration;
+use std::{io::Write, net::TcpListener, thread, time::Duration};
 
 use testkit::{
     Behaviour, Liar,
@@ -105,6 +105,24 @@ fn bare_bytes() {
             assert_counted(&liar, "--raw", pipeline, kind);
         }
     }
+}
+
+/// Empty frames make the message fail before it is sent, and it never is: the
+/// run must end and say so.
+#[test]
+fn a_flood_that_keeps_messages_from_being_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let zeros = vec![0; 1 << 16];
+        while stream.write_all(&zeros).is_ok() {}
+    });
+    let measured = measure(&host, "-c 1 -d 200ms -s 8000000 --timeout 500ms", 1);
+    server.join().unwrap();
+    let output = &measured.output;
+    assert!(!output.stderr.contains("did not end"), "{output}");
+    assert!(kinds(&measured).contains(&"extra"), "{output}");
 }
 
 /// Half of the load is missing, so the figures are not reliable.

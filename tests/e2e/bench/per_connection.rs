@@ -1,8 +1,8 @@
 //! `bench-client --per-connection`: connections that follow one another.
 
 use std::{
-    io::{Read, Write},
-    net::TcpListener,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
     thread,
 };
 
@@ -81,4 +81,36 @@ fn a_later_connection_that_fails_is_counted() {
     assert_eq!(measured.count("/messages/replies"), 3);
     assert_eq!(measured.at("/failures"), &json!({ "refused": 1 }));
     assert_eq!(measured.count("/connect_latency/count"), 0);
+}
+
+/// A thread that is still in a handshake long after the end is not waited for,
+/// and the run has failed: what that thread had counted is lost.
+#[test]
+fn a_connection_that_never_opens_is_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    let ca = ca.to_str().unwrap();
+    let server = Server::start(&["--tls-self-signed", "--tls-write-cert", ca]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let upstream = TcpStream::connect(server.addr()).unwrap();
+    let relay = thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _ = io::copy(&mut &client, &mut &upstream);
+                let _ = upstream.shutdown(Shutdown::Write);
+            });
+            let _ = io::copy(&mut &upstream, &mut &client);
+        });
+        let (mut second, _) = listener.accept().unwrap();
+        io::copy(&mut second, &mut io::sink())
+    });
+    let args = format!(
+        "--tls --tls-ca {ca} -c 1 -d 200ms --per-connection 1 --timeout 100ms --connect-timeout 60s"
+    );
+    let measured = measure(&host, &args, 1);
+    assert_eq!(measured.at("/failures"), &json!({ "timeout": 1 }));
+    assert_eq!(measured.at("/verdict/valid"), false);
+    relay.join().unwrap().unwrap();
 }

@@ -55,7 +55,7 @@ pub(super) struct Conductor<'a> {
     opening: u64,
     running: usize,
     first_error: Option<Error>,
-    /// Failures of connections that were never open.
+    /// Failures of connections that were never open, or whose threads did not end.
     not_opened: Failures,
     done: Vec<Done>,
     /// Whether a signal came before the end that was requested, or before all
@@ -177,7 +177,12 @@ impl<'a> Conductor<'a> {
             .saturating_sub(self.shared.window.end_ns());
         let is_stuck = is_waiting && Duration::from_nanos(waited) > most;
         if is_stuck {
-            tracing::warn!("{} threads do not end", self.running);
+            let s = if self.running == 1 { "" } else { "s" };
+            tracing::warn!("gave up {} thread{s} that did not end", self.running);
+            // What they have counted is lost.
+            for _ in 0..self.running {
+                self.not_opened.add(Failure::Timeout);
+            }
         }
         Ok(is_stuck)
     }

@@ -58,6 +58,8 @@ pub(crate) struct LoadConnection<'a> {
     cpu_before: Option<Duration>,
     reader: Reader,
     outbox: Outbox,
+    /// When the last message was composed.
+    composed_ns: u64,
     heartbeat: Heartbeat,
     /// Longest wait for the socket before it may be time for a heartbeat.
     patience: Duration,
@@ -122,6 +124,7 @@ impl<'a> LoadConnection<'a> {
             cpu_before: None,
             reader: reader(plan),
             outbox: Outbox::new(plan.client.wire, plan.client.write_buffer),
+            composed_ns: 0,
             heartbeat: Heartbeat::new(plan.arguments.heartbeat, Instant::now()),
             patience: plan.arguments.heartbeat.unwrap_or(plan.arguments.timeout),
             spin: plan.spin(),
@@ -253,6 +256,7 @@ impl<'a> LoadConnection<'a> {
             self.left -= 1;
         }
         self.quota -= 1;
+        self.composed_ns = now_ns;
         let len = self.shared.plan.sizes.pick(&mut self.random);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let sequence = self.replies.next_sequence();
@@ -274,9 +278,11 @@ impl<'a> LoadConnection<'a> {
         Ok(())
     }
 
-    /// Lets the conductor see what is in flight.
+    /// Lets the conductor see what is in flight. A message that failed before it
+    /// was sent is not, and has to be sent in time all the same.
     fn publish(&self) {
-        let since_ns = self.replies.waiting_since_ns();
+        let unsent_ns = (!self.outbox.is_empty()).then_some(self.composed_ns);
+        let since_ns = self.replies.waiting_since_ns().or(unsent_ns);
         self.link
             .waiting_since
             .store(since_ns.map_or(0, |ns| ns + 1));
