@@ -21,7 +21,7 @@ use bench_report::{CpuTime, LoadOutcome, results::Second, statistics::PrecisionW
 use cli::signals::Stop;
 
 use super::{
-    Bulk, Done, Failures, Link, Shared, ThreadReport, Watch, kernel::KernelView,
+    Bulk, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, kernel::KernelView,
     measured::Measured, recorder::Interval, slices::Slices, usage::Usage,
 };
 use crate::plan::{Pace, RunPlan};
