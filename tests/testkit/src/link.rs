@@ -64,16 +64,8 @@ impl Link {
     /// Loses this share of all packets from now on, in both directions, by the
     /// kernel's random numbers.
     pub fn lose(&self, percent: u32) {
-        let below = u64::from(percent) * (1 << 32) / 100;
-        let below = below.min(u64::from(u32::MAX));
-        // Classic BPF: load a random number (SKF_AD_OFF + SKF_AD_RANDOM); if it
-        // is at least the threshold, return TC_ACT_OK, else TC_ACT_SHOT.
-        let program = format!("4,32 0 0 4294963256,53 0 1 {below},6 0 0 0,6 0 0 2");
-        for host in [&self.client, &self.server] {
-            // On ingress: a sender notices drops on its own side.
-            let filter = "tc filter replace dev wire ingress protocol ip pref 1 handle 1 bpf da";
-            host.enter(|| run(command_of(filter).args(["bytecode", &program])));
-        }
+        self.client.lose(percent);
+        self.server.lose(percent);
     }
 
     /// Loses all packets from now on.
@@ -142,6 +134,18 @@ impl Host {
         // Only this thread changes its namespace, and it then ends.
         let done = thread::scope(|scope| scope.spawn(act).join());
         done.unwrap_or_else(|panic| panic::resume_unwind(panic))
+    }
+
+    /// Loses this share of the packets to this host from now on.
+    pub fn lose(&self, percent: u32) {
+        let below = u64::from(percent) * (1 << 32) / 100;
+        let below = below.min(u64::from(u32::MAX));
+        // Classic BPF: load a random number (SKF_AD_OFF + SKF_AD_RANDOM); if it
+        // is at least the threshold, return TC_ACT_OK, else TC_ACT_SHOT.
+        let program = format!("4,32 0 0 4294963256,53 0 1 {below},6 0 0 0,6 0 0 2");
+        // On ingress: a sender notices drops on its own side.
+        let filter = "tc filter replace dev wire ingress protocol ip pref 1 handle 1 bpf da";
+        self.enter(|| run(command_of(filter).args(["bytecode", &program])));
     }
 
     /// Segments that this host has retransmitted so far.
