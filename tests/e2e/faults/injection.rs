@@ -10,6 +10,7 @@ use std::{fs, io, net::SocketAddr, process::Command, thread};
 use testkit::{
     Process, Server,
     footprint::Footprint,
+    wait_until,
     wire::{assert_serves, connect, echo},
 };
 
@@ -69,15 +70,19 @@ fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
         }
     });
     strace.signal("INT");
+    // strace does not always see all threads of an aborting process end, and then
+    // waits for ever.
+    wait_until("detached", || {
+        has_ended(strace.id()) || has_ended(server.process().id())
+    });
+    if has_ended(server.process().id()) {
+        strace.kill();
+        return Err(server.wait_whatever_it_says().to_string());
+    }
     let _ = strace.wait();
     let trace = fs::read_to_string(log.path()).unwrap();
     let injected = trace.matches("(INJECTED)").count();
 
-    let is_alive =
-        fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
-    if !is_alive {
-        return Err(server.wait_whatever_it_says().to_string());
-    }
     assert_serves(server.addr());
     at_rest.wait_until_back(&mut server, &fault);
     server.process().signal("TERM");
@@ -86,6 +91,13 @@ fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
         return Err(output.to_string());
     }
     Ok(injected)
+}
+
+/// Whether a child has ended.
+fn has_ended(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat"))
+        .unwrap()
+        .contains(") Z ")
 }
 
 /// A client whose connection may fail in any way, but not hang.
