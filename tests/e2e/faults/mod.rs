@@ -9,5 +9,3 @@ mod injection;
 mod itself;
 // A lossy path.
 mod loss;
-// Half an hour of clients that connect, leave and die.
-mod soak;

@@ -31,6 +31,10 @@ mod outlets;
 // A process at its memory limit; memory released again.
 #[cfg(target_os = "linux")]
 mod shortage;
+// Half an hour of clients that connect, leave and die. Not in `faults`: a filter of
+// that name would take it, too.
+#[cfg(target_os = "linux")]
+mod soak;
 // `--stats`: files that are full, truncated, moved, or a FIFO.
 #[cfg(target_os = "linux")]
 mod statistics;
