@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::Path,
-    process::Command,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +14,7 @@ use hdrhistogram::{
     },
 };
 use serde_json::Value;
-use testkit::{Behaviour, Liar, Process, Server, assert_usage_error, program, run};
+use testkit::{Behaviour, Liar, Server, assert_usage_error, run};
 
 const NAMES: [&str; 3] = ["results.json", "latencies.hdr", "report.html"];
 
@@ -98,6 +97,9 @@ fn a_full_disk_costs_one_file() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_signal_ends_a_program_whose_output_blocks() {
+    use std::process::Command;
+    use testkit::{Process, program};
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe").to_str().unwrap().to_owned();
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
@@ -125,7 +127,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
 
 /// Waits until a process handles SIGTERM.
 #[cfg(target_os = "linux")]
-fn wait_until_handled(process: &Process) {
+fn wait_until_handled(process: &testkit::Process) {
     const TERM: u64 = 1 << 14;
     let status = format!("/proc/{}/status", process.id());
     testkit::wait_until("handling SIGTERM", || {

@@ -10,7 +10,7 @@ use std::{
 
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde_json::Value;
-use testkit::{Output, Process, Server, installed, program, run};
+use testkit::{Output, Process, Server, program, run};
 
 /// A load over three ranks that begins together.
 struct Load {
@@ -196,7 +196,7 @@ fn a_rank_with_other_arguments_is_named() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_rank_with_another_clock_is_named() {
-    let Some(mut faketime) = installed("faketime") else {
+    let Some(mut faketime) = testkit::installed("faketime") else {
         return;
     };
     // What waits would else wait by the clock that is changed.

@@ -60,7 +60,6 @@ fn a_flood_ends_a_session_with_an_error() {
 
 /// A line of stdin above the limit is refused before its end, and skipped.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_line_that_never_ends_takes_no_memory() {
     for options in [&[][..], &["--raw"]] {
         let server = Server::start(options);
@@ -78,7 +77,6 @@ fn a_line_that_never_ends_takes_no_memory() {
 /// A server that reads everything and answers nothing does not make the client
 /// send, or use memory, for ever.
 #[test]
-#[cfg(target_os = "linux")]
 fn echo_client_does_not_send_to_a_silent_server_for_ever() {
     let text = "x".repeat(1000);
     for options in [&[][..], &["--raw"], &["--write-buffer", "64k"]] {

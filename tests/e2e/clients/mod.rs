@@ -9,6 +9,7 @@ mod coded;
 // Each client with the server, framed and raw; the tutorial's transcripts.
 mod conversations;
 // Servers that send too much.
+#[cfg(target_os = "linux")]
 mod floods;
 // `echo-client lab`, and the bytes that `repl-client` shows.
 mod lab;

@@ -1,4 +1,4 @@
-//! Systems without sock_diag do not say what their kernel sees.
+//! Systems without `sock_diag` do not say what their kernel sees.
 
 use std::{collections::HashMap, net::SocketAddr};
 
