@@ -181,10 +181,11 @@ impl Search {
                 } else {
                     contradicted.rate / WIDENING
                 };
-                // The lowest rate to try was both met and missed.
-                self.is_unstable |= moved < self.range.from;
+                // The end of the range was both met and missed.
+                let highest = self.range.to.unwrap_or(f64::MAX);
+                self.is_unstable |= moved < self.range.from || moved > highest;
                 *other = Some(Bound {
-                    rate: moved,
+                    rate: moved.max(self.range.from).min(highest),
                     probes: 0,
                 });
                 end.get_or_insert(Bound { rate, probes: 1 });
@@ -231,6 +232,34 @@ mod tests {
         from: 1000.0,
         to: None,
     };
+
+    /// Where probes at the ends of the range disagree, too.
+    #[test]
+    fn no_rate_outside_the_range_is_tried() {
+        let range = Range {
+            from: 100.0,
+            to: Some(200.0),
+        };
+        let disagree = |at: f64| {
+            let mut probes = 0;
+            let (answer, _) = search(range, |rate, _| {
+                assert!((100.0..=200.0).contains(&rate), "{rate}");
+                probes += u32::from(same(rate, at));
+                if same(rate, at) {
+                    probes % 2 == 1
+                } else {
+                    rate < at
+                }
+            });
+            answer
+        };
+        for at in [100.0, 200.0] {
+            let Answer::Unstable { from, to } = disagree(at) else {
+                unreachable!("{:?}", disagree(at));
+            };
+            assert!(from >= 100.0 && to <= 200.0, "{from} {to}");
+        }
+    }
 
     #[test]
     fn a_known_capacity_is_enclosed() {
