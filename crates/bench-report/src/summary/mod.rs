@@ -94,7 +94,7 @@ fn write_rows(f: &mut Formatter<'_>, rows: impl IntoIterator<Item = Row>) -> fmt
 /// What the kernel saw of the connections: the median of the client's ends.
 fn tcp(results: &Results) -> String {
     if results.arguments.per_connection.is_some() {
-        return "unknown: connections are closed before it is asked for".to_owned();
+        return "unknown: with --per-connection, connections close before the end".to_owned();
     }
     let Some(tcp) = &results.tcp else {
         return "unknown: this system does not say what its kernel saw".to_owned();

@@ -145,7 +145,7 @@ fn further_connections_have_a_row() {
     let text = show(&results, 25);
     for line in [
         "connects     999 further connections, p50 40.0 µs, p90 60.0 µs, max 900 µs",
-        "tcp          unknown: connections are closed before it is asked for",
+        "tcp          unknown: with --per-connection, connections close before the end",
     ] {
         assert!(text.lines().any(|other| other == line), "{text}");
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     format::{Latency, plural},
-    results::{Cause, MIN_RETRANSMISSION_US, Results, SlowMessage, TcpEnd},
+    results::{Cause, MIN_RETRANSMISSION_US, Results, SlowMessage},
 };
 
 /// Segments that were sent again because they were lost. Those that the other end
@@ -14,21 +14,16 @@ pub(super) fn retransmitted(results: &Results) -> Option<String> {
     let retransmitted = tcp.retransmitted();
     let spurious: u64 = tcp.ends().map(|end| end.spurious).sum();
     let sent: u64 = tcp.ends().map(|end| end.segments_out).sum();
-    let lost = results
-        .slowest
-        .iter()
-        .map(|each| each.cause == Cause::Retransmission);
-    let (lost, slowest) = (
-        lost.filter(|is_lost| *is_lost).count(),
-        results.slowest.len(),
-    );
+    let is_lost = |each: &SlowMessage| each.cause == Cause::Retransmission;
+    let slowest = results.slowest.len();
+    let lost = results.slowest.iter().filter(|each| is_lost(each)).count();
     if retransmitted <= spurious && lost == 0 {
         return None;
     }
     let timeout = Latency(MIN_RETRANSMISSION_US);
     let over = |each: &&SlowMessage| each.latency_us >= MIN_RETRANSMISSION_US;
     let mut over = results.slowest.iter().filter(over).peekable();
-    let weight = if over.peek().is_some() && over.all(|each| each.cause == Cause::Retransmission) {
+    let weight = if over.peek().is_some() && over.all(is_lost) {
         format!("latencies above {timeout:#} are loss on the path, not the server")
     } else {
         format!(
@@ -67,12 +62,14 @@ pub(super) fn delayed_acks(results: &Results) -> Option<String> {
     }
     let each = |count: u64| count as f64 / results.messages.replies as f64;
     let is_plateau = |bare: f64| bare > share / 2.0;
-    let (acks, parts) = (bare_acks_sent(client), each(client.data_segments_in));
-    let (acks, acks_of_server) = (each(acks), each(bare_acks_received(client)));
+    let bare = |all: u64, data: u64| each(all.saturating_sub(data));
+    let acks = bare(client.segments_out, client.data_segments_out);
+    let acks_of_server = bare(client.segments_in, client.data_segments_in);
+    let parts = each(client.data_segments_in);
     let arguments = &results.arguments;
     let cause = if is_plateau(acks) && is_plateau(parts - 1.0) {
         format!(
-            "the server sends {parts:.2} segments a reply, and Nagle's algorithm holds the second \
+            "the server sends {parts:.2} segments per reply, and Nagle's algorithm holds the second \
              back until this host acknowledges the first ({acks:.2} bare ACKs per message): let \
              the server write each reply at once, or set TCP_NODELAY; `ip route change … quickack \
              1` on this host shows that it is this"
@@ -89,14 +86,6 @@ pub(super) fn delayed_acks(results: &Results) -> Option<String> {
         "{:.0} % of the latencies are about 40 ms, the timeout of delayed acknowledgements: {cause}",
         100.0 * share
     ))
-}
-
-fn bare_acks_sent(end: &TcpEnd) -> u64 {
-    end.segments_out.saturating_sub(end.data_segments_out)
-}
-
-fn bare_acks_received(end: &TcpEnd) -> u64 {
-    end.segments_in.saturating_sub(end.data_segments_in)
 }
 
 /// The share of the latencies that are about as long as a delayed
@@ -116,6 +105,7 @@ fn plateau(results: &Results) -> f64 {
 mod tests {
     use super::*;
     use crate::{
+        results::TcpEnd,
         statistics::Point,
         verdict::tests::{noted, valid},
     };
