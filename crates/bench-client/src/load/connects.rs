@@ -3,7 +3,7 @@
 use std::{
     io, mem,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use hdrhistogram::Histogram;
@@ -13,6 +13,7 @@ use super::{
     Link, Reports, Shared,
     clock::Clock,
     failure::Failure,
+    lock::lock,
     measured::{histogram, record},
 };
 
@@ -28,16 +29,11 @@ impl Default for Connects {
 
 impl Connects {
     fn add(&self, ns: u64) {
-        record(&mut self.lock(), ns, 1);
+        record(&mut lock(&self.0), ns, 1);
     }
 
     pub(super) fn take(&self) -> Histogram<u64> {
-        mem::replace(&mut self.lock(), histogram())
-    }
-
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Histogram<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        mem::replace(&mut lock(&self.0), histogram())
     }
 }
 

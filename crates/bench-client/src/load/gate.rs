@@ -2,11 +2,11 @@
 //! lasts.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
     time::Duration,
 };
 
-use super::clock::Clock;
+use super::{clock::Clock, lock::lock};
 
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
@@ -23,25 +23,27 @@ struct State {
 impl Gate {
     /// Lets the load begin.
     pub(crate) fn open(&self, clock: Clock) {
-        self.lock().clock = Some(clock);
+        lock(&self.state).clock = Some(clock);
         self.changed.notify_all();
     }
 
     /// Lets no further connection open, and none begin.
     pub(crate) fn close(&self) {
-        self.lock().is_over = true;
+        lock(&self.state).is_over = true;
         self.changed.notify_all();
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.lock().is_over
+        lock(&self.state).is_over
     }
 
     /// Waits for the begin; `None` when the run ended before it.
     pub(crate) fn wait(&self) -> Option<Clock> {
         let state = self
             .changed
-            .wait_while(self.lock(), |state| state.clock.is_none() && !state.is_over)
+            .wait_while(lock(&self.state), |state| {
+                state.clock.is_none() && !state.is_over
+            })
             .unwrap_or_else(PoisonError::into_inner);
         state.clock
     }
@@ -55,13 +57,8 @@ impl Gate {
         let time = opening.saturating_sub(Duration::from_nanos(clock.now_ns()));
         let (state, _) = self
             .changed
-            .wait_timeout_while(self.lock(), time, |state| !state.is_over)
+            .wait_timeout_while(lock(&self.state), time, |state| !state.is_over)
             .unwrap_or_else(PoisonError::into_inner);
         !state.is_over
-    }
-
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,6 +19,7 @@
 //! | `shared` | what the threads of a run share |
 //! | `link` | an open connection, as several threads see it |
 //! | `reports` | what a connection's thread tells the conductor |
+//! | `lock` | a lock that a panic does not spoil |
 //! | `gate` | holds connections back until the load begins |
 //! | `kernel` | the connections as the kernel sees them |
 //! | `slowest` | the slowest messages, and what was seen around each |
@@ -46,6 +47,7 @@ mod flight;
 mod gate;
 mod kernel;
 mod link;
+mod lock;
 mod measured;
 mod outbox;
 mod payload;

@@ -1,8 +1,11 @@
 //! From the threads of a run to its figures: samples, handed on in batches.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
-use super::measured::{Measured, Sample};
+use super::{
+    lock::lock,
+    measured::{Measured, Sample},
+};
 
 /// Samples that a thread keeps before it hands them on: the lock is then taken
 /// once in so many replies.
@@ -50,18 +53,13 @@ impl Shard {
 
     /// Moves what there is to `all`.
     pub(crate) fn drain_into(&self, all: &mut Interval) {
-        let mut own = self.lock();
+        let mut own = lock(&self.0);
         all.warmup.merge(&own.warmup);
         all.measured.merge(&own.measured);
         all.inside += own.inside;
         own.warmup.reset();
         own.measured.reset();
         own.inside = 0;
-    }
-
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Interval> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,7 +95,7 @@ impl<'a> Recorder<'a> {
     }
 
     pub(crate) fn flush(&mut self) {
-        let mut interval = self.shard.lock();
+        let mut interval = lock(&self.shard.0);
         for sample in self.samples.drain(..) {
             interval.record(sample);
         }

@@ -3,7 +3,7 @@
 use std::{
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 use bench_report::results::{Cause, SlowMessage};
 use transport::{TcpInfo, sock_diag};
 
-use super::{Link, clock::nanos, flight::Flight};
+use super::{Link, clock::nanos, flight::Flight, lock::lock};
 use crate::machine::cpu;
 
 /// How many are kept.
@@ -41,7 +41,7 @@ impl Slowest {
     }
 
     fn add(&self, message: SlowMessage) {
-        let mut messages = self.lock();
+        let mut messages = lock(&self.messages);
         messages.push(message);
         messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
         messages.truncate(KEPT);
@@ -53,12 +53,7 @@ impl Slowest {
     }
 
     pub(super) fn take(&self) -> Vec<SlowMessage> {
-        mem::take(&mut self.lock())
-    }
-
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Vec<SlowMessage>> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+        mem::take(&mut lock(&self.messages))
     }
 }
 
