@@ -70,6 +70,20 @@ fn the_highest_rate_to_try_is_confirmed() {
     }
 }
 
+/// Each probe is an open loop with the arrivals that were requested.
+#[test]
+fn probes_have_poisson_arrivals() {
+    let _alone = alone();
+    let args = "capacity --with-server --slo p50<10s -c 4 -d 200ms --from 100 --to 100 --json - \
+                --arrivals poisson";
+    let args: Vec<&str> = args.split(' ').filter(|arg| !arg.is_empty()).collect();
+    let output = run("bench-client", &args).expect_code(0);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["arguments"]["arrivals"], "poisson", "{output}");
+    assert_eq!(report["arguments"]["rate"], Value::Null, "{output}");
+    assert_eq!(report["answer"]["kind"], "at_least", "{output}");
+}
+
 #[test]
 #[ignore = "measures for a minute: cargo test -p e2e --test timing -- --ignored capacity"]
 fn a_known_capacity_is_found() {

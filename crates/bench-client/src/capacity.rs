@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use bench_report::{
     Expect,
     capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, SearchStep},
@@ -37,7 +37,7 @@ pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
     let page = plan.page.as_deref().map(PageFile::create).transpose()?;
 
     stop.be_patient(PATIENCE);
-    let report = search(plan, &stop, log)?;
+    let (report, error) = search(plan, &stop, log)?;
     stop.be_patient(0);
     log.flush();
     let printed = if json.is_some_and(is_stdout) {
@@ -47,20 +47,32 @@ pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
     };
     let json = json_file.map_or(Ok(()), |file| file.write(&report));
     let page = page.map_or(Ok(()), |file| file.write(&report));
-    printed.and(json).and(page).and_then(|()| conclude(&report))
+    let concluded = error.map_or_else(|| conclude(&report), Err);
+    printed.and(json).and(page).and(concluded)
 }
 
-/// Probes until the answer is known, or until a signal ends the probe.
-fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<CapacityReport> {
+/// Probes until the answer is known, or until a signal or an error ends the probe.
+///
+/// # Errors
+///
+/// That of the first probe; a later one is returned with what the others brought.
+fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<(CapacityReport, Option<Error>)> {
     let started = SystemTime::now();
     let mut search = Search::new(plan.range);
-    let (mut probes, mut last) = (Vec::new(), None);
+    let (mut probes, mut last, mut ending) = (Vec::new(), None, None);
     let answer = loop {
         let rate = match search.step() {
             SearchStep::Probe(rate) => rate,
             SearchStep::Done(answer) => break Some(answer),
         };
-        let results = measure(&probe_plan(plan, rate), stop, &mut Unwatched)?;
+        let results = match measure(&probe_plan(plan, rate), stop, &mut Unwatched) {
+            Ok(results) => results,
+            Err(error) if last.is_none() => return Err(error),
+            Err(error) => {
+                ending = Some(error);
+                break None;
+            }
+        };
         if stop.asked() > 0 {
             last.get_or_insert(results);
             break None;
@@ -78,14 +90,8 @@ fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<CapacityReport>
     let last = last.context("there was no probe")?;
     let slo = plan.probe.expect.iter().map(ToString::to_string).collect();
     let max_failures = plan.max_failures;
-    Ok(CapacityReport::new(
-        started,
-        slo,
-        max_failures,
-        &last,
-        probes,
-        answer,
-    ))
+    let report = CapacityReport::new(started, slo, max_failures, &last, probes, answer);
+    Ok((report, ending))
 }
 
 /// A run at `rate`, as long as its percentiles need.

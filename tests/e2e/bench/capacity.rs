@@ -1,6 +1,8 @@
 //! `bench-client capacity`: the highest rate at which expectations hold.
 
-use std::process::Command;
+use std::{io, net::TcpListener, process::Command, thread};
+
+use serde_json::Value;
 
 use testkit::{Process, Server, assert_usage_error, program, run};
 
@@ -12,6 +14,12 @@ fn its_values_are_checked() {
         (&["--slo=p99<5ms", "--from=2k", "--to=1k"], "--to"),
         (&["--slo=p99<5ms", "--from=0"], "from"),
         (&["--slo=p99<5ms", "--rate=1"], "--rate"),
+        (&["--slo=p99<5ms", "--arrivals=x"], "--arrivals"),
+        (&["--slo=p99<5ms", "--report=-"], "--report: - stands for"),
+        (
+            &["--slo=p99<5ms", "--json=x", "--report=x"],
+            "--json and --report both name x",
+        ),
     ] {
         let args: Vec<&str> = [&["capacity"], args].concat();
         assert_usage_error("bench-client", &args, named);
@@ -26,6 +34,26 @@ fn an_expectation_missed_at_the_lowest_rate_has_no_capacity() {
     let output = run("bench-client", &args).expect_code(1);
     let output = output.expect_stderr("below 50.0/s, the lowest rate to try");
     assert!(output.stdout.contains("p50<1ns missed: "), "{output}");
+}
+
+/// A server that is gone after the first probe.
+#[test]
+fn a_lost_server_ends_it_with_partial_results() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        drop(listener);
+        io::copy(&mut &stream, &mut &stream)
+    });
+    let args = "capacity --slo p50<10s -c 1 -d 200ms --warmup 0s --from 50 --json -";
+    let args: Vec<&str> = args.split(' ').chain(["-h", &host]).collect();
+    let output = run("bench-client", &args).expect_code(1);
+    let output = output.expect_stderr("cannot connect to ");
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["probes"].as_array().unwrap().len(), 1, "{output}");
+    assert_eq!(report["answer"], Value::Null, "{output}");
+    let _ = server.join().unwrap();
 }
 
 #[test]

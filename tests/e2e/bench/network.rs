@@ -69,6 +69,14 @@ fn options_are_checked() {
     for (args, what) in [
         ("--dscp 64", "--dscp"),
         ("--source localhost", "--source"),
+        ("--source 0.0.0.0", "--source: 0.0.0.0 is not the address"),
+        ("--source ::", "--source: :: is not the address"),
+        ("--source 127.0.0.1,224.0.0.1", "--source: 224.0.0.1 is not"),
+        (
+            "--source 255.255.255.255",
+            "--source: 255.255.255.255 is not",
+        ),
+        ("--congestion=", "--congestion"),
         ("-4 -6", "--ipv6"),
         ("-4 --source ::1", "--source: ::1 is not an IPv4 address"),
         (

@@ -122,6 +122,7 @@ fn a_load_takes_a_duration() {
         ("--load 1 -d 1s -n 5", "--requests"),
         ("--load 1 -d 1s --until p99±5%", "--until"),
         ("--load 0 -d 1s", "--load"),
+        ("--load 99999999 -d 1s", "--connections and --load: "),
         (
             "--load 1 -d 1s --max-frame 1k",
             "--load against --max-frame",

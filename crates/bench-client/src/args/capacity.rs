@@ -3,17 +3,18 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::Result;
-use bench_report::{Expect, capacity::Range};
+use bench_report::{
+    Expect,
+    capacity::Range,
+    export::{self, FORMATS, Format, Output},
+};
 use clap::Args;
 use cli::{
     UsageError,
     args::{ClientArgs, parse_timeout},
 };
 
-use super::{
-    LoadArgs, MessageArgs, OutputArgs, RankArgs, RunArgs, ShapeArgs,
-    values::{ArrivalsArg, parse_rate},
-};
+use super::{LoadArgs, MessageArgs, OutputArgs, RankArgs, RunArgs, ShapeArgs, values::parse_rate};
 use crate::plan::RunPlan;
 
 /// Finds the highest rate at which latencies stay within a limit
@@ -73,6 +74,21 @@ pub(crate) struct CapacityPlan {
     pub(crate) page: Option<PathBuf>,
 }
 
+impl CapacityArgs {
+    /// The files that were requested.
+    fn outputs(&self) -> Vec<Output> {
+        let output = |format: &'static Format| {
+            let path = match format.option {
+                "json" => self.json.clone(),
+                "report" => self.report.clone(),
+                _ => None,
+            }?;
+            Some(Output { format, path })
+        };
+        FORMATS.into_iter().filter_map(output).collect()
+    }
+}
+
 impl TryFrom<CapacityArgs> for CapacityPlan {
     type Error = anyhow::Error;
 
@@ -81,6 +97,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
             let what = format!("--to: {to} is below --from {}", args.from);
             return Err(UsageError(what).into());
         }
+        export::check(&args.outputs()).map_err(UsageError)?;
         let run = RunArgs {
             load: LoadArgs {
                 shape: args.shape,
@@ -88,8 +105,8 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
                 until: None,
                 load: None,
                 requests: None,
-                rate: None,
-                arrivals: ArrivalsArg::default(),
+                // Each probe has its own.
+                rate: Some(args.from),
                 ramp: Duration::ZERO,
             },
             messages: args.messages,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, builder::NonEmptyStringValueParser};
 use cli::UsageError;
 use transport::{IpVersion, NetworkOptions};
 
@@ -25,7 +25,7 @@ pub(super) struct NetworkArgs {
     pub(super) sources: Vec<IpAddr>,
 
     /// Congestion control algorithm [default: the system's]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(super) congestion: Option<String>,
 
     /// Class of the packets sent, 0 to 63; 46 is expedited forwarding [default:
@@ -64,8 +64,18 @@ impl NetworkArgs {
     ///
     /// # Errors
     ///
-    /// A source of the version that is not to be used.
+    /// A source that is not one host's, or of the version that is not to be used.
     pub(super) fn check(&self) -> Result<(), UsageError> {
+        // The system takes these too, and chooses an address itself.
+        let not_one_host = |source: &&IpAddr| match source {
+            _ if source.is_unspecified() || source.is_multicast() => true,
+            IpAddr::V4(source) => source.is_broadcast(),
+            IpAddr::V6(_) => false,
+        };
+        if let Some(source) = self.sources.iter().find(not_one_host) {
+            let what = format!("--source: {source} is not the address of one host");
+            return Err(UsageError(what));
+        }
         let Some(version) = self.version() else {
             return Ok(());
         };
