@@ -43,8 +43,8 @@ impl<'a> Batch<'a> {
         self.count == 0
     }
 
-    /// Payload bytes of all messages, decompressed. At most `usize::MAX`, which
-    /// only compressed frames on a 32-bit machine can exceed.
+    /// Payload bytes of all messages, decompressed. Saturates at
+    /// `usize::MAX`, which only compressed frames on a 32-bit machine exceed.
     #[must_use]
     pub const fn payload_len(&self) -> usize {
         self.payload

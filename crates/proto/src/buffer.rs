@@ -18,10 +18,10 @@ const PAGE: usize = 4096;
 /// Offset of a grown buffer in its first page, in bytes.
 ///
 /// Data in the kernel mostly begin at a page boundary. Copies between addresses
-/// that differ by whole pages and little more are slow: the processor compares
-/// the lower twelve bits first, and mistakes its reads for recent writes. A
-/// bare loop of recv and send took 520 µs of CPU time for 1 MiB at 16 bytes,
-/// four in flight, and 305 to 320 at any offset from 64 to 4,032.
+/// that differ by whole pages and little more are slow (4K aliasing): the
+/// processor compares the lower twelve bits first, and mistakes its reads for
+/// recent writes. A bare loop of recv and send took 520 µs of CPU time for 1 MiB
+/// at 16 bytes, four in flight, and 305 to 320 at any offset from 64 to 4,032.
 const OFFSET: usize = 1024;
 
 /// Unused bytes before it. In a block that the allocator maps on its own, its
@@ -112,7 +112,7 @@ impl Buffer {
         }
     }
 
-    /// Grows the buffer to `size` bytes; it must not be larger.
+    /// Grows the buffer to `size` bytes, which must not be fewer than now.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Buffer {
         if size > Self::FIRST {
             let len = UNUSED.saturating_add(size);
             let missing = len.max(OWN_MAPPING).saturating_sub(self.grown.len());
-            // Out of memory is no reason to abort: other connections go on.
+            // A lack of memory must not abort: other connections continue.
             self.grown.try_reserve_exact(missing)?;
             if self.grown.is_empty() {
                 self.grown.resize(UNUSED, 0);

@@ -4,8 +4,8 @@ use std::{error, fmt, io};
 
 use crate::{Foreign, HEADER_LEN, MAX_LEN};
 
-/// Why a frame is refused. Usually the peer sent it wrong or has another limit,
-/// or a byte changed on the way.
+/// Why a frame is refused. Usually the peer sent an invalid frame or has another
+/// limit, or a byte changed on the way.
 ///
 /// # Examples
 ///

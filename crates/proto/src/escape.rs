@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Displays bytes as text that cannot drive a terminal or forge a log line.
 ///
-/// Printable UTF-8 is unchanged. Control characters (C0, DEL, C1), line and
+/// Printable UTF-8 is unchanged, a backslash included. Control characters (C0, DEL, C1), line and
 /// paragraph separators, the bidirectional controls of Unicode's UAX #9, and
 /// invalid UTF-8 (`\xff`) are escaped.
 ///

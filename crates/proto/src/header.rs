@@ -21,7 +21,8 @@ const CHECKSUM: u32 = 1 << 31;
 const COMPRESSED: u32 = 1 << 30;
 const RESERVED: u32 = 0b11 << 28;
 
-/// Largest frame that this side sends and accepts, in bytes.
+/// Maximum size of a frame that this side sends and accepts, in bytes.
+///
 /// It limits the bytes after the header, a checksum included, and the
 /// decompressed payload. The limit is exact: a frame of this size passes, one
 /// byte more does not. As text it is a number of bytes.
@@ -41,7 +42,7 @@ const RESERVED: u32 = 0b11 << 28;
 pub struct MaxFrame(u32);
 
 impl MaxFrame {
-    /// 8 MiB, as the default of tokio-util's `LengthDelimitedCodec`.
+    /// 8 MiB, also the default of tokio-util's `LengthDelimitedCodec`.
     pub const DEFAULT: Self = Self(8 << 20);
 
     /// The maximum length in a header.

@@ -28,7 +28,8 @@ impl Counter {
         Self(AtomicU64::new(0))
     }
 
-    /// Adds `n` queries. Call it from one thread only.
+    /// Adds `n` queries. Call it from one thread only: of two concurrent counts
+    /// one can be lost.
     #[inline]
     pub fn add(&self, n: u64) {
         let total = self.0.load(Ordering::Relaxed);

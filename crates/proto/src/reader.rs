@@ -126,7 +126,8 @@ impl Reader {
     /// [`Error::Refused`] for a refused frame, now and at every later call;
     /// [`Error::Truncated`] when the stream ends inside a frame; [`Error::Io`]
     /// when the read fails, after which it may be retried: a timeout loses no
-    /// byte.
+    /// byte. After the end of the stream, a further read continues, too: a file
+    /// may have grown.
     pub fn read(&mut self, stream: &mut impl Read) -> Result<Received<'_>, Error> {
         if let Some((error, foreign)) = self.refused {
             return Err(Error::Refused { error, foreign });
@@ -179,8 +180,8 @@ impl Reader {
         } else if size < self.batch && (is_full || self.filled) {
             doubled.min(self.batch)
         } else if is_full {
-            // A partial frame, or it would have been taken; or a refused one,
-            // which is kept.
+            // A partial frame, or it would have been taken; a refused one
+            // needs no more room.
             doubled.min(self.frame).max(size)
         } else {
             size
@@ -219,9 +220,9 @@ impl Reader {
                 other => break other?,
             }
         };
-        // The bytes beyond the room would be made up.
+        // Bytes beyond the room never arrived.
         if n > room_len {
-            let reason = format!("the stream says {n} bytes were read into a buffer of {room_len}");
+            let reason = format!("the stream reports {n} bytes read into a buffer of {room_len}");
             return Err(io::Error::other(reason));
         }
         self.filled = n == room_len;

@@ -42,7 +42,8 @@ impl Writer {
         }
     }
 
-    /// Adds one message to the next write.
+    /// Adds one message to the next write. An empty payload makes a heartbeat;
+    /// as raw bytes, it adds nothing.
     ///
     /// # Errors
     ///

@@ -43,7 +43,7 @@ fn an_announced_length_allocates_nothing() {
     assert!(stream.largest_room <= 4096, "{}", stream.largest_room);
 }
 
-/// The same after the burst.
+/// Memory is freed after a burst.
 #[test]
 fn shrinking_frees_a_burst_and_keeps_a_partial_frame() {
     let wire = written(&[vec![7; 100_000], vec![8; 10]]);

@@ -141,9 +141,8 @@ fn a_stream_that_claims_more_than_its_room_is_an_error() {
                 Err(Error::Io(error)) => {
                     let room = max_read.unwrap();
                     let claimed = room + lie;
-                    let text = format!(
-                        "the stream says {claimed} bytes were read into a buffer of {room}"
-                    );
+                    let text =
+                        format!("the stream reports {claimed} bytes read into a buffer of {room}");
                     assert_eq!(error.to_string(), text);
                 }
                 other => panic!("{other:?}"),
