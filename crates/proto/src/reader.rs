@@ -75,7 +75,17 @@ pub struct Reader {
 /// assert!(matches!(reader.read(&mut std::io::empty())?, Received::Closed));
 /// # Ok::<(), proto::Error>(())
 /// ```
+///
+/// The compiler warns of a result that is ignored:
+///
+/// ```compile_fail
+/// # #![deny(unused_must_use)]
+/// # let mut reader = proto::Reader::new(proto::Wire::default());
+/// reader.read(&mut &b"\0\0\0\x02hi"[..])?; // "hi" is lost
+/// # Ok::<(), proto::Error>(())
+/// ```
 #[derive(Debug)]
+#[must_use = "the frames of an ignored batch are lost"]
 pub enum Received<'a> {
     /// Bytes arrived. The batch is empty if no frame is complete yet.
     Batch(Batch<'a>),

@@ -33,7 +33,7 @@ fn dropped_readers_leave_no_memory() {
                     let mut reader = Reader::new(Wire::default());
                     let mut stream = wire.as_slice();
                     while !stream.is_empty() {
-                        reader.read(&mut stream).unwrap();
+                        let _ = reader.read(&mut stream).unwrap();
                     }
                     all_hold_a_frame.wait();
                 });
