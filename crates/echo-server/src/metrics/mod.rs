@@ -18,7 +18,7 @@ use transport::{SocketOptions, Waker};
 
 use crate::{Error, registry::Registry};
 use exposition::{Exposition, TextFormat};
-use request::{MAX_HEAD, Refusal};
+use request::Refusal;
 
 /// Maximum time for a request to arrive, and for a response to be sent.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -209,7 +209,6 @@ fn read_request(
         }
         head.extend_from_slice(buf.get(..n).unwrap_or_default());
         match request::parse(&head) {
-            Ok(None) if head.len() > MAX_HEAD => return Ok((head, Err(Refusal::TooLarge))),
             Ok(None) => {}
             Ok(Some(format)) => return Ok((head, Ok(format))),
             Err(refusal) => return Ok((head, Err(refusal))),

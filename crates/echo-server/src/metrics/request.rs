@@ -3,7 +3,7 @@
 use super::exposition::TextFormat;
 
 /// Maximum size of a head, in bytes. A scraper sends a few hundred.
-pub(super) const MAX_HEAD: usize = 8 * 1024;
+const MAX_HEAD: usize = 8 * 1024;
 
 /// Maximum header lines. A scraper sends about ten.
 const MAX_HEADERS: usize = 64;
@@ -37,8 +37,17 @@ impl Refusal {
     }
 }
 
-/// The requested format of the metrics; `None` while the head is incomplete.
+/// The requested format of the metrics; `None` while the head is incomplete. It may
+/// be followed by more.
 pub(super) fn parse(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
+    let parsed = parse_part(head.get(..MAX_HEAD).unwrap_or(head))?;
+    if parsed.is_none() && head.len() >= MAX_HEAD {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(parsed)
+}
+
+fn parse_part(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -53,18 +62,23 @@ pub(super) fn parse(head: &[u8]) -> Result<Option<TextFormat>, Refusal> {
     if !matches!(request.method, Some("GET" | "HEAD")) {
         return Err(Refusal::MethodNotAllowed);
     }
-    let accept = request
+    let ranges: Vec<&str> = request
         .headers
         .iter()
         .filter(|header| header.name.eq_ignore_ascii_case("accept"))
-        .filter_map(|header| str::from_utf8(header.value).ok());
-    Ok(Some(
-        if accept.flat_map(|value| value.split(',')).any(is_open) {
-            TextFormat::OpenMetrics
-        } else {
-            TextFormat::Text
-        },
-    ))
+        .filter_map(|header| str::from_utf8(header.value).ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    let best = |media_type| {
+        let qualities = ranges.iter().filter_map(|range| quality(range, media_type));
+        qualities.fold(0.0, f32::max)
+    };
+    let open = best("application/openmetrics-text");
+    Ok(Some(if open > 0.0 && open >= best("text/plain") {
+        TextFormat::OpenMetrics
+    } else {
+        TextFormat::Text
+    }))
 }
 
 /// Whether the response has no body: for HEAD, also when the request is refused
@@ -92,19 +106,16 @@ fn path(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Whether a media range (RFC 9110, section 12.5.1) is `OpenMetrics` and
-/// acceptable.
-fn is_open(range: &str) -> bool {
+/// The quality of a media range (RFC 9110, section 12.5.1) if it is this type.
+/// 0: not acceptable; one that is not a number counts as that.
+fn quality(range: &str, media_type: &str) -> Option<f32> {
     let mut parts = range.split(';').map(str::trim);
-    let is_type = |name: &str| name.eq_ignore_ascii_case("application/openmetrics-text");
-    let is_refused = |parameter: &str| {
-        let quality = parameter.split_once('=').filter(|(name, _)| {
-            let name = name.trim();
-            name.eq_ignore_ascii_case("q")
-        });
-        quality.is_some_and(|(_, value)| !value.trim().parse().is_ok_and(|value: f32| value > 0.0))
-    };
-    parts.next().is_some_and(is_type) && !parts.any(is_refused)
+    if !parts.next()?.eq_ignore_ascii_case(media_type) {
+        return None;
+    }
+    let mut parameters = parts.filter_map(|parameter| parameter.split_once('='));
+    let given = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    Some(given.map_or(1.0, |(_, value)| value.trim().parse().unwrap_or(0.0)))
 }
 
 #[cfg(test)]
@@ -163,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_of_a_head_is_exact() {
+        let [start, end] = ["GET /metrics HTTP/1.1\r\nX: ", "\r\n\r\n"];
+        for (size, expected) in [
+            (MAX_HEAD, Ok(Some(TextFormat::Text))),
+            (MAX_HEAD + 1, Err(Refusal::TooLarge)),
+        ] {
+            let field = "y".repeat(size - start.len() - end.len());
+            for behind in ["", "GET", &field] {
+                let head = format!("{start}{field}{end}{behind}");
+                assert_eq!(parse(head.as_bytes()), expected, "{size} bytes");
+            }
+        }
+    }
+
+    #[test]
     fn open_metrics_only_if_accepted() {
         for (accept, format) in [
             ("*/*", TextFormat::Text),
@@ -177,6 +203,12 @@ mod tests {
             ),
             ("application/openmetrics-text; Q = 0.000", TextFormat::Text),
             ("application/openmetrics-text; q=x", TextFormat::Text),
+            ("application/openmetrics-text; q=nan", TextFormat::Text),
+            // As Prometheus asks if its own format comes first in `scrape_protocols`.
+            (
+                "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,*/*;q=0.3",
+                TextFormat::Text,
+            ),
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
             assert_eq!(parse(head.as_bytes()), Ok(Some(format)), "{accept}");
