@@ -50,10 +50,14 @@ impl LoadConnection<'_> {
 
     fn wait(&self, for_room: bool, timeout: Duration) -> Result<Ready, Failure> {
         let spins = !self.poll.is_zero() && !timeout.is_zero() && self.replies.in_flight() > 0;
-        if spins && self.poll(timeout)? {
-            return Ok(Ready::Read);
+        let mut left = timeout;
+        if spins {
+            if self.poll(timeout)? {
+                return Ok(Ready::Read);
+            }
+            left = timeout.saturating_sub(self.poll);
         }
-        let ready = self.link.stream.wait(for_room, timeout);
+        let ready = self.link.stream.wait(for_room, left);
         ready.map_err(|error| self.failure_of_io(&error))
     }
 
