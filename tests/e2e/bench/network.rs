@@ -76,6 +76,10 @@ fn options_are_checked() {
             "--source 255.255.255.255",
             "--source: 255.255.255.255 is not",
         ),
+        (
+            "--with-server --source 127.0.0.1,::1",
+            "--source: expected IPv4 or IPv6 addresses, not both",
+        ),
         ("--congestion=", "--congestion"),
         ("-4 -6", "--ipv6"),
         ("-4 --source ::1", "--source: ::1 is not an IPv4 address"),

@@ -64,8 +64,8 @@ impl NetworkArgs {
     ///
     /// # Errors
     ///
-    /// A source that is not one host's, or of the version that is not to be used.
-    pub(super) fn check(&self) -> Result<(), UsageError> {
+    /// A source that is not one host's, or of a version that is not to be used.
+    pub(super) fn check(&self, with_server: bool) -> Result<(), UsageError> {
         // The system takes these too, and chooses an address itself.
         let not_one_host = |source: &&IpAddr| match source {
             _ if source.is_unspecified() || source.is_multicast() => true,
@@ -75,6 +75,13 @@ impl NetworkArgs {
         if let Some(source) = self.sources.iter().find(not_one_host) {
             let what = format!("--source: {source} is not the address of one host");
             return Err(UsageError(what));
+        }
+        let has_both =
+            self.sources.iter().any(IpAddr::is_ipv4) && self.sources.iter().any(IpAddr::is_ipv6);
+        if with_server && has_both {
+            // Its server has one address.
+            let what = "--source: expected IPv4 or IPv6 addresses, not both, with --with-server";
+            return Err(UsageError(what.to_owned()));
         }
         let Some(version) = self.version() else {
             return Ok(());

@@ -117,7 +117,7 @@ impl TryFrom<RunArgs> for RunPlan {
         check_numbers(option, connections.saturating_add(beside))?;
         let outputs = args.output.files.clone().of_rank(rank);
         export::check(&outputs).map_err(UsageError)?;
-        args.load.shape.network.check()?;
+        args.load.shape.network.check(args.load.shape.with_server)?;
         if args.load.rate.is_none() && args.load.shape.arrivals == ArrivalsArg::Poisson {
             let what = "--arrivals poisson takes an open loop: give --rate";
             return Err(UsageError(what.to_owned()).into());

@@ -43,26 +43,26 @@ fn describe() -> Machine {
 }
 
 /// The name of this host.
-#[cfg(unix)]
 pub(crate) fn host() -> Option<String> {
-    let uname = rustix::system::uname();
-    uname.nodename().to_str().ok().map(str::to_owned)
+    #[cfg(unix)]
+    return uname(|uname| uname.nodename());
+    #[cfg(not(unix))]
+    None
 }
 
-#[cfg(not(unix))]
-pub(crate) fn host() -> Option<String> {
+fn kernel() -> Option<String> {
+    #[cfg(unix)]
+    return uname(|uname| uname.release());
+    #[cfg(not(unix))]
     None
 }
 
 #[cfg(unix)]
-fn kernel() -> Option<String> {
-    let uname = rustix::system::uname();
-    uname.release().to_str().ok().map(str::to_owned)
-}
-
-#[cfg(not(unix))]
-fn kernel() -> Option<String> {
-    None
+fn uname(part: impl Fn(&rustix::system::Uname) -> &std::ffi::CStr) -> Option<String> {
+    part(&rustix::system::uname())
+        .to_str()
+        .ok()
+        .map(str::to_owned)
 }
 
 /// The model of the first processor; `None` where Linux names none, as on most
