@@ -36,6 +36,19 @@ impl OutputFile {
         })
     }
 
+    /// Checks that the file can be created later, and leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub fn check(path: &Path) -> Result<()> {
+        match fs::metadata(path) {
+            // Opening and closing a pipe would end it for its reader.
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
+            _ => Self::create(path).map(drop),
+        }
+    }
+
     /// Gives it its name, replacing an older file.
     ///
     /// # Errors
@@ -159,6 +172,7 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         drop(write(&path, "never finished").unwrap());
+        OutputFile::check(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "leftovers");
     }
@@ -170,8 +184,13 @@ mod tests {
             folder.path().join("none").join("file"),
             folder.path().to_owned(),
         ] {
-            let error = format!("{:#}", OutputFile::create(&path).unwrap_err());
-            assert!(error.contains(path.to_str().unwrap()), "{error}");
+            for error in [
+                OutputFile::create(&path).unwrap_err(),
+                OutputFile::check(&path).unwrap_err(),
+            ] {
+                let error = format!("{error:#}");
+                assert!(error.contains(path.to_str().unwrap()), "{error}");
+            }
         }
     }
 
@@ -195,6 +214,7 @@ mod tests {
         );
 
         let device = Path::new("/dev/null");
+        OutputFile::check(device).unwrap();
         write(device, "gone").unwrap().finish().unwrap();
         assert!(fs::metadata(device).unwrap().file_type().is_char_device());
     }
