@@ -1,7 +1,12 @@
-//! The dissector for Wireshark, on a capture of what was sent.
+//! What Wireshark shows of what was sent: frames by the dissector, and segments.
 
 use std::{
-    collections::BTreeMap, io::Write, net::SocketAddr, path::Path, process::Command, thread,
+    collections::BTreeMap,
+    io::Write,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::Command,
+    thread,
     time::Duration,
 };
 
@@ -20,6 +25,9 @@ const DISSECTOR: &str = concat!(
 
 /// The length of the last frame, and of no other.
 const LAST: usize = 4321;
+
+/// The bytes that are sent behind the pictures, in one segment.
+const MARKER: usize = 777;
 
 /// The payload of a frame whose checksum is that of another.
 const DAMAGED: &[u8; 10] = b"on its wax";
@@ -95,6 +103,95 @@ fn frames_are_shown_as_they_were_sent() {
     capture.signal("INT");
     let _ = capture.wait();
     assert_eq!(shown(&file, &dissector), sent);
+}
+
+/// What `lab` sends, and the sizes of its segments: with an MTU of 1500, as on a
+/// link, and with no segments that leave the host together.
+#[test]
+#[ignore = "needs root, unshare, ip and tshark: cargo test -p e2e -- --ignored wireshark"]
+fn the_segments_of_a_picture_are_those_on_the_wire() {
+    let Some(mut tshark) = installed("tshark") else {
+        return;
+    };
+    let host = Host::new();
+    let _ = host.enter(|| command("ip link set lo mtu 1500 gso_max_segs 1 up"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("capture.pcapng");
+    tshark.args(["-n", "-i", "lo", "-f", "tcp", "-l", "-P", "-w"]);
+    let mut capture = host.enter(|| Process::start(tshark.arg(&file)));
+    let _ = capture.wait_for_stderr("Capture started");
+
+    let mut pictures = Vec::new();
+    for options in [
+        "--reader one-read",
+        "--reader framed --cut 2,20",
+        "--reader framed --messages 1 --cut 4 --nagle",
+        "--reader delimiter --pause 1ms --read-buffer 7",
+        "--reader framed --messages 2 --size 4000",
+    ] {
+        let mut lab = Command::new(program("echo-client"));
+        lab.arg("lab").args(options.split(' '));
+        let picture = host.enter(|| Process::start(&mut lab)).wait();
+        pictures.push((options, segment_row(&picture.expect_code(0).stdout)));
+    }
+    let _marker = host.enter(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = connect(listener.local_addr().unwrap());
+        stream.write_all(&[0; MARKER]).unwrap();
+        stream
+    });
+    let _ = capture.wait_for_stdout(&format!("Len={MARKER}"));
+    capture.signal("INT");
+    let _ = capture.wait();
+    let captured = data_segments(&file);
+    for (captured, (options, drawn)) in captured.iter().zip(&pictures) {
+        // Before the picture begins, bytes go back and forth one by one.
+        let is_single = |len: &&usize| options.contains("--nagle") && **len == 1;
+        let captured: Vec<usize> = captured.iter().skip_while(is_single).copied().collect();
+        assert_eq!(*drawn, captured, "{options}");
+    }
+    assert_eq!(captured.len(), pictures.len() + 1, "connections");
+}
+
+/// The sizes in the row of a picture.
+fn segment_row(picture: &str) -> Vec<usize> {
+    let row = picture.lines().find(|line| line.contains(" segment"));
+    let pieces = row
+        .unwrap_or_else(|| panic!("{picture}"))
+        .split('├')
+        .skip(1);
+    let digits = |piece: &str| {
+        piece
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    pieces.map(|piece| digits(piece).parse().unwrap()).collect()
+}
+
+/// The sizes of the segments with data that each client has sent, in order of the
+/// connections.
+fn data_segments(file: &Path) -> Vec<Vec<usize>> {
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-r").arg(file).args(["-n", "-T", "fields"]);
+    tshark.args(["-e", "tcp.stream", "-e", "tcp.srcport", "-e", "tcp.len"]);
+    let output = Process::start(&mut tshark).wait().expect_code(0);
+    let mut clients = Vec::new();
+    for packet in output.stdout.lines() {
+        let fields = packet
+            .split('\t')
+            .map(|field| field.parse::<usize>().unwrap());
+        let fields: Vec<usize> = fields.collect();
+        // The first packet of a stream is the client's.
+        if fields[0] == clients.len() {
+            clients.push((fields[1], Vec::new()));
+        }
+        let (port, lens) = &mut clients[fields[0]];
+        if *port == fields[1] && fields[2] > 0 {
+            lens.push(fields[2]);
+        }
+    }
+    clients.into_iter().map(|(_, lens)| lens).collect()
 }
 
 /// Writes piece by piece. Returns the port, and what came back.

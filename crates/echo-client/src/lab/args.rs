@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 32 * 1024;
 
 /// Draws how messages become writes, segments, reads and messages again, on a
 /// connection within this process; without options, a guided tour
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LabArgs {
     /// How the receiver finds messages [default: one-read; of --every-offset: each]
     #[arg(long, value_enum, value_name = "READER")]
@@ -68,13 +68,11 @@ pub(crate) struct LabArgs {
 impl LabArgs {
     /// Whether nothing is asked for but the tour.
     pub(super) fn is_tour(&self) -> bool {
-        let numbers = [self.messages, self.size, self.read_buffer];
-        self.reader.is_none()
-            && numbers.iter().all(Option::is_none)
-            && self.cut.is_empty()
-            && self.pause.is_none()
-            && !self.nagle
-            && !self.every_offset
+        let drawn_only = Self {
+            svg: None,
+            ..self.clone()
+        };
+        drawn_only == Self::default()
     }
 
     /// The experiment with a codec.

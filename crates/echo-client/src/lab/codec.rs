@@ -64,7 +64,7 @@ impl Decoder {
         }
     }
 
-    /// Takes what one read brought, nothing at the end; returns the messages that are whole by then.
+    /// Takes what one read brought; returns the messages that are whole by then.
     pub(super) fn feed(&mut self, mut read: &[u8]) -> Result<Vec<Message>, proto::Error> {
         let mut messages = Vec::new();
         let done = &mut self.done;
@@ -74,7 +74,6 @@ impl Decoder {
             messages.push(Message { span, payload });
         };
         match self.codec {
-            Codec::OneRead if read.is_empty() => {}
             Codec::OneRead => add(read.len(), read),
             Codec::Delimiter | Codec::Base64Delimiter => {
                 self.partial.extend_from_slice(read);

@@ -3,9 +3,8 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     ops::Range,
-    sync::mpsc::{self, Receiver, Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -18,7 +17,7 @@ use super::{
     segments::Segments,
 };
 
-/// Maximum wait for the other end, which is a thread of this process.
+/// Maximum wait for bytes, which do not leave this host.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the receiver lets bytes arrive before it reads what there is.
@@ -61,177 +60,132 @@ pub(super) struct Chunk {
     pub(super) at: Duration,
 }
 
-/// One read of the receiver, empty at the end.
-struct ReadEvent {
-    len: usize,
-    at: Instant,
-    understood: Vec<Message>,
-}
-
 impl Experiment {
     /// Sends everything from one end of a connection to the other and back.
     pub(super) fn run(&self) -> Result<Observation> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
-        let client = TcpStream::connect(listener.local_addr()?).context("cannot connect")?;
-        let server = accept(&listener, client.local_addr()?)?;
-        client.set_nodelay(!self.nagle)?;
-        server.set_nodelay(true)?;
-        for socket in [&client, &server] {
-            socket.set_read_timeout(Some(TIMEOUT))?;
-            socket.set_write_timeout(Some(TIMEOUT))?;
-        }
-        let (start, started) = mpsc::channel();
-        let (to_client, reads) = mpsc::channel();
-        thread::scope(|scope| {
-            let server = thread::Builder::new()
-                .spawn_scoped(scope, move || {
-                    self.receive(&server.into(), &started, &to_client)
-                })
-                .context("cannot start a thread")?;
-            // It drops its end, also when it fails, which ends the other.
-            let outcome = self.send(client, start, &reads);
-            server.join().map_or(Ok(()), |received| received)?;
-            outcome
-        })
-    }
-
-    /// The sender: writes as it is told, says that no more will come, and takes the
-    /// echo.
-    fn send(
-        &self,
-        mut socket: TcpStream,
-        start: Sender<usize>,
-        reads: &Receiver<ReadEvent>,
-    ) -> Result<Observation> {
-        for _ in 0..self.round_trips() {
-            socket.write_all(b".")?;
-            socket.read_exact(&mut [0])?;
-        }
-        let reads_at_once = self.pause.is_some() || self.nagle;
-        if reads_at_once {
-            start.send(0)?;
-        }
-        let mut log = ReadLog {
-            started: Instant::now(),
-            outcome: Observation::default(),
-            segments: Segments::new(&socket, self.stream.len())?,
-            read: 0,
-        };
+        let mut connection = Connection::new(self)?;
         for span in self.writes() {
-            let (at, end) = (log.started.elapsed(), span.end);
-            socket.write_all(self.stream.get(span.clone()).unwrap_or_default())?;
-            log.segments.sample();
-            log.outcome.writes.push(Chunk { span, at });
+            let end = span.end;
+            connection.write(span)?;
             if let Some(pause) = self.pause {
-                log.wait_until_read(end, reads)?;
+                connection.read_to(end)?;
                 thread::sleep(pause);
             }
         }
-        if reads_at_once {
+        if self.nagle {
             // What Nagle's algorithm holds back would go at once with a FIN.
-            log.wait_until_read(self.stream.len(), reads)?;
+            connection.read_to(self.stream.len())?;
         }
-        socket.shutdown(Shutdown::Write)?;
-        if !reads_at_once {
-            start.send(self.stream.len())?;
-        }
-        drop(start);
-        let mut echo = Vec::new();
-        socket.read_to_end(&mut echo).context("no echo")?;
-        ensure!(echo == self.stream, "the echo differs from what was sent");
-        log.wait_until_read(usize::MAX, reads)?;
-        log.outcome.segments = log.segments.all();
-        Ok(log.outcome)
-    }
-
-    /// The receiver: reads, finds messages, and returns each that it finds.
-    fn receive(
-        &self,
-        stream: &Stream,
-        start: &Receiver<usize>,
-        reads: &Sender<ReadEvent>,
-    ) -> Result<()> {
-        let mut socket = stream;
-        let mut byte = [0];
-        for _ in 0..self.round_trips() {
-            socket.read_exact(&mut byte)?;
-            socket.write_all(&byte)?;
-        }
-        // The sender has failed where it does not say.
-        let arriving = start.recv().unwrap_or_default() as u64;
-        let deadline = Instant::now() + ARRIVAL;
-        while stream.unread()? < arriving && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let mut decoder = Decoder::new(self.codec);
-        let mut buffer = vec![0; usize::try_from(self.read_buffer)?];
-        loop {
-            let len = socket.read(&mut buffer).context("the receiver")?;
-            let at = Instant::now();
-            let read = buffer.get(..len).unwrap_or_default();
-            let understood = decoder.feed(read)?;
-            let mut echo = Vec::new();
-            for message in &understood {
-                echo.extend(self.codec.encode(&message.payload)?);
-            }
-            let event = ReadEvent {
-                len,
-                at,
-                understood,
-            };
-            if reads.send(event).is_err() || len == 0 {
-                return Ok(());
-            }
-            socket.write_all(&echo)?;
-        }
+        connection.finish()
     }
 
     fn writes(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = [0].into_iter().chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| start..*end)
     }
-
-    const fn round_trips(&self) -> usize {
-        if self.nagle { ROUND_TRIPS } else { 0 }
-    }
 }
 
-/// The connection from `peer`, whoever else connects to the port.
-fn accept(listener: &TcpListener, peer: SocketAddr) -> Result<TcpStream> {
-    loop {
-        match listener.accept().context("cannot accept")? {
-            (socket, addr) if addr == peer => return Ok(socket),
-            _ => {}
-        }
-    }
-}
-
-/// An outcome in the making.
-struct ReadLog {
-    started: Instant,
-    outcome: Observation,
+/// Both ends of a connection. The sockets hold all that is sent, so one thread
+/// serves the two.
+struct Connection<'e> {
+    experiment: &'e Experiment,
+    sender: TcpStream,
+    receiver: Stream,
+    decoder: Decoder,
     segments: Segments,
+    started: Instant,
     /// Bytes that were read.
     read: usize,
+    outcome: Observation,
 }
 
-impl ReadLog {
-    /// Takes down reads until so many bytes were read, or to the end.
-    fn wait_until_read(&mut self, bytes: usize, reads: &Receiver<ReadEvent>) -> Result<()> {
-        while self.read < bytes {
-            let event = reads
-                .recv_timeout(TIMEOUT)
-                .context("the receiver has ended")?;
-            self.segments.sample();
-            if event.len == 0 {
-                return Ok(());
+impl<'e> Connection<'e> {
+    fn new(experiment: &'e Experiment) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
+        let mut sender = TcpStream::connect(listener.local_addr()?).context("cannot connect")?;
+        // Another program may connect to the port, too.
+        let mut receiver = loop {
+            let (socket, addr) = listener.accept().context("cannot accept")?;
+            if addr == sender.local_addr()? {
+                break socket;
             }
-            let span = self.read..self.read + event.len;
+        };
+        sender.set_nodelay(!experiment.nagle)?;
+        receiver.set_nodelay(true)?;
+        for socket in [&sender, &receiver] {
+            socket.set_read_timeout(Some(TIMEOUT))?;
+            socket.set_write_timeout(Some(TIMEOUT))?;
+        }
+        if experiment.nagle {
+            for _ in 0..ROUND_TRIPS {
+                sender.write_all(b".")?;
+                receiver.read_exact(&mut [0])?;
+                receiver.write_all(b".")?;
+                sender.read_exact(&mut [0])?;
+            }
+        }
+        Ok(Self {
+            segments: Segments::new(&sender, experiment.stream.len())?,
+            decoder: Decoder::new(experiment.codec),
+            experiment,
+            sender,
+            receiver: receiver.into(),
+            started: Instant::now(),
+            read: 0,
+            outcome: Observation::default(),
+        })
+    }
+
+    fn write(&mut self, span: Range<usize>) -> Result<()> {
+        let at = self.started.elapsed();
+        let bytes = self.experiment.stream.get(span.clone());
+        self.sender.write_all(bytes.unwrap_or_default())?;
+        self.segments.sample();
+        self.outcome.writes.push(Chunk { span, at });
+        Ok(())
+    }
+
+    /// Reads and returns each message that is found, until so many bytes were
+    /// read, or to the end.
+    fn read_to(&mut self, bytes: usize) -> Result<()> {
+        let mut buffer = vec![0; usize::try_from(self.experiment.read_buffer)?];
+        while self.read < bytes {
+            let len = (&self.receiver).read(&mut buffer);
+            let len = len.context("cannot read")?;
+            if len == 0 {
+                break;
+            }
+            let at = self.started.elapsed();
+            self.segments.sample();
+            let understood = self.decoder.feed(buffer.get(..len).unwrap_or_default())?;
+            let mut echo = Vec::new();
+            for message in &understood {
+                echo.extend(self.experiment.codec.encode(&message.payload)?);
+            }
+            (&self.receiver).write_all(&echo)?;
+            let span = self.read..self.read + len;
             self.read = span.end;
-            let at = event.at.saturating_duration_since(self.started);
             self.outcome.reads.push(Chunk { span, at });
-            self.outcome.understood.extend(event.understood);
+            self.outcome.understood.extend(understood);
         }
         Ok(())
+    }
+
+    /// Says that no more will come, reads the rest, and takes the echo.
+    fn finish(mut self) -> Result<Observation> {
+        self.sender.shutdown(Shutdown::Write)?;
+        let rest = (self.experiment.stream.len() - self.read) as u64;
+        let deadline = Instant::now() + ARRIVAL;
+        while self.receiver.unread()? < rest && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.read_to(usize::MAX)?;
+        self.receiver.shutdown(Shutdown::Write)?;
+        let mut echo = Vec::new();
+        self.sender.read_to_end(&mut echo).context("no echo")?;
+        let is_same = echo == self.experiment.stream;
+        ensure!(is_same, "the echo differs from what was sent");
+        self.outcome.segments = self.segments.all();
+        Ok(self.outcome)
     }
 }

@@ -7,19 +7,21 @@
 //! | `experiment` | one connection: what was written, read and understood |
 //! | `segments` | what the kernel sent |
 //! | `picture` | all of it as rows of pieces |
-//! | `text`, `svg` | a picture drawn |
+//! | `layout` | a picture as lines, to scale |
+//! | `text`, `svg` | lines drawn |
 //! | `offsets` | every cut of a stream |
 //! | `tour` | the guided tour |
 
-use std::{fs, io};
+use std::io::{self, Write};
 
-use anyhow::{Context, Result};
-use cli::signals::Stop;
+use anyhow::Result;
+use cli::OutputFile;
 use terminal_size::{Width, terminal_size_of};
 
 mod args;
 mod codec;
 mod experiment;
+mod layout;
 mod offsets;
 mod picture;
 mod segments;
@@ -29,60 +31,68 @@ mod tour;
 
 pub(crate) use args::LabArgs;
 use codec::Codec;
+use layout::{Ink, Line, line};
 use picture::Picture;
 
 /// Columns where stdout is not a terminal.
 const COLUMNS: usize = 80;
 
-/// A picture and the text around it.
-struct TourSection {
-    heading: Vec<String>,
+/// A picture and the text around it: none, or a title, a command and sentences.
+struct Section {
+    text: Vec<&'static str>,
     picture: Picture,
-    sentences: Vec<String>,
 }
 
-impl TourSection {
+impl Section {
     /// The experiment that is asked for, run.
     fn of(args: &LabArgs) -> Result<Self> {
         let experiment = args.experiment(args.reader.unwrap_or(Codec::OneRead))?;
         let picture = Picture::of(&experiment, &experiment.run()?);
-        Ok(Self {
-            heading: Vec::new(),
-            picture,
-            sentences: Vec::new(),
-        })
+        let text = Vec::new();
+        Ok(Self { text, picture })
     }
 
-    fn draw(&self, columns: usize, has_color: bool) -> String {
-        let picture = text::draw(&self.picture, columns, has_color);
-        let picture = picture.trim_end().to_owned();
-        let blocks = [self.heading.join("\n"), picture, self.sentences.join("\n")];
-        let blocks = blocks.into_iter().filter(|block| !block.is_empty());
-        blocks.collect::<Vec<_>>().join("\n\n")
+    fn lines(&self, columns: usize) -> Vec<Line> {
+        let mut lines = layout::lines(&self.picture, columns);
+        if let [title, command, sentences @ ..] = &self.text[..] {
+            let above = [
+                line(*title, Ink::Title),
+                line(*command, Ink::Plain),
+                Vec::new(),
+            ];
+            lines.splice(..0, above);
+            lines.push(Vec::new());
+            lines.extend(sentences.iter().map(|text| line(*text, Ink::Plain)));
+        }
+        lines
     }
 }
 
 /// Runs what is asked for, draws it on stdout and, if wanted, into a file.
 pub(crate) fn run(args: &LabArgs) -> Result<()> {
-    // Without patience: a signal ends the program.
-    let _stop = Stop::on_signals()?;
     let columns =
         terminal_size_of(io::stdout()).map_or(COLUMNS, |(Width(columns), _)| columns.into());
     if args.every_offset {
         return cli::print(offsets::table(args, columns)?.trim_end());
     }
+    args.svg.as_deref().map_or(Ok(()), OutputFile::check)?;
     let sections = if args.is_tour() {
         tour::sections()?
     } else {
-        vec![TourSection::of(args)?]
+        vec![Section::of(args)?]
+    };
+    let lines = |columns| {
+        let sections = sections.iter().map(|section| section.lines(columns));
+        let sections: Vec<_> = sections.collect();
+        sections.join(&[Vec::new(), Vec::new()][..])
     };
     if let Some(path) = &args.svg {
-        fs::write(path, svg::draw(&sections))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let mut file = OutputFile::create(path)?;
+        let drawn = svg::draw(&lines(svg::COLUMNS));
+        file.write_all(drawn.as_bytes())
+            .map_err(|error| file.error(error))?;
+        file.finish()?;
     }
     let has_color = cli::has_color(&io::stdout());
-    let drawn = sections
-        .iter()
-        .map(|section| section.draw(columns, has_color));
-    cli::print(drawn.collect::<Vec<_>>().join("\n\n\n"))
+    cli::print(text::draw(&lines(columns), has_color))
 }

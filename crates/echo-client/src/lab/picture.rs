@@ -1,4 +1,4 @@
-//! An outcome as rows of pieces, to scale, for whatever draws it.
+//! An outcome as rows of pieces.
 
 use std::ops::Range;
 
@@ -29,8 +29,6 @@ pub(super) struct PictureRow {
 pub(super) struct Piece {
     pub(super) span: Range<usize>,
     pub(super) label: String,
-    /// Whether it is a message that nothing sent.
-    pub(super) is_wrong: bool,
 }
 
 impl Picture {
@@ -49,28 +47,21 @@ impl Picture {
         let text = |message: &Message| Escaped(&message.payload).to_string();
         let message = |message: &Message| Piece::new(&message.span, text(message));
         let understood = |message: &Message| {
-            let is_wrong = !has(sent, message);
-            let mark = if is_wrong { '✗' } else { '✓' };
-            let label = format!("{mark} {}", text(message));
-            Piece {
-                is_wrong,
-                ..Piece::new(&message.span, label)
-            }
+            let mark = if has(sent, message) { '✓' } else { '✗' };
+            Piece::new(&message.span, format!("{mark} {}", text(message)))
         };
         let mut rows = vec![
-            row("message", sent.iter().map(message).collect()),
-            row("write", outcome.writes.iter().map(chunk).collect()),
+            PictureRow::of("message", sent, message),
+            PictureRow::of("write", &outcome.writes, chunk),
         ];
         if let Some(segments) = &outcome.segments {
-            rows.push(row(
-                "segment",
-                segments.iter().map(Piece::of_bytes).collect(),
-            ));
+            rows.push(PictureRow::of("segment", segments, Piece::of_bytes));
         }
-        rows.push(row("read", outcome.reads.iter().map(chunk).collect()));
-        rows.push(row(
+        rows.push(PictureRow::of("read", &outcome.reads, chunk));
+        rows.push(PictureRow::of(
             "understood",
-            outcome.understood.iter().map(understood).collect(),
+            &outcome.understood,
+            understood,
         ));
         Self {
             len: experiment.stream.len(),
@@ -81,35 +72,32 @@ impl Picture {
     }
 
     /// Which message a byte belongs to.
-    pub(super) fn owner(&self, byte: usize) -> usize {
-        self.ends.partition_point(|end| *end <= byte)
+    pub(super) fn owner(&self, byte: usize) -> Option<usize> {
+        let owner = self.ends.partition_point(|end| *end <= byte);
+        (owner < self.ends.len()).then_some(owner)
+    }
+}
+
+impl PictureRow {
+    fn of<T>(name: &str, items: &[T], piece: impl Fn(&T) -> Piece) -> Self {
+        let count = items.len();
+        let is_one = count == 1 || name == "understood";
+        let s = if is_one { "" } else { "s" };
+        Self {
+            name: format!("{count} {name}{s}"),
+            pieces: items.iter().map(piece).collect(),
+        }
     }
 }
 
 impl Piece {
     pub(super) fn new(span: &Range<usize>, label: String) -> Self {
-        Self {
-            span: span.clone(),
-            label,
-            is_wrong: false,
-        }
+        let span = span.clone();
+        Self { span, label }
     }
 
     fn of_bytes(span: &Range<usize>) -> Self {
         Self::new(span, span.len().to_string())
-    }
-}
-
-fn row(name: &str, pieces: Vec<Piece>) -> PictureRow {
-    let count = pieces.len();
-    let s = if count == 1 || name == "understood" {
-        ""
-    } else {
-        "s"
-    };
-    PictureRow {
-        name: format!("{count} {name}{s}"),
-        pieces,
     }
 }
 
@@ -130,16 +118,14 @@ pub(super) fn right(sent: &[Message], understood: &[Message]) -> Vec<bool> {
 fn verdict(sent: &[Message], understood: &[Message]) -> String {
     let right = right(sent, understood);
     let wrong = right.iter().zip(1..).filter(|(is_right, _)| !**is_right);
-    let wrong: Vec<String> = wrong
-        .map(|(_, number): (_, usize)| number.to_string())
-        .collect();
-    let (count, all) = (sent.len() - wrong.len(), sent.len());
+    let wrong: Vec<String> = wrong.map(|(_, n): (_, usize)| n.to_string()).collect();
+    let verdict = format!("right: {} of {}", sent.len() - wrong.len(), sent.len());
     match wrong.get(..MOST_NAMED) {
-        _ if wrong.is_empty() => format!("right: {count} of {all}"),
+        _ if wrong.is_empty() => verdict,
         Some(first) if wrong.len() > MOST_NAMED => {
-            format!("right: {count} of {all}; wrong: {}, ...", first.join(", "))
+            format!("{verdict}; wrong: {}, ...", first.join(", "))
         }
-        _ => format!("right: {count} of {all}; wrong: {}", wrong.join(", ")),
+        _ => format!("{verdict}; wrong: {}", wrong.join(", ")),
     }
 }
 
