@@ -13,7 +13,7 @@ pub(crate) struct CheckArgs {
     #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     pub(super) host: String,
 
-    /// Send and expect bare bytes instead of frames
+    /// Send and expect raw bytes instead of frames
     #[arg(long)]
     pub(super) raw: bool,
 

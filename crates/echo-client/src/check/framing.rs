@@ -1,94 +1,84 @@
 //! Whether a server finds the messages in a stream.
 
-use std::time::Duration;
+use super::{fault::Outcome, server::CheckedServer};
 
-use super::{
-    finding::{Finding, finding},
-    target::{CheckedServer, PAUSE},
-};
-
-pub(super) fn echo(target: &CheckedServer) -> Finding {
+pub(super) fn echo(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("a message of all 256 byte values");
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
-    let outcome = target.exchange(&[&target.message(&bytes)], Duration::ZERO);
-    finding("a message of all 256 byte values", outcome)
+    server
+        .exchange(&[&server.message(&bytes)])?
+        .expect_no_more()
 }
 
-pub(super) fn split(target: &CheckedServer) -> Finding {
-    let stream = short_stream(target);
-    let len = stream.len();
-    for cut in 1..len {
+pub(super) fn split(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let stream = short_stream(server);
+    let what = format!("three messages, {} bytes, cut at", stream.len());
+    for cut in 1..stream.len() {
+        *sent = format!("{what} {cut}");
         let (first, second) = stream.split_at(cut);
-        let outcome = target.exchange(&[first, second], PAUSE);
-        finding(
-            format!("three messages, {len} bytes, cut at {cut}"),
-            outcome,
-        )?;
+        server.exchange(&[first, second])?;
     }
-    Ok(format!("three messages, {len} bytes, cut at each offset"))
+    *sent = format!("{what} each offset");
+    Ok(())
 }
 
-pub(super) fn drip(target: &CheckedServer) -> Finding {
-    let stream = short_stream(target);
+pub(super) fn drip(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let stream = short_stream(server);
+    *sent = format!("three messages, {} bytes, each in a segment", stream.len());
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
-    let sent = format!("three messages, {} bytes, each in a segment", bytes.len());
-    finding(sent, target.exchange(&bytes, PAUSE))
+    server.exchange(&bytes).map(drop)
 }
 
-fn short_stream(target: &CheckedServer) -> Vec<u8> {
+fn short_stream(server: &CheckedServer) -> Vec<u8> {
     let payloads: [&[u8]; 3] = [b"a", b"bc", b"Hello World!"];
-    payloads.map(|payload| target.message(payload)).concat()
+    payloads.map(|payload| server.message(payload)).concat()
 }
 
-pub(super) fn sticky(target: &CheckedServer) -> Finding {
-    let outcome = target.exchange(&[&target.numbered(90)], Duration::ZERO);
-    finding("90 messages in one segment", outcome)
+pub(super) fn sticky(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("90 messages in one segment");
+    server.exchange(&[&server.numbered(90)]).map(drop)
 }
 
-pub(super) fn across(target: &CheckedServer) -> Finding {
-    let message = target.message(&text(3000));
+pub(super) fn across(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("a message of 3000 bytes in 8 segments");
+    let message = server.message(&text(3000));
     let segments: Vec<&[u8]> = message.chunks(400).collect();
-    let outcome = target.exchange(&segments, PAUSE);
-    finding("a message of 3000 bytes in 8 segments", outcome)
+    server.exchange(&segments).map(drop)
 }
 
-pub(super) fn empty(target: &CheckedServer) -> Finding {
-    let [empty, a, b] = [&b""[..], b"a", b"b"].map(|payload| target.message(payload));
+pub(super) fn empty(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("33 empty messages, and two that are not");
+    let [empty, a, b] = [&b""[..], b"a", b"b"].map(|payload| server.message(payload));
     let stream = [&empty[..], &a, &empty.repeat(32), &b].concat();
-    let outcome = target.exchange(&[&stream], Duration::ZERO);
-    finding("33 empty messages, and two that are not", outcome)
+    server.exchange(&[&stream]).map(drop)
 }
 
-pub(super) fn sizes(target: &CheckedServer) -> Finding {
-    let sizes = sizes_up_to(target.max_frame);
+pub(super) fn sizes(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let sizes = sizes_up_to(server.max_frame);
     for &size in &sizes {
-        let outcome = target.exchange(&[&target.message(&text(size))], Duration::ZERO);
-        finding(format!("a payload of {size} B"), outcome)?;
+        *sent = format!("a payload of {size} B");
+        server.exchange(&[&server.message(&text(size))])?;
     }
-    let (count, most) = (sizes.len(), target.max_frame);
-    Ok(format!(
-        "{count} sizes around powers of two, up to {most} bytes"
-    ))
+    let (count, most) = (sizes.len(), server.max_frame);
+    *sent = format!("{count} sizes around powers of two, up to {most} bytes");
+    Ok(())
 }
 
 /// Sizes that just fill a buffer or just do not, with a header of four bytes
 /// and without.
 fn sizes_up_to(most: usize) -> Vec<usize> {
     let powers = (7..28).map(|bits| 1 << bits);
-    let around = powers.flat_map(|power| {
-        [5, 4, 3, 1, 0]
-            .map(|less| power - less)
-            .into_iter()
-            .chain([power + 1])
-    });
-    let sizes = [1].into_iter().chain(around).filter(|&size| size < most);
+    let around = powers.flat_map(|power| [5, 4, 3, 1, 0, -1].map(|less| power - less));
+    let sizes = around.filter_map(|size: i32| usize::try_from(size).ok());
+    let sizes = [1].into_iter().chain(sizes).filter(|&size| size < most);
     sizes.chain([most]).collect()
 }
 
-pub(super) fn two_writes(target: &CheckedServer) -> Finding {
-    let message = target.message(&text(100));
+pub(super) fn two_writes(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("header and payload in two writes, three times");
+    let message = server.message(&text(100));
     let (header, payload) = message.split_at(message.len() - 100);
-    let outcome = target.exchange(&[header, payload].repeat(3), PAUSE);
-    finding("header and payload in two writes, three times", outcome)
+    server.exchange(&[header, payload].repeat(3)).map(drop)
 }
 
 /// Text of a length; 23 letters in turn, so that no power of two is a multiple.

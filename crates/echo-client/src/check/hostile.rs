@@ -1,46 +1,51 @@
 //! Whether a server refuses what is not a frame, and serves the next client.
 
-use std::{net::Shutdown, time::Duration};
+use proto::HEADER_LEN;
 
-use super::{
-    finding::{Finding, finding},
-    target::CheckedServer,
-};
+use super::{fault::Outcome, server::CheckedServer};
 
-pub(super) fn huge(target: &CheckedServer) -> Finding {
-    let bytes = [&(1_u32 << 28).to_be_bytes()[..], b"and a few bytes"].concat();
-    let outcome = refuse(target, &bytes, false);
-    finding("a header that announces 256 MiB, and 15 bytes", outcome)
+pub(super) fn huge(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("a header that announces 256 MiB, and 15 bytes");
+    let header = (1_u32 << 28).to_be_bytes();
+    refuse(server, &[&header[..], b"and a few bytes"].concat())
 }
 
-pub(super) fn cut_header(target: &CheckedServer) -> Finding {
-    for len in 1..4 {
-        let outcome = refuse(target, &[0; 3][..len], true);
-        finding(format!("a header cut at {len}, then FIN"), outcome)?;
+pub(super) fn cut(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let message = server.message(b"hello");
+    for len in [1, 2, 3, 8] {
+        *sent = format!("a message of 9 bytes cut at {len}, then FIN");
+        let peer = server.dial()?;
+        peer.write(&[&message[..len]]);
+        peer.finish();
+        // A payload may be echoed as it comes, a header may not.
+        let may_come = if len < HEADER_LEN { 0 } else { len };
+        peer.end(server.timeout, &message[..may_come])?;
+        server.still_serves()?;
     }
-    Ok("headers cut at 1, 2 and 3, then FIN".to_owned())
+    "a message of 9 bytes cut at 1, 2, 3 and 8, then FIN".clone_into(sent);
+    Ok(())
 }
 
-pub(super) fn garbage(target: &CheckedServer) -> Finding {
+pub(super) fn garbage(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let negative = [&[0x80, 0, 0, 0][..], &server.message(b"hello")].concat();
     let kinds: [(&str, &[u8]); 3] = [
         ("a request of HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("a header of 0x80000000", &[0x80, 0, 0, 0]),
+        ("a header of 0x80000000, and a message", &negative),
         ("16 bytes of 0xff", &[0xff; 16]),
     ];
     for (kind, bytes) in kinds {
-        finding(kind, refuse(target, bytes, false))?;
+        kind.clone_into(sent);
+        refuse(server, bytes)?;
     }
-    Ok("HTTP, and lengths of 2^31 and above".to_owned())
+    "HTTP, and lengths of 2^31 and above".clone_into(sent);
+    Ok(())
 }
 
 /// Expects that bytes end their connection, and that nothing comes back.
-fn refuse(target: &CheckedServer, bytes: &[u8], then_fin: bool) -> Result<(), String> {
-    let peer = target.dial()?;
-    peer.write(&[bytes], Duration::ZERO);
-    if then_fin {
-        let _ = peer.stream.shutdown(Shutdown::Write);
-    }
+fn refuse(server: &CheckedServer, bytes: &[u8]) -> Outcome {
+    let peer = server.dial()?;
+    peer.write(&[bytes]);
     // By a reset as well: there may be bytes that were not read.
-    peer.end(target.timeout)?;
-    target.still_serves()
+    peer.end(server.timeout, &[])?;
+    server.still_serves()
 }

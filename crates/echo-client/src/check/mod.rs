@@ -4,74 +4,88 @@
 //! | --- | --- |
 //! | `rules` | the table of rules |
 //! | `framing`, `streams`, `hostile`, `reported` | a function each |
-//! | `target` | the server, and a connection to it |
+//! | `server` | the server, and a connection to it |
+//! | `fault` | why a rule does not hold |
 //! | `report` | the table, and JSON |
 
-use std::{fs, path::Path};
+use std::{fmt::Display, io::Write, path::Path};
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::{Result, bail};
+use cli::OutputFile;
+use serde_json::json;
 
 mod args;
-mod finding;
+mod fault;
 mod framing;
 mod hostile;
 mod report;
 mod reported;
 mod rules;
+mod server;
 mod streams;
-mod target;
 
 pub(crate) use args::CheckArgs;
+use fault::Fault;
 use report::Row;
 use rules::RULES;
-use target::CheckedServer;
+use server::CheckedServer;
 
 /// Checks a server by every rule of its wire.
 ///
 /// # Errors
 ///
-/// There is no server, or it breaks a rule that it must keep.
+/// There is no server, it breaks a rule that it must keep, or this host cannot
+/// check it.
 pub(crate) fn run(args: &CheckArgs) -> Result<()> {
-    let target = CheckedServer::from(args);
-    // No server is not one that breaks every rule.
-    target.dialer.dial()?;
-    let wire = if target.is_raw { "raw" } else { "framed" };
     let is_table = args.json.as_deref() != Some(Path::new("-"));
+    let file = args.json.as_deref().filter(|_| is_table);
+    file.map_or(Ok(()), OutputFile::check)?;
+    let server = CheckedServer::find(args)?;
+    let wire = if server.is_raw { "raw" } else { "framed" };
     let mut printed = Ok(());
-    if is_table {
-        printed = cli::print(format_args!("{}, {wire}", args.host));
-    }
-    let mut rows = Vec::new();
-    for rule in RULES.iter().filter(|rule| rule.applies_to(&target)) {
-        let row = Row {
-            rule,
-            verdict: (rule.check)(&target),
-        };
-        // A closed stdout does not change what is found.
+    // A closed stdout does not change what is found.
+    let mut show = |line: &dyn Display| {
         if is_table && printed.is_ok() {
-            printed = cli::print(&row);
+            printed = cli::print(line);
         }
-        rows.push(row);
-    }
-    let failed = rows.iter().filter(|row| row.outcome() == "FAIL");
-    let failed: Vec<&str> = failed.map(|row| row.rule.name).collect();
-    if let Some(path) = &args.json {
-        let rules: Vec<Value> = rows.iter().map(Row::to_json).collect();
-        let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rules });
-        if is_table {
-            fs::write(path, format!("{json:#}\n"))
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        } else {
-            printed = cli::print(format_args!("{json:#}"));
+    };
+    show(&format_args!("{}, {wire}", args.host));
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    let mut rules = RULES.iter().filter(|rule| rule.applies_to(&server));
+    let mut faults = Vec::new();
+    for rule in &mut rules {
+        let row = Row::of(rule, &server)?;
+        show(&row);
+        if row.outcome == "FAIL" {
+            failed.push(rule.name);
+        }
+        let has_fault = row.came.is_some();
+        rows.push(row.to_json());
+        // A server that is gone does not break the other rules.
+        if has_fault && let Err(Fault::Server(why)) = server.dial() {
+            let (name, count) = (rule.name, rules.count());
+            faults.push(format!(
+                "is gone since {name}, {count} rules were not checked: {why}"
+            ));
+            break;
         }
     }
-    if failed.is_empty() {
+    let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rows });
+    match file {
+        Some(path) => {
+            let mut file = OutputFile::create(path)?;
+            writeln!(file, "{json:#}").map_err(|error| file.error(error))?;
+            file.finish()?;
+        }
+        None if is_table => {}
+        None => printed = cli::print(format_args!("{json:#}")),
+    }
+    if !failed.is_empty() {
+        let failed = failed.join(", ");
+        faults.insert(0, format!("breaks rules of an echo server: {failed}"));
+    }
+    if faults.is_empty() {
         return printed;
     }
-    bail!(
-        "{} breaks rules of an echo server: {}",
-        args.host,
-        failed.join(", ")
-    )
+    bail!("{} {}", args.host, faults.join("; "))
 }

@@ -1,12 +1,14 @@
 //! What a check found, as a table and as JSON.
 
-use std::fmt;
+use std::{fmt, mem};
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    finding::Finding,
+    fault::Fault,
     rules::{Level, Rule},
+    server::CheckedServer,
 };
 
 /// Columns of a terminal, and those in front of a row's text.
@@ -15,37 +17,45 @@ const INDENT: usize = 18;
 
 /// A rule and what was found.
 pub(super) struct Row {
-    pub(super) rule: &'static Rule,
-    pub(super) verdict: Finding,
+    rule: &'static Rule,
+    pub(super) outcome: &'static str,
+    /// Empty if that is not told, as of what is reported.
+    sent: String,
+    pub(super) came: Option<String>,
 }
 
 impl Row {
-    pub(super) const fn outcome(&self) -> &'static str {
-        match (self.rule.level, &self.verdict) {
-            (Level::Reported, _) => "info",
-            (_, Ok(_)) => "pass",
-            (Level::Must, Err(_)) => "FAIL",
-            (Level::Should, Err(_)) => "warn",
-        }
-    }
-
-    /// What was sent, where that is told, and what came.
-    fn told(&self) -> (Option<&str>, Option<String>) {
-        match (self.rule.level, &self.verdict) {
-            (Level::Reported, Ok(found)) => (None, Some(found.clone())),
-            (Level::Reported, Err(fault)) => (None, Some(format!("none: {}", fault.came))),
-            (_, Ok(sent)) => (Some(sent), None),
-            (_, Err(fault)) => (Some(&fault.sent), Some(fault.came.clone())),
-        }
+    /// Tries a rule.
+    ///
+    /// # Errors
+    ///
+    /// This host cannot.
+    pub(super) fn of(rule: &'static Rule, server: &CheckedServer) -> Result<Self> {
+        let mut sent = String::new();
+        let (outcome, came) = match ((rule.check)(server, &mut sent), rule.level) {
+            (Err(Fault::Own(error)), _) => {
+                return Err(error.context(format!("cannot check {}", rule.name)));
+            }
+            (Ok(()), Level::Reported) => ("info", Some(mem::take(&mut sent))),
+            (Err(Fault::Server(came)), Level::Reported) => ("info", Some(format!("none: {came}"))),
+            (Ok(()), _) => ("pass", None),
+            (Err(Fault::Server(came)), Level::Should) => ("warn", Some(came)),
+            (Err(Fault::Server(came)), Level::Must) => ("FAIL", Some(came)),
+        };
+        Ok(Self {
+            rule,
+            outcome,
+            sent,
+            came,
+        })
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let (sent, came) = self.told();
         json!({
             "name": self.rule.name,
-            "outcome": self.outcome().to_lowercase(),
-            "sent": sent,
-            "came": came,
+            "outcome": self.outcome.to_lowercase(),
+            "sent": (!self.sent.is_empty()).then_some(&self.sent),
+            "came": self.came,
             "why": self.rule.why,
         })
     }
@@ -54,12 +64,12 @@ impl Row {
 /// One line; of a broken rule, three or more.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<12}{:<6}", self.rule.name, self.outcome())?;
-        let text = match self.told() {
-            (Some(sent), Some(came)) => {
-                format!("sent: {sent}\ncame: {came}\nwhy:  {}", self.rule.why)
-            }
-            (sent, came) => sent.map(str::to_owned).or(came).unwrap_or_default(),
+        write!(f, "{:<12}{:<6}", self.rule.name, self.outcome)?;
+        let (sent, why) = (&self.sent, self.rule.why);
+        let text = match &self.came {
+            None => sent.clone(),
+            Some(found) if sent.is_empty() => found.clone(),
+            Some(came) => format!("sent: {sent}\ncame: {came}\nwhy:  {why}"),
         };
         f.write_str(&wrapped(&text).join(&format!("\n{:INDENT$}", "")))
     }
@@ -72,7 +82,7 @@ fn wrapped(text: &str) -> Vec<String> {
         let mut fitting = String::new();
         for word in line.split_inclusive(' ') {
             if fitting.chars().count() + word.trim_end().chars().count() > WIDTH - INDENT {
-                lines.push(std::mem::take(&mut fitting).trim_end().to_owned());
+                lines.push(mem::take(&mut fitting).trim_end().to_owned());
             }
             fitting += word;
         }

@@ -1,14 +1,18 @@
 //! The rules, in the order of the table. A new one is an entry here, its
 //! function, and a row in the README.
 
-use super::{finding::Finding, framing, hostile, reported, streams, target::CheckedServer};
+use super::{fault::Outcome, framing, hostile, reported, server::CheckedServer, streams};
+
+/// Tries a rule on a server. Writes what is sent; of what is reported, what is
+/// found.
+type Check = fn(&CheckedServer, &mut String) -> Outcome;
 
 /// Something that a server can get wrong.
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) level: Level,
     is_framed: bool,
-    pub(super) check: fn(&CheckedServer) -> Finding,
+    pub(super) check: Check,
     /// Why it matters.
     pub(super) why: &'static str,
 }
@@ -25,9 +29,9 @@ pub(super) enum Level {
 }
 
 impl Rule {
-    /// Whether it is about bare bytes, too.
-    pub(super) const fn applies_to(&self, target: &CheckedServer) -> bool {
-        !(self.is_framed && target.is_raw)
+    /// Whether it is about raw bytes, too.
+    pub(super) const fn applies_to(&self, server: &CheckedServer) -> bool {
+        !(self.is_framed && server.is_raw)
     }
 
     const fn why(mut self, why: &'static str) -> Self {
@@ -36,7 +40,7 @@ impl Rule {
     }
 }
 
-const fn rule(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
+const fn rule(name: &'static str, check: Check) -> Rule {
     Rule {
         name,
         level: Level::Must,
@@ -46,21 +50,22 @@ const fn rule(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule 
     }
 }
 
-const fn framed(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
+const fn framed(name: &'static str, check: Check) -> Rule {
     Rule {
         is_framed: true,
         ..rule(name, check)
     }
 }
 
-const fn reported(name: &'static str, check: fn(&CheckedServer) -> Finding) -> Rule {
+const fn reported(name: &'static str, check: Check) -> Rule {
     Rule {
         level: Level::Reported,
         ..framed(name, check)
     }
 }
 
-/// Those that can bring a server down come last.
+/// Those that can bring a server down come behind those that cannot, and what is only
+/// reported last.
 pub(super) const RULES: [Rule; 21] = [
     rule("echo", framing::echo).why("an echo is the same bytes, whatever they are"),
     framed("split", framing::split).why("a read returns what has arrived, not what was written"),
@@ -81,11 +86,11 @@ pub(super) const RULES: [Rule; 21] = [
     rule("slow-reader", streams::slow_reader)
         .why("a client that does not read holds up itself only"),
     rule("order", streams::order).why("replies have no number but their place"),
+    framed("huge", hostile::huge).why("memory must follow the bytes that came, not a promise"),
+    framed("cut-header", hostile::cut).why("a stream that ends within a message is cut off"),
+    framed("garbage", hostile::garbage).why("a length is not trusted before it is checked"),
     reported("limit", reported::limit).why("the longest frame that is accepted"),
     reported("heartbeat", reported::heartbeat).why("the echo of an empty frame is a sign of life"),
     reported("checksum", reported::checksum).why("bit 31 of a header announces a CRC-32C"),
     reported("compression", reported::compression).why("bit 30 of a header announces LZ4"),
-    framed("huge", hostile::huge).why("memory must follow the bytes that came, not a promise"),
-    framed("cut-header", hostile::cut_header).why("a stream that ends in a header is cut off"),
-    framed("garbage", hostile::garbage).why("a length is not trusted before it is checked"),
 ];

@@ -1,17 +1,21 @@
 //! The server that is checked, and one connection to it.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     iter,
-    net::TcpStream,
+    net::{Shutdown, SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
+use anyhow::{Result, anyhow};
 use proto::Escaped;
 use transport::{Dialer, Stream};
 
-use super::CheckArgs;
+use super::{
+    CheckArgs,
+    fault::{Fault, Outcome},
+};
 
 /// Time between two writes that a server is to see as two reads.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
@@ -21,7 +25,9 @@ const SHOWN: usize = 12;
 
 /// The server that is checked.
 pub(super) struct CheckedServer {
-    pub(super) dialer: Dialer,
+    dialer: Dialer,
+    /// One address, so that all rules are about one server.
+    addr: SocketAddr,
     pub(super) is_raw: bool,
     /// Maximum wait for all that is due at a time.
     pub(super) timeout: Duration,
@@ -29,20 +35,21 @@ pub(super) struct CheckedServer {
     pub(super) max_frame: usize,
 }
 
-impl From<&CheckArgs> for CheckedServer {
-    fn from(args: &CheckArgs) -> Self {
+impl CheckedServer {
+    /// Connects once: no server is not one that breaks every rule.
+    pub(super) fn find(args: &CheckArgs) -> Result<Self> {
         let mut dialer = Dialer::new(&args.host);
         dialer.timeout = args.timeout;
-        Self {
+        let [_, addr] = dialer.dial()?.addrs()?;
+        Ok(Self {
             dialer,
+            addr,
             is_raw: args.raw,
             timeout: args.timeout,
             max_frame: args.max_frame.get() as usize,
-        }
+        })
     }
-}
 
-impl CheckedServer {
     /// A message as it is on the wire.
     pub(super) fn message(&self, payload: &[u8]) -> Vec<u8> {
         if self.is_raw {
@@ -58,35 +65,58 @@ impl CheckedServer {
         messages.flatten().collect()
     }
 
-    pub(super) fn dial(&self) -> Result<Peer, String> {
+    pub(super) fn dial(&self) -> Outcome<Peer> {
         let timeout = self.timeout;
-        match self.dialer.dial() {
+        match self.dialer.dial_addr(&self.addr, &|| true) {
             Ok(Stream::Plain(stream)) => Ok(Peer { stream, timeout }),
-            Ok(Stream::Tls(_)) => Err("TLS, which was not requested".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Ok(Stream::Tls(_)) => Err("TLS, which was not requested".into()),
+            Err(error) => Err(no_connection(&error)),
         }
     }
 
     /// Sends pieces on a new connection, with pauses between, and expects all of
     /// them back.
-    pub(super) fn exchange(&self, pieces: &[&[u8]], pause: Duration) -> Result<(), String> {
+    pub(super) fn exchange(&self, pieces: &[&[u8]]) -> Outcome<Peer> {
         let peer = self.dial()?;
         thread::scope(|scope| {
             // Read meanwhile, or both sides could wait to be read.
-            let write = || peer.write(pieces, pause);
-            let writer = thread::Builder::new().spawn_scoped(scope, write);
-            writer.map_err(|error| format!("no thread: {error}"))?;
+            let writer = thread::Builder::new().spawn_scoped(scope, || peer.write(pieces));
+            let advice = "is the limit of processes (ulimit -u) high enough?";
+            writer.map_err(|error| Fault::Own(anyhow!("no thread: {error}; {advice}")))?;
             // The pauses are not the server's.
-            let pauses = pause * u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+            let pauses = PAUSE * u32::try_from(pieces.len()).unwrap_or(u32::MAX);
             peer.expect_within(self.timeout + pauses, &pieces.concat())
-        })
+        })?;
+        Ok(peer)
     }
 
     /// Whether another client is served.
-    pub(super) fn still_serves(&self) -> Result<(), String> {
-        let served = self.exchange(&[&self.message(b"the next client")], Duration::ZERO);
-        served.map_err(|came| format!("to the next client, {came}"))
+    pub(super) fn still_serves(&self) -> Outcome {
+        match self.exchange(&[&self.message(b"the next client")]) {
+            Err(Fault::Server(came)) => Err(format!("to the next client, {came}").into()),
+            served => served.map(drop),
+        }
     }
+}
+
+/// A server refuses a connection, or does not answer; all else is this host's.
+fn no_connection(error: &io::Error) -> Fault {
+    let advice = match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::TimedOut
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable => return format!("no connection: {error}").into(),
+        ErrorKind::AddrNotAvailable => {
+            "; no local port is free: wait a minute, or widen net.ipv4.ip_local_port_range"
+        }
+        // ENFILE and EMFILE, on every Unix.
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => {
+            "; 150 descriptors are enough: ulimit -n 150"
+        }
+        _ => "",
+    };
+    Fault::Own(anyhow!("this host opens no connection: {error}{advice}"))
 }
 
 /// A connection to the server. What fails is told by what came.
@@ -96,78 +126,97 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Writes pieces with a pause between. Where that fails, what comes shows why.
-    pub(super) fn write(&self, pieces: &[&[u8]], pause: Duration) {
+    /// Writes pieces with pauses between. Where that fails, what comes shows why.
+    pub(super) fn write(&self, pieces: &[&[u8]]) {
         let mut stream = &self.stream;
         let _ = stream.set_write_timeout(Some(self.timeout));
-        for piece in pieces {
+        for (i, piece) in pieces.iter().enumerate() {
+            if i > 0 {
+                thread::sleep(PAUSE);
+            }
             if stream.write_all(piece).is_err() {
                 return;
             }
-            thread::sleep(pause);
         }
     }
 
+    /// Sends a FIN. A server that is gone shows in what comes.
+    pub(super) fn finish(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
     /// Reads until all that is due has come.
-    pub(super) fn expect(&self, due: &[u8]) -> Result<(), String> {
+    pub(super) fn expect(&self, due: &[u8]) -> Outcome {
         self.expect_within(self.timeout, due)
     }
 
-    fn expect_within(&self, time: Duration, due: &[u8]) -> Result<(), String> {
+    fn expect_within(&self, time: Duration, due: &[u8]) -> Outcome {
         let deadline = Instant::now() + time;
-        let mut buf = [0; 16 * 1024];
         let mut rest = due;
         while !rest.is_empty() {
-            let then = match self.read(&mut buf, deadline) {
-                Ok([]) => "FIN".to_owned(),
-                Ok(read) => {
-                    if let Some(left) = rest.strip_prefix(read) {
-                        rest = left;
-                        continue;
-                    }
-                    let same = iter::zip(rest, read).take_while(|(due, read)| due == read);
-                    let same = same.count();
-                    rest = &rest[same..];
-                    format!("{} where {} was due", shown(&read[same..]), shown(rest))
+            self.advance(&mut rest, deadline).map_err(|error| {
+                let then = self.told(&error);
+                match due.len() - rest.len() {
+                    0 => then,
+                    came => format!("{came} of {} bytes, then {then}", due.len()),
                 }
-                Err(error) => self.told(&error),
-            };
-            return Err(match due.len() - rest.len() {
-                0 => then,
-                came => format!("{came} of {} bytes, then {then}", due.len()),
-            });
+            })?;
         }
         Ok(())
     }
 
-    /// Waits for the end of the connection, before which nothing may come.
-    /// Whether it is a FIN, and not a reset.
-    pub(super) fn end(&self, within: Duration) -> Result<bool, String> {
-        match self.read(&mut [0; 64], Instant::now() + within) {
-            Ok([]) => Ok(true),
-            Ok(read) => Err(format!("{} where nothing was due", shown(read))),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
-            Err(error) => Err(format!("{} and no close", self.told(&error))),
+    /// Expects that nothing follows at once.
+    pub(super) fn expect_no_more(&self) -> Outcome {
+        match self.advance(&mut &[][..], Instant::now() + PAUSE) {
+            Err(error) if error.kind() == ErrorKind::Other => {
+                Err(format!("all of it, then {error}").into())
+            }
+            _ => Ok(()),
         }
     }
 
-    fn read<'b>(&self, buf: &'b mut [u8], deadline: Instant) -> io::Result<&'b [u8]> {
+    /// Waits for the end of the connection, before which only the beginning of
+    /// some bytes may come. Whether it is a FIN, and not a reset.
+    pub(super) fn end(&self, within: Duration, mut may_come: &[u8]) -> Outcome<bool> {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.advance(&mut may_come, deadline) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
+                Err(error) => return Err(format!("no close: {}", self.told(&error)).into()),
+            }
+        }
+    }
+
+    /// Takes what one read brings off what is due. A FIN is an error, and so are
+    /// other bytes.
+    fn advance(&self, due: &mut &[u8], deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         // Zero would mean no timeout at all.
         let left = left.max(Duration::from_millis(1));
         self.stream.set_read_timeout(Some(left))?;
-        let read = loop {
-            match (&self.stream).read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
+        let mut buf = [0; 16 * 1024];
+        let read = match (&self.stream).read(&mut buf) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(len) => &buf[..len],
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
         };
-        Ok(&buf[..read])
+        let same = iter::zip(*due, read).take_while(|(due, read)| due == read);
+        let same = same.count();
+        *due = &due[same..];
+        if same == read.len() {
+            return Ok(());
+        }
+        let wrong = format!("{} where {} was due", shown(&read[same..]), shown(due));
+        Err(io::Error::other(wrong))
     }
 
     fn told(&self, error: &io::Error) -> String {
         match error.kind() {
-            io::ErrorKind::ConnectionReset => "a reset".to_owned(),
+            ErrorKind::UnexpectedEof => "FIN".to_owned(),
+            ErrorKind::ConnectionReset => "a reset".to_owned(),
             _ if transport::is_timeout(error) => format!("nothing within {:?}", self.timeout),
             _ => error.to_string(),
         }

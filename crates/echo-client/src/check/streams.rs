@@ -2,16 +2,17 @@
 
 use std::{
     io::Write,
-    net::Shutdown,
+    thread,
     time::{Duration, Instant},
 };
 
+use cli::format::Latency;
 use socket2::SockRef;
 
 use super::{
-    finding::{Finding, finding},
+    fault::Outcome,
     framing::text,
-    target::{CheckedServer, PAUSE, Peer},
+    server::{CheckedServer, PAUSE, Peer},
 };
 
 /// Clients at once.
@@ -23,101 +24,79 @@ const MAX_UNREAD: usize = 16 << 20;
 /// A connection on which nothing moves for so long is stuck.
 const STUCK: Duration = Duration::from_millis(200);
 
-pub(super) fn half_close(target: &CheckedServer) -> Finding {
+pub(super) fn half_close(server: &CheckedServer, sent: &mut String) -> Outcome {
     for count in [0, 1, 64] {
-        let messages = target.numbered(count);
-        let outcome = target.dial().and_then(|peer| {
-            peer.write(&[&messages], Duration::ZERO);
-            // A server that is gone shows in what comes.
-            let _ = peer.stream.shutdown(Shutdown::Write);
-            peer.expect(&messages)?;
-            let is_fin = peer.end(target.timeout)?;
-            is_fin
-                .then_some(())
-                .ok_or_else(|| "all of it, then a reset".to_owned())
-        });
-        finding(
-            format!("FIN after {count} of 0, 1 and 64 messages"),
-            outcome,
-        )?;
+        *sent = format!("FIN after {count} of 0, 1 and 64 messages");
+        let messages = server.numbered(count);
+        let peer = server.dial()?;
+        peer.write(&[&messages]);
+        peer.finish();
+        peer.expect(&messages)?;
+        if !peer.end(server.timeout, &[])? {
+            return Err("all of it, then a reset".into());
+        }
     }
-    Ok("FIN after 0, 1 and 64 messages".to_owned())
+    "FIN after 0, 1 and 64 messages".clone_into(sent);
+    Ok(())
 }
 
-pub(super) fn urgent(target: &CheckedServer) -> Finding {
-    let message = target.message(b"an urgent !");
+pub(super) fn urgent(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("a message that ends in an urgent byte, and another");
+    let message = server.message(b"an urgent !");
     let (first, last) = message.split_at(message.len() - 1);
     // Where the byte is lost, the server takes one of these for it.
-    let next = target.message(b"the next message");
-    let outcome = target.dial().and_then(|peer| {
-        peer.write(&[first], Duration::ZERO);
-        let sent = SockRef::from(&peer.stream).send_out_of_band(last);
-        sent.map_err(|error| error.to_string())?;
-        peer.write(&[&next], PAUSE);
-        peer.expect(&[&message[..], &next].concat())
+    let next = server.message(b"the next message");
+    let peer = server.dial()?;
+    peer.write(&[first]);
+    let urgent = SockRef::from(&peer.stream).send_out_of_band(last);
+    urgent.map_err(|error| error.to_string())?;
+    peer.write(&[&next]);
+    peer.expect(&[&message[..], &next].concat())
+}
+
+pub(super) fn reset(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("a reset within a message");
+    let message = server.message(b"this is not all of it");
+    let peer = server.dial()?;
+    peer.write(&[&message[..message.len() - 8]]);
+    // The server reads it before the reset.
+    thread::sleep(PAUSE);
+    // The close sends a reset then (socket(7), SO_LINGER).
+    let _ = SockRef::from(&peer.stream).set_linger(Some(Duration::ZERO));
+    drop(peer);
+    server.still_serves()
+}
+
+pub(super) fn crowd(server: &CheckedServer, sent: &mut String) -> Outcome {
+    *sent = format!("two messages on each of {CROWD} connections");
+    let clients = (0..CROWD).map(|i| {
+        let message = server.message(format!("from client {i:03}").as_bytes());
+        Ok((server.dial()?, message))
     });
-    finding(
-        "a message that ends in an urgent byte, and another",
-        outcome,
-    )
+    let clients: Vec<(Peer, Vec<u8>)> = clients.collect::<Outcome<_>>()?;
+    for (peer, message) in clients.iter().chain(&clients) {
+        peer.write(&[message]);
+    }
+    let mut clients = clients.iter();
+    clients.try_for_each(|(peer, message)| peer.expect(&message.repeat(2)))
 }
 
-pub(super) fn reset(target: &CheckedServer) -> Finding {
-    let message = target.message(b"this is not all of it");
-    let outcome = target.dial().and_then(|peer| {
-        peer.write(&[&message[..message.len() - 8]], PAUSE);
-        // The close sends a reset then (socket(7), SO_LINGER).
-        let _ = SockRef::from(&peer.stream).set_linger(Some(Duration::ZERO));
-        drop(peer);
-        target.still_serves()
-    });
-    finding("a reset within a message", outcome)
-}
-
-pub(super) fn crowd(target: &CheckedServer) -> Finding {
-    let messages = (0..CROWD).map(|i| target.message(format!("from client {i:03}").as_bytes()));
-    let messages: Vec<Vec<u8>> = messages.collect();
-    let judge = || {
-        let peers: Vec<Peer> = messages
-            .iter()
-            .map(|_| target.dial())
-            .collect::<Result<_, _>>()?;
-        for (peer, message) in peers
-            .iter()
-            .zip(&messages)
-            .chain(peers.iter().zip(&messages))
-        {
-            peer.write(&[message], Duration::ZERO);
-        }
-        for (peer, message) in peers.iter().zip(&messages) {
-            peer.expect(&message.repeat(2))?;
-        }
-        Ok(())
-    };
-    finding(
-        format!("two messages on each of {CROWD} connections"),
-        judge(),
-    )
-}
-
-pub(super) fn slow_reader(target: &CheckedServer) -> Finding {
-    let (mut unread, mut worst) = (0, Duration::ZERO);
-    let message = target.message(b"read at once");
-    let mut judge = || {
-        let slow = target.dial()?;
-        unread = fill(&slow, &target.message(&text(1000)));
-        let fast = target.dial()?;
-        for _ in 0..100 {
-            let started = Instant::now();
-            fast.write(&[&message], Duration::ZERO);
-            fast.expect(&message)?;
-            worst = worst.max(started.elapsed());
-        }
-        Ok(())
-    };
-    let outcome = judge();
-    let sent = format!("100 round trips beside {} KiB unread", unread >> 10);
-    Ok(format!("{}: {worst:.1?} at most", finding(sent, outcome)?))
+pub(super) fn slow_reader(server: &CheckedServer, sent: &mut String) -> Outcome {
+    let message = server.message(b"read at once");
+    let slow = server.dial()?;
+    let unread = fill(&slow, &server.message(&text(1000)));
+    let round_trips = format!("50 round trips beside {} KiB unread", unread >> 10);
+    round_trips.clone_into(sent);
+    let fast = server.dial()?;
+    let mut worst = Duration::ZERO;
+    for _ in 0..50 {
+        let started = Instant::now();
+        fast.write(&[&message]);
+        fast.expect(&message)?;
+        worst = worst.max(started.elapsed());
+    }
+    *sent = format!("{round_trips}: {} at most", Latency::from(worst));
+    Ok(())
 }
 
 /// Writes a message over and over and reads nothing, until that is stuck.
@@ -134,10 +113,10 @@ fn fill(peer: &Peer, message: &[u8]) -> usize {
     written
 }
 
-pub(super) fn order(target: &CheckedServer) -> Finding {
+pub(super) fn order(server: &CheckedServer, sent: &mut String) -> Outcome {
+    sent.push_str("64 messages of different lengths at once");
     // Long and short ones in turn.
     let payloads = (0..64).map(|i| text(30 + i * 577 % 500));
-    let messages: Vec<Vec<u8>> = payloads.map(|payload| target.message(&payload)).collect();
-    let outcome = target.exchange(&[&messages.concat()], Duration::ZERO);
-    finding("64 messages of different lengths at once", outcome)
+    let messages: Vec<Vec<u8>> = payloads.map(|payload| server.message(&payload)).collect();
+    server.exchange(&[&messages.concat()]).map(drop)
 }
