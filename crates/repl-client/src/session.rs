@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cli::signals::Stop;
+use cli::{format::Latency, signals::Stop};
 use proto::{Escaped, Wire, Writer};
 use signal_hook::consts::SIGINT;
 use transport::{Heartbeat, Liveness};
@@ -153,10 +153,7 @@ impl Session<'_> {
         let took = self.received_at.saturating_duration_since(sent);
         cli::print(Escaped(&reply))?;
         if self.plan.shows_time {
-            cli::print(format_args!(
-                "round trip {:.3} ms",
-                1e3 * took.as_secs_f64()
-            ))?;
+            cli::print(format_args!("round trip {}", Latency::from(took)))?;
         }
         if reply != line {
             tracing::warn!("the reply to line {} differs from it", self.tally.lines);
