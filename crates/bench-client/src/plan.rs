@@ -189,7 +189,7 @@ impl RunPlan {
     /// A size too large, in one line.
     pub(crate) fn check_sizes(&self) -> Result<(), UsageError> {
         let (largest, max) = (self.sizes.largest(), proto::MAX_LEN);
-        // Bare bytes have no limit of their own; memory does.
+        // Raw bytes have no limit of their own; memory does.
         if largest > u64::from(max) {
             let what = format!("--size: {largest} bytes exceed the limit of {max}");
             return Err(UsageError(what));

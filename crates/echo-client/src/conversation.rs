@@ -114,7 +114,7 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// Whether a reply can come: bare bytes come back as they go out, a frame
+    /// Whether a reply can come: raw bytes come back as they go out, a frame
     /// once it is whole. The echo of a heartbeat is no reply.
     fn is_reply_due(&self) -> bool {
         let Wire::Framed(framing) = self.plan.client.wire else {
@@ -236,7 +236,7 @@ impl<'a> Conversation<'a> {
 /// Replies as they are printed.
 #[derive(Default)]
 struct Shown {
-    /// Of bare bytes, reads.
+    /// Of raw bytes, reads.
     replies: u64,
     /// The part of a reply that has arrived, until it is whole.
     part: Vec<u8>,
@@ -245,7 +245,7 @@ struct Shown {
 }
 
 impl Shown {
-    /// Prints what one read brought; the parts of a reply of bare bytes at its
+    /// Prints what one read brought; the parts of a reply of raw bytes at its
     /// end.
     fn print(&mut self, plan: &SendPlan, batch: Batch<'_>) -> Result<()> {
         let wire = plan.client.wire;

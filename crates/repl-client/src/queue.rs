@@ -22,7 +22,7 @@ pub(crate) enum Event {
     Line(Line),
     /// The user is done.
     EndOfInput,
-    /// The server sent a payload; of bare bytes, whatever came; with `--wire`, all
+    /// The server sent a payload; of raw bytes, whatever came; with `--wire`, all
     /// bytes of a frame.
     Payload(Vec<u8>),
     /// One side is gone and why.
@@ -51,7 +51,7 @@ struct PendingEvents {
 
 impl EventQueue {
     /// Takes payloads as long as those that wait have less than `max_bytes`.
-    /// Bare bytes have no bounds to keep: with `joins_payloads` they become
+    /// Raw bytes have no bounds to keep: with `joins_payloads` they become
     /// one payload while they wait.
     pub(crate) fn new(max_bytes: usize, joins_payloads: bool) -> Self {
         Self {

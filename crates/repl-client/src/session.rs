@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cli::{format::Latency, signals::Stop};
+use cli::{format::Quantity, signals::Stop};
 use proto::{Escaped, Wire, Writer};
 use signal_hook::consts::SIGINT;
 use transport::{Heartbeat, Liveness};
@@ -147,13 +147,13 @@ impl Session<'_> {
         };
         let more = match self.plan.client.wire {
             Wire::Framed(_) => Vec::new(),
-            // Of bare bytes, more may have come with it.
+            // Of raw bytes, more may have come with it.
             Wire::Raw => reply.split_off(line.len().min(reply.len())),
         };
         let took = self.received_at.saturating_duration_since(sent);
         cli::print(Escaped(&reply))?;
         if self.plan.shows_time {
-            cli::print(format_args!("round trip {}", Latency::from(took)))?;
+            cli::print(format_args!("round trip {}", Quantity::from(took)))?;
         }
         if reply != line {
             tracing::warn!("the reply to line {} differs from it", self.tally.lines);
@@ -165,7 +165,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Waits for a whole reply: a frame, or at least as many bare bytes as were
+    /// Waits for a whole reply: a frame, or at least as many raw bytes as were
     /// sent. `None` when the user does not want to wait.
     fn reply(&mut self, len: usize) -> Result<Option<Vec<u8>>> {
         // Later than an instant can be is never.

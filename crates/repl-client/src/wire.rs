@@ -10,7 +10,7 @@ const LINE: usize = 16;
 /// As many bytes of a message are shown.
 const SHOWN: usize = 256;
 
-/// Shows one message: a frame in its parts, bare bytes as they are.
+/// Shows one message: a frame in its parts, raw bytes as they are.
 pub(crate) fn show(direction: &str, bytes: &[u8], wire: Wire) -> String {
     let (count, s) = (bytes.len(), if bytes.len() == 1 { "" } else { "s" });
     let mut text = format!("{direction} {count} byte{s}");
@@ -54,7 +54,7 @@ pub(crate) fn show(direction: &str, bytes: &[u8], wire: Wire) -> String {
     text
 }
 
-/// The payload of a frame that was received, or bare bytes.
+/// The payload of a frame that was received, or raw bytes.
 ///
 /// # Errors
 ///

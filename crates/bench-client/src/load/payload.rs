@@ -164,7 +164,7 @@ pub(super) mod tests {
             let message = whole(&payloads, 5, len);
             assert_eq!(message.len(), len);
             assert!(payloads.matches(5, len, 0, &message));
-            // In any parts, as bare bytes come.
+            // In any parts, as raw bytes come.
             for cut in 0..=len {
                 let (first, rest) = message.split_at(cut);
                 assert!(payloads.matches(5, len, 0, first), "{cut} of {len}");

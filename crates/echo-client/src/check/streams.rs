@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cli::format::Latency;
+use cli::format::Quantity;
 use socket2::SockRef;
 
 use super::{
@@ -95,7 +95,7 @@ pub(super) fn slow_reader(server: &CheckedServer, sent: &mut String) -> Outcome 
         fast.expect(&message)?;
         worst = worst.max(started.elapsed());
     }
-    *sent = format!("{round_trips}: {} at most", Latency::from(worst));
+    *sent = format!("{round_trips}: {} at most", Quantity::from(worst));
     Ok(())
 }
 

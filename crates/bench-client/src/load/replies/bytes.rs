@@ -1,4 +1,4 @@
-//! Replies of bare bytes: where one ends is known from its message.
+//! Replies of raw bytes: where one ends is known from its message.
 
 use super::Replies;
 use crate::load::{
@@ -7,7 +7,7 @@ use crate::load::{
     payload::{Identity, MARK_LEN},
 };
 
-/// How far a reply of bare bytes has come.
+/// How far a reply of raw bytes has come.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     /// The message that it answers; `None` for the next one in order.
@@ -20,12 +20,12 @@ pub(super) struct Partial {
 }
 
 impl Replies<'_> {
-    /// Whether a part of a reply of bare bytes is there.
+    /// Whether a part of a reply of raw bytes is there.
     pub(crate) const fn is_inside_reply(&self) -> bool {
         self.stream.arrived > 0 || !self.stream.unknown.is_empty()
     }
 
-    /// Takes bare bytes, which come in any parts.
+    /// Takes raw bytes, which come in any parts.
     pub(super) fn take_bytes(&mut self, bytes: &[u8], now_ns: u64) -> Result<(), Failure> {
         let mut rest = bytes;
         while !rest.is_empty() {

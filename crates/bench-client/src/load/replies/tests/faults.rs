@@ -168,7 +168,7 @@ impl Run<'_> {
     }
 }
 
-/// Faults, and what they are called with frames; for bare bytes see below.
+/// Faults, and what they are called with frames; for raw bytes see below.
 fn framed_faults() -> impl Strategy<Value = (Fault, &'static str)> {
     prop_oneof![
         Just((Fault::Swallow, "timeout")),
