@@ -7,9 +7,10 @@
 //! | `encoding` | histograms as text |
 //! | `fit` | whether samples follow a distribution |
 //! | `percentile` | percentiles, and how many samples they require |
-//! | `precision` | how precisely a figure is known, during a run |
+//! | `precision` | how precisely a figure is to be known, and is |
 //! | `rank` | whether two sets of runs differ significantly |
 //! | `spread` | median and extremes of several runs |
+//! | `watch` | checks that precision during a run |
 
 mod batch;
 mod distribution;
@@ -19,10 +20,12 @@ pub(crate) mod percentile;
 mod precision;
 pub(crate) mod rank;
 mod spread;
+mod watch;
 
 pub(crate) use distribution::distribution;
 pub use distribution::{Bucket, Distribution, Point};
 pub use encoding::{decode, encode};
 pub use fit::Fit;
-pub use precision::{Precision, PrecisionWatch, Until};
+pub use precision::{Precision, Until};
 pub use spread::Spread;
+pub use watch::PrecisionWatch;

@@ -1,15 +1,14 @@
-//! How precisely a figure is known, during a run: `--until`.
+//! Checks during a run how precisely a figure is known.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{self, ConfidenceInterval},
     percentile::{at, value_at},
+    precision::{PreciseMetric, Precision, Until},
 };
-use crate::format::{Count, Latency};
 
 /// The probability that the interval misses the figure.
 const ALPHA: f64 = 0.05;
@@ -21,114 +20,6 @@ const FIRST: [usize; 2] = [20, 28];
 /// Batches at which each two are merged into one, so that batches grow with the run,
 /// and correlated seconds end up in the same batch.
 const MAX_BATCHES: usize = 40;
-
-/// A figure and its requested precision: `throughput±2%`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Until {
-    /// As given.
-    text: String,
-    metric: PreciseMetric,
-    /// Of the figure.
-    share: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum PreciseMetric {
-    Throughput,
-    /// The latency at this quantile.
-    Percentile(f64),
-}
-
-impl FromStr for Until {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected a figure and its precision, such as throughput±2% or p99+-5%";
-        let (metric, share) = text
-            .split_once('±')
-            .or_else(|| text.split_once("+-"))
-            .ok_or(expected)?;
-        let metric = match metric.trim() {
-            "throughput" | "qps" => PreciseMetric::Throughput,
-            name => name
-                .strip_prefix('p')
-                .and_then(|percentile| percentile.parse().ok())
-                .filter(|percentile| *percentile > 0.0 && *percentile < 100.0)
-                .map(|percentile: f64| PreciseMetric::Percentile(percentile / 100.0))
-                .ok_or("expected throughput or a percentile such as p99")?,
-        };
-        let percent = share.trim().strip_suffix('%').map(str::trim);
-        let share = percent
-            .and_then(|percent| percent.parse().ok())
-            .filter(|percent| (0.01..=50.0).contains(percent))
-            .map(|percent: f64| percent / 100.0)
-            .ok_or("expected a precision from 0.01% to 50%")?;
-        Ok(Self {
-            text: text.to_owned(),
-            metric,
-            share,
-        })
-    }
-}
-
-/// As given.
-impl fmt::Display for Until {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-/// How precisely a figure is known at the end of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Precision {
-    /// What was requested.
-    pub text: String,
-    /// The figure: per second, or in microseconds for a latency.
-    pub figure: Option<f64>,
-    /// Lower end of its 95 % confidence interval; `null` if unknown.
-    pub low: Option<f64>,
-    /// Upper end.
-    pub high: Option<f64>,
-    /// Whether the interval is as narrow as requested.
-    pub reached: bool,
-    /// How often that was checked, the last time included.
-    pub looks: u64,
-}
-
-impl Precision {
-    /// The distance from the figure to the farther end of the interval, as a share of
-    /// the figure; `None` if unknown.
-    #[must_use]
-    pub fn share(&self) -> Option<f64> {
-        let (figure, low, high) = (self.figure?, self.low?, self.high?);
-        (figure > 0.0).then(|| (figure - low).max(high - figure) / figure)
-    }
-}
-
-/// `throughput±2% reached: 100k, 99.1k to 101k with 95 % confidence`.
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.reached { "" } else { "not " };
-        write!(f, "{} {verb}reached: ", self.text)?;
-        let Some(figure) = self.figure else {
-            return f.write_str("the run was too short for an interval");
-        };
-        let is_rate = self
-            .text
-            .parse()
-            .is_ok_and(|until: Until| until.metric == PreciseMetric::Throughput);
-        let show = |figure: f64| {
-            if is_rate {
-                Count(figure).to_string()
-            } else {
-                Latency(figure).to_string()
-            }
-        };
-        let end = |end: Option<f64>| end.map_or("unknown".to_owned(), show);
-        let (figure, low, high) = (show(figure), end(self.low), end(self.high));
-        write!(f, "{figure}, {low} to {high} with 95 % confidence")
-    }
-}
 
 /// The replies of one or more seconds.
 #[derive(Clone, Debug)]
@@ -165,11 +56,10 @@ impl SampleBatch {
 #[derive(Debug)]
 pub struct PrecisionWatch {
     until: Until,
+    /// The last one may be incomplete.
     batches: Vec<SampleBatch>,
     /// Seconds of a batch.
     length: usize,
-    /// The incomplete batch, and how many seconds it has.
-    partial: Option<(SampleBatch, usize)>,
     seconds: usize,
     next_check: usize,
     checks: u64,
@@ -188,7 +78,6 @@ impl PrecisionWatch {
             until,
             batches: Vec::new(),
             length: 1,
-            partial: None,
             seconds: 0,
             next_check: FIRST[0],
             checks: 0,
@@ -206,7 +95,6 @@ impl PrecisionWatch {
             replies: replies as f64,
             latencies: latencies.clone(),
         });
-        self.seconds += 1;
         if self.seconds < self.next_check {
             return false;
         }
@@ -227,23 +115,22 @@ impl PrecisionWatch {
     }
 
     fn add(&mut self, second: SampleBatch) {
-        let (batch, seconds) = match self.partial.take() {
-            Some((mut batch, seconds)) => {
-                batch.add(&second);
-                (batch, seconds + 1)
-            }
-            None => (second, 1),
-        };
-        if seconds < self.length {
-            self.partial = Some((batch, seconds));
-            return;
+        match self.batches.last_mut() {
+            Some(batch) if self.seconds % self.length > 0 => batch.add(&second),
+            _ => self.batches.push(second),
         }
-        self.batches.push(batch);
-        if self.batches.len() == MAX_BATCHES {
+        self.seconds += 1;
+        if self.seconds == MAX_BATCHES * self.length {
             let pairs = self.batches.chunks(2);
             self.batches = pairs.filter_map(SampleBatch::sum).collect();
             self.length *= 2;
         }
+    }
+
+    /// The batches that are complete.
+    fn complete(&self) -> &[SampleBatch] {
+        let complete = self.seconds / self.length;
+        self.batches.get(..complete).unwrap_or_default()
     }
 
     fn check(&mut self) -> Precision {
@@ -254,7 +141,7 @@ impl PrecisionWatch {
         };
         let [figure, low, high] = found.unwrap_or_default();
         let mut precision = Precision {
-            text: self.until.text.clone(),
+            text: self.until.to_string(),
             figure,
             low,
             high,
@@ -267,7 +154,7 @@ impl PrecisionWatch {
     }
 
     fn throughput(&self) -> Option<[Option<f64>; 3]> {
-        let batches = self.batches.iter();
+        let batches = self.complete().iter();
         let batches: Vec<_> = batches.map(|each| (each.replies, each.seconds)).collect();
         let ConfidenceInterval { estimate, half } = batch::ratio(&batches, self.alpha)?;
         Some([estimate, estimate - half, estimate + half].map(Some))
@@ -276,7 +163,7 @@ impl PrecisionWatch {
     /// From the interval of the share of samples above the percentile: the latencies
     /// above which such shares lie.
     fn percentile(&self, quantile: f64) -> Option<[Option<f64>; 3]> {
-        let all = SampleBatch::sum(&self.batches)?.latencies;
+        let all = SampleBatch::sum(self.complete())?.latencies;
         let figure = at(&all, quantile).ok()?;
         let edge = value_at(&all, quantile);
         let above = |batch: &SampleBatch| {
@@ -284,7 +171,7 @@ impl PrecisionWatch {
             let below = latencies.count_between(0, edge);
             ((latencies.len() - below) as f64, latencies.len() as f64)
         };
-        let batches: Vec<_> = self.batches.iter().map(above).collect();
+        let batches: Vec<_> = self.complete().iter().map(above).collect();
         let half = batch::ratio(&batches, self.alpha)?.half;
         // Beyond the extremes nothing is known.
         let at = |quantile: f64| {
