@@ -71,9 +71,17 @@ impl Comparison {
         let rows = ROWS.iter().filter_map(|(name, figure, show)| {
             // A figure that one of the runs lacks has no row.
             let read = |side: &[&Results]| side.iter().map(|r| figure(r)).collect();
-            let a: Option<Vec<f64>> = read(a);
-            let b: Option<Vec<f64>> = read(b);
-            ComparedFigure::new(name, &a?, &b?, *show)
+            let (a, b): (Option<Vec<f64>>, Option<Vec<f64>>) = (read(a), read(b));
+            let (a, b) = (a?, b?);
+            let (a_median, b_median) = (Spread::of(&a)?.median, Spread::of(&b)?.median);
+            Some(ComparedFigure {
+                name,
+                a: show(a_median),
+                b: show(b_median),
+                ratio: Some(b_median / a_median).filter(|ratio| ratio.is_finite()),
+                ratios: ratios(&a, &b),
+                p: rank::p_value(&a, &b),
+            })
         });
         let mut rows: Vec<ComparedFigure> = rows.collect();
         let p: Vec<f64> = rows.iter().map(|row| row.p).collect();
@@ -97,10 +105,12 @@ impl Comparison {
         let tests = self.rows.len();
         let needed = rank::runs_needed(tests);
         if (n, m) == (1, 1) {
+            let scatter = self.seconds.map_or_else(String::new, |(min, max)| {
+                format!("second by second, the throughput of B was {min:.2} – {max:.2} of A; ")
+            });
             return format!(
-                "{}one run each says nothing about the variation between runs: repeat both sides \
-                 in turn, at least {needed} times each",
-                self.scatter()
+                "{scatter}one run each says nothing about the variation between runs: repeat both \
+                 sides in turn, at least {needed} times each"
             );
         }
         let least = (rank::least_p_value(n, m) * tests as f64).min(1.0);
@@ -119,31 +129,10 @@ impl Comparison {
         )
     }
 
-    /// How the throughput differed second by second, with one run on each side.
-    fn scatter(&self) -> String {
-        self.seconds.map_or_else(String::new, |(least, greatest)| {
-            format!("second by second, the throughput of B was {least:.2} – {greatest:.2} of A; ")
-        })
-    }
-
     /// The names of the rows whose p-value passes.
     fn names(&self, passes: impl Fn(f64) -> bool) -> String {
         let rows = self.rows.iter().filter(|row| passes(row.p));
         list(&rows.map(|row| row.name).collect::<Vec<_>>())
-    }
-}
-
-impl ComparedFigure {
-    fn new(name: &'static str, a: &[f64], b: &[f64], show: Show) -> Option<Self> {
-        let (a_median, b_median) = (Spread::of(a)?.median, Spread::of(b)?.median);
-        Some(Self {
-            name,
-            a: show(a_median),
-            b: show(b_median),
-            ratio: Some(b_median / a_median).filter(|ratio| ratio.is_finite()),
-            ratios: ratios(a, b),
-            p: rank::p_value(a, b),
-        })
     }
 }
 
