@@ -7,7 +7,7 @@ use super::{
 use crate::{
     capacity::Probe,
     results::{Results, Second},
-    statistics::Distribution,
+    statistics::{Distribution, Spread},
 };
 
 /// Maximum points of a line or bars of a row: more could not be told apart.
@@ -33,26 +33,18 @@ pub(super) fn figures(results: &Results) -> [Figure; 4] {
     ]
 }
 
-/// Draws both curves of a search: latency and throughput by target rate.
+/// Draws what a search found: latency and throughput by target rate.
 pub(super) fn capacity_figures(probes: &[Probe]) -> [Figure; 2] {
     let highest = probes.iter().map(|probe| probe.rate).fold(0.0, f64::max);
     let x = Axis::up_to(highest, 1.0, count_label);
-    let curve = |stroke, value: fn(&Probe) -> Option<f64>| {
-        let points = probes.iter().map(|probe| (probe.rate, value(probe)));
-        let mut points: Vec<(f64, f64)> = points.filter_map(|(rate, y)| Some((rate, y?))).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Curve { stroke, points }
-    };
-    let latencies = vec![
-        curve(Stroke::Dashed, |probe| probe.p50_us),
-        curve(Stroke::Solid, |probe| probe.p99_us),
-    ];
     let plot = |y, lines| Plot {
         lines,
         ..Plot::new(x.clone(), y)
     };
+    let mut latencies = by_rate(probes, Stroke::Dashed, |probe| probe.p50_us);
+    latencies.extend(by_rate(probes, Stroke::Solid, |probe| probe.p99_us));
     let legend = &[(Stroke::Solid, "p99"), (Stroke::Dashed, "p50")];
-    let throughput = vec![curve(Stroke::Solid, |probe| Some(probe.throughput))];
+    let throughput = by_rate(probes, Stroke::Solid, |probe| Some(probe.throughput));
     let most = probes.iter().map(|probe| probe.throughput);
     let y = Axis::above(most.fold(0.0, f64::max), 0.0, count_label);
     [
@@ -63,6 +55,27 @@ pub(super) fn capacity_figures(probes: &[Probe]) -> [Figure; 2] {
         ),
         figure("Throughput by target rate", &[], &plot(y, throughput)),
     ]
+}
+
+/// A dot for each probe, and a line through the median at each rate.
+fn by_rate(probes: &[Probe], stroke: Stroke, value: fn(&Probe) -> Option<f64>) -> Vec<Curve> {
+    let points = probes.iter().map(|probe| (probe.rate, value(probe)));
+    let mut points: Vec<(f64, f64)> = points.filter_map(|(rate, y)| Some((rate, y?))).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let rates = points.chunk_by(|a, b| b.0 / a.0 < 1.0 + 1e-9);
+    let medians = rates.filter_map(|same| {
+        let values: Vec<f64> = same.iter().map(|point| point.1).collect();
+        Some((same.first()?.0, Spread::of(&values)?.median))
+    });
+    let line = Curve {
+        stroke,
+        points: medians.collect(),
+    };
+    let dots = points.into_iter().map(|point| Curve {
+        stroke,
+        points: vec![point],
+    });
+    dots.chain([line]).collect()
 }
 
 fn latency_by_percentile(results: &Results) -> Figure {
@@ -203,7 +216,7 @@ fn warmup_to(series: &[Second]) -> Option<f64> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::results::sample;
+    use crate::{capacity::ProbeOutcome, results::sample};
 
     fn seconds(p99_us: &[Option<f64>]) -> Vec<Second> {
         let series = sample().series.into_iter().cycle();
@@ -244,6 +257,27 @@ mod tests {
         let figures = figures(&results);
         let shaded: Vec<_> = figures.iter().map(|figure| figure.has_warmup).collect();
         assert_eq!(shaded, [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_search_has_a_dot_per_probe_and_a_line_of_medians() {
+        let probe = |rate, p99_us| Probe {
+            rate,
+            outcome: ProbeOutcome::Met,
+            throughput: rate,
+            p50_us: None,
+            p99_us: Some(p99_us),
+            reason: None,
+        };
+        let probes = [probe(2.0, 9.0), probe(1.0, 3.0), probe(2.0, 5.0)];
+        let curves = by_rate(&probes, Stroke::Solid, |probe| probe.p99_us);
+        let points: Vec<_> = curves.into_iter().map(|curve| curve.points).collect();
+        let (dots, line) = (
+            [(1.0, 3.0), (2.0, 9.0), (2.0, 5.0)],
+            [(1.0, 3.0), (2.0, 7.0)],
+        );
+        assert_eq!(points[..3], dots.map(|dot| vec![dot]));
+        assert_eq!(points[3], line);
     }
 
     #[test]

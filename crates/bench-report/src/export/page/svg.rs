@@ -9,15 +9,15 @@ use super::axis::Axis;
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 540.0;
 const TOP: f64 = 30.0;
-const BOTTOM: f64 = 52.0;
+const BOTTOM: f64 = 46.0;
 /// Half of the last label is to the right of its tick.
-const RIGHT: f64 = 76.0;
+const RIGHT: f64 = 64.0;
 /// An upper bound of a character's width: without the font it cannot be measured.
-const CHARACTER: f64 = 22.0;
+const CHARACTER: f64 = 18.0;
 /// Between a label and its tick.
 const GAP: f64 = 16.0;
 /// From the middle of a line of text to its base.
-const MIDDLE: f64 = 12.0;
+const MIDDLE: f64 = 10.0;
 
 /// Maximum bars with gaps between them; the gaps of more would be too narrow.
 const MOST_GAPS: usize = 100;
@@ -77,14 +77,17 @@ impl Plot {
              xmlns=\"http://www.w3.org/2000/svg\">\n"
         );
         // Writing to a string does not fail.
-        let _ = self.draw_warmup(&mut svg);
-        let _ = self.draw_axes(&mut svg);
-        let _ = self.draw_bars(&mut svg);
-        for line in &self.lines {
-            let _ = self.draw_line(&mut svg, line);
-        }
-        svg.push_str("</svg>\n");
-        Some(svg)
+        self.draw_parts(&mut svg).ok()?;
+        Some(svg + "</svg>\n")
+    }
+
+    fn draw_parts(&self, svg: &mut String) -> std::fmt::Result {
+        self.draw_warmup(svg)?;
+        self.draw_axes(svg)?;
+        self.draw_bars(svg)?;
+        self.lines
+            .iter()
+            .try_for_each(|line| self.draw_line(svg, line))
     }
 
     /// Left end of the area between the axes.
@@ -146,11 +149,8 @@ impl Plot {
         if self.bars.is_empty() {
             return Ok(());
         }
-        let gap = if self.bars.len() > MOST_GAPS {
-            0.0
-        } else {
-            0.1
-        };
+        let has_gaps = self.bars.len() <= MOST_GAPS;
+        let gap = if has_gaps { 0.1 } else { 0.0 };
         let (left, bottom) = (self.left(), HEIGHT - BOTTOM);
         let x_at = |bar: f64| left + bar / count * (WIDTH - RIGHT - left);
         write!(svg, "<path class=\"bars\" d=\"M{left:.1} {bottom}")?;
@@ -215,15 +215,15 @@ mod tests {
 
     #[test]
     fn values_lie_between_the_axes() {
-        // Two characters of labels on the left: 60, and the right end is 924.
+        // Two characters of labels on the left: 52, and the right end is 936.
         let svg = plot(&[(0.0, 0.0), (5.0, 5.0), (10.0, 10.0)])
             .draw("lines")
             .unwrap();
-        let points = "points=\"60.0,488.0 492.0,259.0 924.0,30.0 \"";
+        let points = "points=\"52.0,494.0 494.0,262.0 936.0,30.0 \"";
         assert_eq!(svg.matches(points).count(), 2, "{svg}");
         assert!(svg.contains("<polyline class=\"dashed\""), "{svg}");
         assert!(
-            svg.contains("class=\"warmup\" x=\"60.0\" y=\"30\" width=\"259.2\""),
+            svg.contains("class=\"warmup\" x=\"52.0\" y=\"30\" width=\"265.2\""),
             "{svg}"
         );
     }
@@ -237,10 +237,10 @@ mod tests {
         };
         let svg = bars(2).draw("bars").unwrap();
         assert!(
-            svg.contains("H103.2V30.0H448.8V488H535.2V30.0H880.8V488Z"),
+            svg.contains("H96.2V30.0H449.8V494H538.2V30.0H891.8V494Z"),
             "{svg}"
         );
         let svg = bars(101).draw("bars").unwrap();
-        assert!(svg.contains("M60.0 488H60.0V30.0H68.6V488H68.6"), "{svg}");
+        assert!(svg.contains("M52.0 494H52.0V30.0H60.8V494H60.8"), "{svg}");
     }
 }
