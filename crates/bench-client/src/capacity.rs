@@ -7,7 +7,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use bench_report::{
     Expect,
     capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, SearchStep},
-    export::{JsonFile, PageFile, is_stdout},
+    export::{OutputFile, is_stdout, write_json, write_page},
     plural,
 };
 use cli::{args::MAX_DURATION, log::Log, signals::Stop};
@@ -33,8 +33,8 @@ pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
     let json = plan.json.as_deref();
     // What cannot be written is better known before the probes.
     let json_file = json.filter(|path| !is_stdout(path));
-    let json_file = json_file.map(JsonFile::create).transpose()?;
-    let page = plan.page.as_deref().map(PageFile::create).transpose()?;
+    let json_file = json_file.map(OutputFile::create).transpose()?;
+    let page = plan.page.as_deref().map(OutputFile::create).transpose()?;
 
     stop.be_patient(PATIENCE);
     let (report, error) = search(plan, &stop, log)?;
@@ -45,8 +45,8 @@ pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
     } else {
         cli::print(CapacityTable(&report))
     };
-    let json = json_file.map_or(Ok(()), |file| file.write(&report));
-    let page = page.map_or(Ok(()), |file| file.write(&report));
+    let json = json_file.map_or(Ok(()), |file| write_json(file, &report));
+    let page = page.map_or(Ok(()), |file| write_page(file, &report));
     let concluded = error.map_or_else(|| conclude(&report), Err);
     printed.and(json).and(page).and(concluded)
 }

@@ -71,7 +71,7 @@ impl OutputFile {
         finished.map_err(|error: io::Error| cannot_write(&path, error))
     }
 
-    /// Writes all of `text`, and gives the file its name.
+    /// Writes all of `text`, if it could be made, and gives the file its name.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use bench_report::{
-    export::{JsonFile, is_stdout},
+    export::{OutputFile, is_stdout, write_json},
     overhead::{OverheadReport, OverheadRun, OverheadTable},
 };
 use cli::signals::Stop;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     let path = args.json.as_deref();
     // What cannot be written is better known before the runs.
     let file = path.filter(|path| !is_stdout(path));
-    let file = file.map(JsonFile::create).transpose()?;
+    let file = file.map(OutputFile::create).transpose()?;
 
     stop.be_patient(1);
     let started = SystemTime::now();
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
         cli::print(OverheadTable(&report))
     };
     let mut errors = report.failures();
-    if let Some(Err(error)) = file.map(|file| file.write(&report)) {
+    if let Some(Err(error)) = file.map(|file| write_json(file, &report)) {
         errors.push(format!("{error:#}"));
     }
     if !errors.is_empty() {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
+use cli::OutputFile;
 use hdrhistogram::Histogram;
 
 use crate::results::Results;
@@ -36,4 +37,32 @@ pub trait Export {
     ///
     /// One line that names the file.
     fn finish(self: Box<Self>, results: &Results) -> Result<()>;
+}
+
+/// A file whose text is made of the results, at the end.
+pub(super) struct AtEnd {
+    file: OutputFile,
+    render: fn(&Results) -> serde_json::Result<String>,
+}
+
+impl AtEnd {
+    pub(super) fn create(
+        path: &Path,
+        render: fn(&Results) -> serde_json::Result<String>,
+    ) -> Result<Box<dyn Export>> {
+        let file = OutputFile::create(path)?;
+        Ok(Box::new(Self { file, render }))
+    }
+}
+
+impl Export for AtEnd {
+    fn finish(self: Box<Self>, results: &Results) -> Result<()> {
+        write(self.file, (self.render)(results))
+    }
+}
+
+/// Writes all of `text`, if it could be made, and gives the file its name.
+pub(super) fn write(file: OutputFile, text: serde_json::Result<String>) -> Result<()> {
+    let text = text.map_err(|error| file.error(error))?;
+    file.write(&text)
 }

@@ -93,21 +93,21 @@ impl Export for HdrLog {
     }
 
     fn finish(self: Box<Self>, _: &Results) -> Result<()> {
-        let Some(writer) = self.writer else {
-            return match self.file {
-                // The load never began.
-                Some(file) => {
-                    let (_, inbox) = mpsc::channel();
-                    write(file, SystemTime::now(), &inbox)
-                }
-                None => Err(anyhow!(
-                    "cannot write the HDR log: no thread could be started"
-                )),
-            };
-        };
-        drop(writer.intervals);
-        let written = writer.thread.join();
-        written.unwrap_or_else(|_| Err(anyhow!("cannot write the HDR log: its thread panicked")))
+        match (self.writer, self.file) {
+            (Some(writer), _) => {
+                drop(writer.intervals);
+                let panicked = |_| Err(anyhow!("cannot write the HDR log: its thread panicked"));
+                writer.thread.join().unwrap_or_else(panicked)
+            }
+            // The load never began.
+            (None, Some(file)) => {
+                let (_, no_intervals) = mpsc::channel();
+                write(file, SystemTime::now(), &no_intervals)
+            }
+            (None, None) => Err(anyhow!(
+                "cannot write the HDR log: no thread could be started"
+            )),
+        }
     }
 }
 

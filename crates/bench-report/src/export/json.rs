@@ -6,13 +6,12 @@ use anyhow::Result;
 use cli::OutputFile;
 use serde::Serialize;
 
-use super::format::{Export, Format};
-use crate::results::Results;
+use super::format::{AtEnd, Format, write};
 
 pub(super) const FORMAT: Format = Format {
     option: "json",
     help: "Write the results as JSON; - is stdout, in place of the summary",
-    create: |path| Ok(Box::new(JsonFile::create(path)?)),
+    create: |path| AtEnd::create(path, |results| json(results)),
 };
 
 /// Whether `path` is stdout: `-`.
@@ -21,33 +20,15 @@ pub fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A file for JSON.
-#[derive(Debug)]
-pub struct JsonFile(OutputFile);
-
-impl JsonFile {
-    /// Creates it.
-    ///
-    /// # Errors
-    ///
-    /// One line that names the file.
-    pub fn create(path: &Path) -> Result<Self> {
-        OutputFile::create(path).map(Self)
-    }
-
-    /// Writes `value`, and gives the file its name.
-    ///
-    /// # Errors
-    ///
-    /// One line that names the file.
-    pub fn write(self, value: &impl Serialize) -> Result<()> {
-        let json = serde_json::to_string_pretty(value).map_err(|error| self.0.error(error))?;
-        self.0.write(&(json + "\n"))
-    }
+/// Writes `value` as JSON, and gives the file its name.
+///
+/// # Errors
+///
+/// One line that names the file.
+pub fn write_json(file: OutputFile, value: &impl Serialize) -> Result<()> {
+    write(file, json(value))
 }
 
-impl Export for JsonFile {
-    fn finish(self: Box<Self>, results: &Results) -> Result<()> {
-        self.write(results)
-    }
+fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }

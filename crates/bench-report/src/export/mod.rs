@@ -11,9 +11,10 @@ mod hdr_log;
 mod json;
 mod page;
 
+pub use cli::OutputFile;
 pub use format::{Export, Format};
-pub use json::{JsonFile, is_stdout};
-pub use page::PageFile;
+pub use json::{is_stdout, write_json};
+pub use page::write_page;
 
 /// All formats, in the order of the help.
 pub const FORMATS: [&Format; 3] = [&json::FORMAT, &hdr_log::FORMAT, &page::FORMAT];

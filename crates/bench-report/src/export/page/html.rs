@@ -11,18 +11,24 @@ pub(super) fn escape(text: &str) -> String {
         .replace('\'', "&#39;")
 }
 
-/// A table of text below a heading; empty without rows.
-pub(super) fn table<const N: usize>(title: &str, heads: [&str; N], rows: &[[String; N]]) -> String {
+/// A column of a table: its head, and its text in a row.
+pub(super) type Column<T> = (&'static str, fn(&T) -> String);
+
+/// A table below a heading; empty without rows.
+pub(super) fn table<T>(title: &str, columns: &[Column<T>], rows: &[T]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let heads = heads.join("</th><th>");
-    let mut table =
-        format!("<h2>{title}</h2>\n<div class=\"table\"><table>\n<tr><th>{heads}</th></tr>\n");
-    for row in rows {
-        let cells = row.each_ref().map(|cell| escape(cell));
-        // Writing to a string does not fail.
-        let _ = writeln!(table, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
+    let mut table = format!("<h2>{title}</h2>\n<div class=\"table\">\n<table>\n<tr>");
+    // Writing to a string does not fail.
+    for (head, _) in columns {
+        let _ = write!(table, "<th>{head}</th>");
     }
-    table + "</table></div>\n"
+    for row in rows {
+        table.push_str("</tr>\n<tr>");
+        for (_, text) in columns {
+            let _ = write!(table, "<td>{}</td>", escape(&text(row)));
+        }
+    }
+    table + "</tr>\n</table>\n</div>\n"
 }

@@ -7,14 +7,14 @@ mod ranks;
 mod slowest;
 mod svg;
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use anyhow::Result;
 use cli::OutputFile;
 use serde::Serialize;
 
 use self::{html::escape, plot::Figure};
-use super::format::{Export, Format};
+use super::format::{AtEnd, Format, write};
 use crate::{
     capacity::{CapacityReport, CapacityTable},
     results::Results,
@@ -26,42 +26,16 @@ const STYLE: &str = include_str!("style.css");
 pub(super) const FORMAT: Format = Format {
     option: "report",
     help: "Write a page with plots",
-    create: |path| Ok(Box::new(PageFile::create(path)?)),
+    create: |path| AtEnd::create(path, page),
 };
 
-/// A file for a page.
-#[derive(Debug)]
-pub struct PageFile(OutputFile);
-
-impl PageFile {
-    /// Creates it.
-    ///
-    /// # Errors
-    ///
-    /// One line that names the file.
-    pub fn create(path: &Path) -> Result<Self> {
-        OutputFile::create(path).map(Self)
-    }
-
-    /// Writes the page of a search, and gives the file its name.
-    ///
-    /// # Errors
-    ///
-    /// One line that names the file.
-    pub fn write(self, report: &CapacityReport) -> Result<()> {
-        self.write_page(capacity_page(report))
-    }
-
-    fn write_page(self, page: serde_json::Result<String>) -> Result<()> {
-        let page = page.map_err(|error| self.0.error(error))?;
-        self.0.write(&page)
-    }
-}
-
-impl Export for PageFile {
-    fn finish(self: Box<Self>, results: &Results) -> Result<()> {
-        self.write_page(page(results))
-    }
+/// Writes the page of a search, and gives the file its name.
+///
+/// # Errors
+///
+/// One line that names the file.
+pub fn write_page(file: OutputFile, report: &CapacityReport) -> Result<()> {
+    write(file, capacity_page(report))
 }
 
 fn page(results: &Results) -> serde_json::Result<String> {

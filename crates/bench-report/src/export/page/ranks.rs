@@ -1,47 +1,31 @@
 //! The table of the ranks.
 
-use super::html;
+use super::html::{self, Column};
 use crate::{
     format::{Count, Latency, or_dash},
     results::RankLine,
 };
 
-const HEADS: [&str; 10] = [
-    "rank",
-    "host",
-    "start",
-    "connections",
-    "messages/s",
-    "p50",
-    "p99",
-    "max",
-    "failures",
-    "verdict",
+const COLUMNS: [Column<RankLine>; 10] = [
+    ("rank", |line| line.rank.to_string()),
+    ("host", |line| or_dash(line.host.as_ref())),
+    ("start", |line| line.start.clone()),
+    ("connections", |line| line.connections.to_string()),
+    ("messages/s", |line| Count(line.throughput).to_string()),
+    ("p50", |line| Latency(line.p50_us).to_string()),
+    ("p99", |line| Latency(line.p99_us).to_string()),
+    ("max", |line| Latency(line.max_us).to_string()),
+    ("failures", |line| line.failures.to_string()),
+    ("verdict", |line| match line.reasons.as_slice() {
+        [] => "VALID".to_owned(),
+        reasons => format!("SUSPECT: {}", reasons.join("; ")),
+    }),
 ];
 
 /// The table as HTML; empty if there is only one rank.
 pub(super) fn table(lines: &[RankLine]) -> String {
-    if lines.len() < 2 {
-        return String::new();
-    }
-    let row = |line: &RankLine| {
-        [
-            line.rank.to_string(),
-            or_dash(line.host.as_ref()),
-            line.start.clone(),
-            line.connections.to_string(),
-            Count(line.throughput).to_string(),
-            Latency(line.p50_us).to_string(),
-            Latency(line.p99_us).to_string(),
-            Latency(line.max_us).to_string(),
-            line.failures.to_string(),
-            match line.reasons.as_slice() {
-                [] => "VALID".to_owned(),
-                reasons => format!("SUSPECT: {}", reasons.join("; ")),
-            },
-        ]
-    };
-    html::table("Ranks", HEADS, &lines.iter().map(row).collect::<Vec<_>>())
+    let lines = if lines.len() > 1 { lines } else { &[] };
+    html::table("Ranks", &COLUMNS, lines)
 }
 
 #[cfg(test)]

@@ -1,46 +1,31 @@
 //! The table of the slowest messages.
 
-use super::html;
+use super::html::{self, Column};
 use crate::{
     format::{Latency, or_dash},
     results::SlowMessage,
 };
 
-const HEADS: [&str; 7] = [
-    "due at",
-    "connection",
-    "latency",
-    "sent late",
-    "run-queue wait",
-    "retransmitted",
-    "cause",
+const COLUMNS: [Column<SlowMessage>; 7] = [
+    ("due at", |message| format!("{:.3} s", message.due_s)),
+    ("connection", |message| message.connection.to_string()),
+    ("latency", |message| Latency(message.latency_us).to_string()),
+    ("sent late", |message| Latency(message.lag_us).to_string()),
+    ("run-queue wait", |message| or_dash(run_queue_wait(message))),
+    ("retransmitted", |message| or_dash(message.retransmitted)),
+    ("cause", |message| message.cause.name().to_owned()),
 ];
 
 /// The table as HTML; empty without messages.
 pub(super) fn table(messages: &[SlowMessage]) -> String {
-    let row = |message: &SlowMessage| {
-        [
-            format!("{:.3} s", message.due_s),
-            message.connection.to_string(),
-            Latency(message.latency_us).to_string(),
-            Latency(message.lag_us).to_string(),
-            or_dash(run_queue_wait(message)),
-            or_dash(message.retransmitted),
-            message.cause.name().to_owned(),
-        ]
-    };
-    let rows: Vec<_> = messages.iter().map(row).collect();
-    html::table("Slowest messages", HEADS, &rows)
+    html::table("Slowest messages", &COLUMNS, messages)
 }
 
 /// The wait, limited to the latency: the rest was before the message.
 fn run_queue_wait(message: &SlowMessage) -> Option<String> {
     let (wait_us, latency_us) = (message.run_queue_wait_us?, message.latency_us);
-    Some(if wait_us > latency_us {
-        format!("≤ {}", Latency(latency_us))
-    } else {
-        Latency(wait_us).to_string()
-    })
+    let at_most = if wait_us > latency_us { "≤ " } else { "" };
+    Some(format!("{at_most}{}", Latency(wait_us.min(latency_us))))
 }
 
 #[cfg(test)]
