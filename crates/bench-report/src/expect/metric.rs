@@ -20,7 +20,10 @@ pub(super) enum Metric {
     Percentile(f64),
 }
 
-const NUMBERS: [(&str, fn(&Results) -> f64); 7] = [
+/// The name of a figure, and how it is read.
+type Named<T> = (&'static str, fn(&T) -> f64);
+
+const NUMBERS: [Named<Results>; 7] = [
     ("qps", |results| results.throughput),
     ("throughput", |results| results.throughput),
     ("errors", |results| results.failed() as f64),
@@ -30,7 +33,7 @@ const NUMBERS: [(&str, fn(&Results) -> f64); 7] = [
     ("connections", |results| results.connections.opened as f64),
 ];
 
-const LATENCIES: [(&str, fn(&Distribution) -> f64); 3] = [
+const LATENCIES: [Named<Distribution>; 3] = [
     ("min", |latency| latency.min_us),
     ("mean", |latency| latency.mean_us),
     ("max", |latency| latency.max_us),

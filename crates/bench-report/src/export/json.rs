@@ -11,7 +11,7 @@ use super::format::{AtEnd, Format, write};
 pub(super) const FORMAT: Format = Format {
     option: "json",
     help: "Write the results as JSON; - is stdout, in place of the summary",
-    create: |path| AtEnd::create(path, |results| json(results)),
+    create: |path| AtEnd::create(path, json),
 };
 
 /// Whether `path` is stdout: `-`.

@@ -116,7 +116,7 @@ impl PrecisionWatch {
 
     fn add(&mut self, second: SampleBatch) {
         match self.batches.last_mut() {
-            Some(batch) if self.seconds % self.length > 0 => batch.add(&second),
+            Some(batch) if !self.seconds.is_multiple_of(self.length) => batch.add(&second),
             _ => self.batches.push(second),
         }
         self.seconds += 1;
