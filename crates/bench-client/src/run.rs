@@ -116,6 +116,7 @@ fn rank_line(plan: &RunPlan) -> RankLine {
         clock_synchronised: clock.is_synchronised,
         launched: instant(plan.launched),
         intended_start: plan.start_at.map(instant),
+        cpu_list: machine::cpu::allowed(),
         ..RankLine::default()
     }
 }

@@ -8,19 +8,36 @@ use serde_json::Value;
 
 use crate::results::SCHEMA;
 
+mod possible;
+
+use possible::Possible;
+
+/// The longest file that is read: some times what merged results of all connections
+/// that there can be take.
+const MAX_LENGTH: u64 = 1 << 30;
+
 /// Reads a file of this schema, or some of its fields.
 ///
 /// # Errors
 ///
 /// What is wrong with it, in one line that does not name the file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let length = fs::metadata(path)?.len();
+    ensure!(
+        length <= MAX_LENGTH,
+        "{length} bytes exceed the limit of {MAX_LENGTH}"
+    );
+    parse(&fs::read(path)?)
+}
+
+/// What was [read](read).
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     #[derive(Deserialize)]
     struct Schema {
         schema: Value,
     }
-    let bytes = fs::read(path)?;
     // Before the rest: another schema may have other fields.
-    let schema = match serde_json::from_slice(&bytes) {
+    let schema = match serde_json::from_slice(bytes) {
         Ok(Schema { schema }) => schema,
         Err(error) if error.is_data() => bail!("no schema number"),
         Err(error) => return Err(error).context("not JSON"),
@@ -29,7 +46,10 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
         schema == SCHEMA,
         "schema {schema}; this program reads schema {SCHEMA}"
     );
-    serde_json::from_slice(&bytes).context("not the results of a run")
+    let checked = serde_json::from_slice(bytes).map(|Possible| ());
+    checked
+        .and_then(|()| serde_json::from_slice(bytes))
+        .context("not the results of a run")
 }
 
 /// The fields that differ between two objects, with both values.

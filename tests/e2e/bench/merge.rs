@@ -10,7 +10,7 @@ use std::{
 
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde_json::Value;
-use testkit::{Output, Process, Server, program, run};
+use testkit::{Output, Process, Server, installed, program, run};
 
 /// A load over three ranks that begins together.
 struct Load {
@@ -38,6 +38,12 @@ impl Load {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Waits until so long after the start.
+    fn sleep_until(&self, after_s: f64) {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(self.start + after_s);
+        thread::sleep(at.duration_since(SystemTime::now()).unwrap_or_default());
     }
 
     fn rank(&self, rank: u64, args: &str) -> Process {
@@ -139,7 +145,7 @@ fn merged_results_are_the_union_of_the_ranks() {
 /// What becomes of three ranks, one of which is not as the others.
 #[track_caller]
 fn merged_with(other: impl FnOnce(&Load) -> Process, code: i32, expected: &[&str]) {
-    let load = Load::new("-c 6 -r 600 -d 2s");
+    let load = Load::new("-c 6 -r 600 -d 4s");
     let ranks = [load.rank(0, ""), load.rank(2, ""), other(&load)];
     for rank in ranks {
         let _ = rank.wait_whatever_it_says();
@@ -168,17 +174,37 @@ fn a_rank_that_was_killed_is_missing() {
     );
 }
 
+/// Two seconds late: it is held up while it opens its connections.
 #[test]
+#[cfg(unix)]
 fn a_rank_that_is_late_is_named() {
     merged_with(
         |load| {
-            let command = Command::new(program("bench-client"));
-            load.rank_by(command, load.start + 1.5, 1, "")
+            let mut rank = load.rank(1, "-v");
+            rank.wait_for_stderr("connecting to");
+            rank.signal("STOP");
+            load.sleep_until(2.0);
+            rank.signal("CONT");
+            rank
         },
         0,
         &[
-            "starts are apart: ",
-            "rank 1 1.",
+            "starts are apart: rank 1 2.",
+            "all ranks measured together for ",
+        ],
+    );
+}
+
+#[test]
+fn a_rank_with_another_start_is_named() {
+    merged_with(
+        |load| {
+            let command = Command::new(program("bench-client"));
+            load.rank_by(command, load.start + 2.0, 1, "")
+        },
+        0,
+        &[
+            "starts are apart: rank 1 2.00 s after the median rank",
             "all ranks measured together for ",
         ],
     );
@@ -225,4 +251,64 @@ fn a_rank_that_cannot_keep_up_is_named() {
         0,
         &["SUSPECT on their own: ", "rank 1: "],
     );
+}
+
+/// A rank that gets almost no CPU, with a schedule that the others keep with ease.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_rank_without_a_cpu_is_named() {
+    let (Some(chrt), Some(mut taskset)) = (installed("chrt"), installed("taskset")) else {
+        return;
+    };
+    // One message each 50 ms: the others have to be late by that to be suspect.
+    let load = Load::new("-c 3 -r 20 -d 4s");
+    let busy = ["a", "b"].map(|_| {
+        let mut busy = Command::new("taskset");
+        Process::start(busy.args(["-c", "0", "sh", "-c", "while :; do :; done"]))
+    });
+    // It runs when nothing else wants that CPU.
+    let starved = ["-c", "0", "chrt", "--idle", "0"];
+    taskset.args(starved).arg(program("bench-client"));
+    let ranks = [
+        load.rank(0, ""),
+        load.rank(2, ""),
+        load.rank_by(taskset, load.start, 1, ""),
+    ];
+    for rank in ranks {
+        let _ = rank.wait_whatever_it_says();
+    }
+    drop((busy, chrt));
+    let output = load.merge(&[]).expect_code(0);
+    let text: Vec<&str> = output.stdout.split_whitespace().collect();
+    let text = text.join(" ");
+    let named = "SUSPECT on their own: 1 of 3 ranks (rank 1: ";
+    assert!(text.contains(named), "{output}");
+}
+
+#[test]
+fn what_is_merged_stays_as_it_is() {
+    let load = Load::new("-c 3 -n 30");
+    let ranks: Vec<_> = (0..RANKS).map(|rank| load.rank(rank, "")).collect();
+    for rank in ranks {
+        let _ = rank.wait().expect_code(0);
+    }
+    let path = load.path("rank-1.json");
+    let before = fs::read(&path).unwrap();
+    let link = load.path("link");
+    for output in [&path, &link] {
+        #[cfg(unix)]
+        if output == &link {
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+        }
+        for option in ["--json", "--hdr", "--report"] {
+            let output = output.display().to_string();
+            let output = load.merge(&[option, &output]).expect_code(2);
+            let output = output
+                .expect_stderr(option)
+                .expect_stderr("is to be merged");
+            assert_eq!(output.stderr.lines().count(), 1, "{output}");
+        }
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    testkit::assert_usage_error("bench-client", &["merge", "-"], "- is no file");
 }

@@ -135,6 +135,15 @@ fn a_rank_that_cannot_be_is_refused() {
         ("--ranks 3 --rank 0 -n 2", "--requests: 2 for 3 ranks"),
         ("--ranks 3 --rank 0 -d 1s --load 2", "--load: 2 for 3 ranks"),
         (
+            "--ranks 3 --rank 0 -r 1 -d 2s",
+            "--rate over --duration: 2 for 3 ranks",
+        ),
+        ("--ranks 0 --rank 0", "--ranks"),
+        (
+            "--ranks 18446744073709551615 --rank 1",
+            "--connections: 10 for",
+        ),
+        (
             "--ranks 3 --rank 0 --until p99±5%",
             "--until: 3 ranks would end at different times",
         ),
@@ -148,6 +157,25 @@ fn a_rank_that_cannot_be_is_refused() {
     let index = [("JOB_COMPLETION_INDEX", "2")];
     let output = rank("127.0.0.1:1", "-n 1", &index).wait().expect_code(2);
     assert!(output.stderr.contains("expected --ranks"), "{output}");
+}
+
+/// What measures by itself would be disturbed by others that do the same; what reads
+/// files may run anywhere.
+#[test]
+fn what_takes_one_process_is_not_shared() {
+    let variables = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "1")];
+    let launched = |args: &[&str]| {
+        let mut command = Command::new(program("bench-client"));
+        Process::start(command.args(args).envs(variables)).wait()
+    };
+    for args in [&["capacity", "--slo", "p99<5ms"][..], &["overhead"]] {
+        let output = launched(args).expect_code(2).expect_stderr(args[0]);
+        let output = output.expect_stderr("this is rank 1 of 4");
+        assert_eq!(output.stderr.lines().count(), 1, "{output}");
+    }
+    for args in [&["compare", "none", "none"][..], &["merge", "none"]] {
+        let _ = launched(args).expect_code(1).expect_stderr("No such file");
+    }
 }
 
 fn unix_now() -> f64 {

@@ -93,6 +93,7 @@ impl TryFrom<CapacityArgs> for CapacityPlan {
     type Error = anyhow::Error;
 
     fn try_from(args: CapacityArgs) -> Result<Self> {
+        RankArgs::check_once("capacity")?;
         if let Some(to) = args.to.filter(|&to| to < args.from) {
             let what = format!("--to: {to} is below --from {}", args.from);
             return Err(UsageError(what).into());

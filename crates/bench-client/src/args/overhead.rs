@@ -3,9 +3,15 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
-use cli::args::{parse_count, parse_span, parse_timeout};
+use cli::{
+    UsageError,
+    args::{parse_count, parse_span, parse_timeout},
+};
 
-use super::values::{parse_pipeline, parse_share};
+use super::{
+    RankArgs,
+    values::{parse_pipeline, parse_share},
+};
 use crate::sizes::Sizes;
 
 /// Measures what checksums, compression, encryption, heartbeats, buffers and
@@ -52,4 +58,15 @@ pub(crate) struct OverheadArgs {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+}
+
+impl OverheadArgs {
+    /// Checks that only one process measures at a time.
+    ///
+    /// # Errors
+    ///
+    /// A launcher of several, in one line.
+    pub(crate) fn check_once() -> Result<(), UsageError> {
+        RankArgs::check_once("overhead")
+    }
 }

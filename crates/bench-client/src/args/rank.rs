@@ -3,6 +3,7 @@
 
 use std::env;
 
+use bench_report::results::Arguments;
 use clap::Args;
 use cli::{UsageError, args::parse_count};
 
@@ -56,6 +57,16 @@ impl RankArgs {
         self.resolve_in(&variable).map_err(UsageError)
     }
 
+    /// Checks that a launcher starts `what`, which takes one process, only once.
+    ///
+    /// # Errors
+    ///
+    /// Several processes, in one line.
+    pub(super) fn check_once(what: &str) -> Result<(), UsageError> {
+        let variable = |name: &str| Some(env::var_os(name)?.to_string_lossy().into_owned());
+        check_once_in(what, &variable).map_err(UsageError)
+    }
+
     fn resolve_in(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Rank, String> {
         let launched = match (self.ranks, self.rank) {
             (Some(_), Some(_)) => None,
@@ -78,6 +89,19 @@ impl RankArgs {
         Rank::new(rank, ranks)
             .ok_or_else(|| format!("--rank: {rank} of {ranks}: expected less than --ranks"))
     }
+}
+
+fn check_once_in(what: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
+    let rank = match launched(variable)? {
+        Some((Some(ranks), rank)) if ranks > 1 => format!("rank {rank} of {ranks}"),
+        // The first of an Indexed Job may be its only one.
+        Some((None, rank)) if rank > 0 => format!("rank {rank}"),
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "{what} takes one process, and this is {rank} by its launcher's variables: launch one \
+         (-n 1)"
+    ))
 }
 
 /// What the launcher says: of how many, and which. A variable of two, as in a shell
@@ -113,17 +137,13 @@ fn launched(
 /// # Errors
 ///
 /// Too few connections or messages, in one line.
-pub(super) fn check_shares(
-    rank: Rank,
-    connections: u64,
-    requests: Option<u64>,
-    load: Option<u64>,
-) -> Result<(), UsageError> {
+pub(super) fn check_shares(rank: Rank, arguments: &Arguments) -> Result<(), UsageError> {
     let ranks = rank.ranks();
     let shares = [
-        ("connections", Some(connections)),
-        ("requests", requests),
-        ("load", load),
+        ("connections", Some(arguments.connections)),
+        ("requests", arguments.requests),
+        ("load", arguments.load),
+        ("rate over --duration", due(arguments)),
     ];
     for (option, all) in shares {
         if let Some(all) = all.filter(|all| *all < ranks) {
@@ -133,6 +153,14 @@ pub(super) fn check_shares(
         }
     }
     Ok(())
+}
+
+/// Messages that are due in an open loop whose length is known: the first at its
+/// begin.
+fn due(arguments: &Arguments) -> Option<u64> {
+    let due = arguments.rate? * arguments.duration?.as_secs_f64();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    Some(due.ceil() as u64)
 }
 
 /// Checks that all ranks end together: those whose figures are known at different
@@ -228,13 +256,29 @@ mod tests {
     }
 
     #[test]
-    fn each_rank_has_a_share() {
-        let rank = Rank::new(0, 3).unwrap_or(Rank::ALONE);
-        assert!(check_shares(rank, 3, None, None).is_ok());
-        assert!(check_shares(rank, 2, None, None).is_err());
-        assert!(check_shares(rank, 3, Some(2), None).is_err());
-        assert!(check_shares(rank, 3, None, Some(2)).is_err());
-        assert!(check_shares(rank, 3, Some(3), Some(3)).is_ok());
+    fn what_takes_one_process_is_launched_once() {
+        let check = |variables: &[(&str, &str)]| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(each, _)| *each == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            check_once_in("capacity", &variable).err()
+        };
+        let slurm = |ranks, rank| [("SLURM_NTASKS", ranks), ("SLURM_PROCID", rank)];
+        for one in [&[][..], &slurm("1", "0"), &[("JOB_COMPLETION_INDEX", "0")]] {
+            assert_eq!(check(one), None);
+        }
+        for (several, expected) in [
+            (
+                &slurm("4", "0")[..],
+                "capacity takes one process, and this is rank 0 of 4",
+            ),
+            (&[("JOB_COMPLETION_INDEX", "2")], "this is rank 2 by"),
+            (&slurm("4", "x"), "SLURM_PROCID: expected a whole number"),
+        ] {
+            let error = check(several).unwrap_or_default();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -103,10 +103,10 @@ impl TryFrom<RunArgs> for RunPlan {
     fn try_from(args: RunArgs) -> Result<Self> {
         let rank = args.rank.resolve()?;
         let connections = args.load.shape.connections;
-        let beside = args.load.load;
-        rank::check_shares(rank, connections, args.load.requests, beside)?;
+        let arguments = args.arguments(rank.ranks());
+        rank::check_shares(rank, &arguments)?;
         rank::check_end(rank, args.load.until.is_some())?;
-        let beside = beside.unwrap_or(0);
+        let beside = arguments.load.unwrap_or(0);
         let own = rank.share(connections).saturating_add(rank.share(beside));
         let option = if beside > 0 {
             "--connections and --load"
@@ -126,7 +126,7 @@ impl TryFrom<RunArgs> for RunPlan {
         client.dialer.network = args.load.shape.network.options();
         let launched = SystemTime::now();
         let plan = Self {
-            arguments: args.arguments(rank.ranks()),
+            arguments,
             rank,
             launched,
             start_at: args.rank.start_at.map(|start| start.resolve(launched)),

@@ -46,6 +46,15 @@ fn parse_schedstat(schedstat: &str) -> Option<Duration> {
     (ran > 0).then(|| Duration::from_nanos(waited))
 }
 
+/// Which CPUs the calling thread may run on, as `0-3,8`; `None` where the system does
+/// not say.
+pub(crate) fn allowed() -> Option<String> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
+    let list = |line: &str| line.strip_prefix("Cpus_allowed_list:").map(str::to_owned);
+    let list = status.lines().find_map(list)?;
+    Some(list.trim().to_owned())
+}
+
 /// What all processors together have done since the machine was started, in
 /// ticks: usually 100 per second and processor, so a share is coarse over less
 /// than one second.
@@ -130,6 +139,19 @@ mod tests {
         };
         thread::sleep(TIME);
         assert!(thread_time().unwrap() < before + TIME);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_knows_where_it_may_run() {
+        thread::spawn(|| {
+            let first = allowed().unwrap();
+            let first = first.split([',', '-']).next().unwrap();
+            first.parse::<cli::CpuList>().unwrap().pin().unwrap();
+            assert_eq!(allowed().as_deref(), Some(first));
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

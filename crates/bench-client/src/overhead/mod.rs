@@ -28,6 +28,7 @@ use crate::{
 ///
 /// Bad arguments, a file that cannot be written, failures in any run.
 pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
+    OverheadArgs::check_once()?;
     let variants = variant::all(args)?;
     let stop = Stop::on_signals()?;
     let path = args.json.as_deref();

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `cpus` | how many CPUs the ranks have |
 //! | `total` | adds results up |
 //! | `window` | the time that all ranks measured |
 //! | `verdict` | what the ranks of one run have to agree in |
@@ -28,6 +29,7 @@ use crate::{
     saved,
 };
 
+mod cpus;
 mod total;
 mod verdict;
 mod window;
@@ -68,8 +70,8 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
         let head = head(path).with_context(|| format!("cannot merge {}", path.display()))?;
         windows.extend(CommonWindow::of(&head.slices));
         let fields = compared(&head)?;
-        let agreement = agreement
-            .get_or_insert_with(|| Agreement::new(head.arguments.ranks, path, fields.clone()));
+        let agreement =
+            agreement.get_or_insert_with(|| Agreement::new(&head.arguments, path, fields.clone()));
         agreement.add(path, &fields, head.ranks);
     }
     let window = CommonWindow::common(&windows);
@@ -87,6 +89,9 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
         total.context("no file was given")?,
     );
     let (mut results, latency) = total.finish(&window);
+    // What can be read again is within the bounds of a file, so no rule overflows.
+    saved::parse::<Results>(&serde_json::to_vec(&results)?)
+        .context("cannot merge: figures of all files together are out of range")?;
     let longest_s = windows
         .iter()
         .map(CommonWindow::length_s)
@@ -107,6 +112,11 @@ fn head(path: &Path) -> Result<Head> {
     ensure!(
         !head.ranks.is_empty(),
         "it has no samples: an older version wrote it"
+    );
+    let is_negative = |slice: &SliceTime| slice.length_s < 0.0;
+    ensure!(
+        !head.slices.iter().any(is_negative),
+        "a slice of it ends before it begins"
     );
     Ok(head)
 }
@@ -149,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        results::{Part, Slice, UnderLoad, instant, sample},
+        results::{Arrivals, Part, Slice, UnderLoad, instant, sample},
         statistics::{Distribution, encode},
     };
 
@@ -382,6 +392,90 @@ mod tests {
             all[other].ranks[0].clock_synchronised = Some(true);
         }
         assert!(merged(&all).results.verdict.valid);
+    }
+
+    #[test]
+    fn schedules_have_one_origin() {
+        // A message each 100 ms.
+        let open = |starts: [f64; 3], intended: Option<f64>| {
+            let mut all = all();
+            for (results, start_s) in all.iter_mut().zip(starts) {
+                results.arguments.rate = Some(10.0);
+                results.ranks[0].start = at(start_s);
+                results.ranks[0].intended_start = intended.map(at);
+            }
+            all
+        };
+        let apart = [T, T + 0.06, T];
+        suspect(
+            |all| *all = open(apart, None),
+            "schedules do not interleave: rank 1 60.0 ms after the median rank, with a message \
+             due every 100 ms: give",
+        );
+        // Within half of that, or with one origin by which one of them began late.
+        for all in [open([T, T + 0.04, T], None), open(apart, Some(T))] {
+            let verdict = merged(&all).results.verdict;
+            assert!(verdict.valid, "{verdict:?}");
+        }
+        let mut poisson = open(apart, None);
+        for results in &mut poisson {
+            results.arguments.arrivals = Arrivals::Poisson;
+        }
+        assert!(merged(&poisson).results.verdict.valid);
+    }
+
+    #[test]
+    fn a_cpu_of_a_host_counts_once() {
+        let mut all = all();
+        for results in &mut all {
+            results.ranks[0].cpu_list = Some("0-7".to_owned());
+        }
+        let results = merged(&all).results;
+        assert_eq!((results.cpu.client_cpus, results.machine.cpus), (8, 8));
+        // An eighth of it each.
+        assert_eq!(results.cpu.client_utilization, 0.375);
+        all[2].ranks[0].clock = Some("other".to_owned());
+        let results = merged(&all).results;
+        assert_eq!(results.cpu.client_cpus, 16);
+        assert_eq!(results.cpu.client_utilization, 0.1875);
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        let refused = |change: fn(&mut Results)| {
+            let folder = Folder(tempfile::tempdir().unwrap());
+            let mut all = all();
+            change(&mut all[1]);
+            let all = all.iter().enumerate();
+            let paths: Vec<_> = all
+                .map(|(n, results)| folder.save(&n.to_string(), results))
+                .collect();
+            format!("{:#}", merge(&paths, &[]).unwrap_err())
+        };
+        for change in [
+            |results: &mut Results| results.messages.sent = u64::MAX,
+            |results: &mut Results| results.ranks[0].rank = u64::MAX,
+            |results: &mut Results| results.slices[3].replies = u64::MAX,
+            |results: &mut Results| results.throughput = 1e308,
+            |results: &mut Results| results.slices[0].start_unix_s = -1e17,
+        ] {
+            let error = refused(change);
+            assert!(
+                error.contains("/1: ") && error.contains("is out of range"),
+                "{error}"
+            );
+        }
+        // Each is possible, and all of them are not.
+        let error = refused(|results| results.messages.sent = 1 << 53);
+        assert!(error.contains("files together are out of range"), "{error}");
+        let error = refused(|results| {
+            for slice in &mut results.slices {
+                slice.length_s = 1e-300;
+            }
+        });
+        assert!(error.contains("files together"), "{error}");
+        let error = refused(|results| results.slices[2].length_s = -1.0);
+        assert!(error.contains("ends before it begins"), "{error}");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
-use super::window::CommonWindow;
+use super::{cpus, window::CommonWindow};
 use crate::{
-    results::{NoiseFloor, Results, Second, Slice, Tcp, TcpEnd},
+    results::{Connections, NoiseFloor, RankLine, Results, Second, Slice, Tcp, TcpEnd},
     statistics::{decode, distribution, encode},
 };
 
@@ -67,16 +67,13 @@ impl Total {
             (Some(all), Some(more)) => Some(both_tcp(all, more)),
             _ => None,
         };
-        all.connections.requested += more.connections.requested;
-        all.connections.opened += more.connections.opened;
-        all.connections.idle += more.connections.idle;
-        all.connections.replies.extend(more.connections.replies);
+        add_connections(&mut all.connections, more.connections);
         all.slowest.extend(more.slowest);
         all.slowest
             .sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
         all.slowest.truncate(SLOWEST);
         for (kind, count) in more.failures {
-            *all.failures.entry(kind).or_insert(0) += count;
+            add(all.failures.entry(kind).or_insert(0), count);
         }
         all.ranks.extend(more.ranks);
         Ok(())
@@ -94,6 +91,9 @@ impl Total {
         results.schedule_lag = samples.lag.as_ref().map(distribution);
         results.connections.spread();
         results.ranks.sort_by_key(|line| line.rank);
+        if results.ranks.len() > 1 {
+            share_cpus(results);
+        }
         // Percentiles of parts do not add up to one of the whole.
         results.series = self.series.into_values().collect();
         if results.ranks.len() > 1 {
@@ -134,13 +134,13 @@ impl Samples {
             self.latency.add(decode(&slice.latency)?)?;
             add_encoded(&mut self.uncorrected, slice.latency_uncorrected.as_deref())?;
             add_encoded(&mut self.lag, slice.schedule_lag.as_deref())?;
-            replies += slice.replies;
+            add(&mut replies, slice.replies);
             length_s += slice.length_s;
         }
         if length_s > 0.0 {
             self.throughput += replies as f64 / length_s;
         }
-        self.replies += replies;
+        add(&mut self.replies, replies);
         Ok(())
     }
 }
@@ -180,27 +180,35 @@ fn number_connections(results: &mut Results) {
 
 fn add_messages(all: &mut Results, more: &Results) {
     let (sum, more_messages) = (&mut all.messages, &more.messages);
-    sum.sent += more_messages.sent;
-    sum.replies += more_messages.replies;
-    sum.unanswered += more_messages.unanswered;
-    sum.unsent += more_messages.unsent;
-    sum.payload_bytes += more_messages.payload_bytes;
-    sum.wire_bytes += more_messages.wire_bytes;
-    sum.reads += more_messages.reads;
-    sum.writes += more_messages.writes;
+    add(&mut sum.sent, more_messages.sent);
+    add(&mut sum.replies, more_messages.replies);
+    add(&mut sum.unanswered, more_messages.unanswered);
+    add(&mut sum.unsent, more_messages.unsent);
+    add(&mut sum.payload_bytes, more_messages.payload_bytes);
+    add(&mut sum.wire_bytes, more_messages.wire_bytes);
+    add(&mut sum.reads, more_messages.reads);
+    add(&mut sum.writes, more_messages.writes);
     let (sum, more) = (&mut all.in_flight, &more.in_flight);
     sum.sampled_mean += more.sampled_mean;
     sum.latency_mean += more.latency_mean;
     sum.samples = sum.samples.min(more.samples);
 }
 
-/// CPU time adds up, and so do CPUs; of the rest the worst counts.
+fn add_connections(sum: &mut Connections, more: Connections) {
+    add(&mut sum.requested, more.requested);
+    add(&mut sum.opened, more.opened);
+    add(&mut sum.idle, more.idle);
+    sum.replies.extend(more.replies);
+}
+
+/// What is too much for any file is refused at the end, and does not overflow before.
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
+
+/// CPU time adds up; of the rest the worst counts. CPUs are counted at the end.
 fn add_machine(all: &mut Results, more: &Results) {
     let (sum, more_cpu) = (&mut all.cpu, &more.cpu);
-    let (cpus, more_cpus) = (sum.client_cpus as f64, more_cpu.client_cpus as f64);
-    let utilization = sum.client_utilization * cpus + more_cpu.client_utilization * more_cpus;
-    sum.client_utilization = utilization / (cpus + more_cpus).max(1.0);
-    sum.client_cpus += more_cpu.client_cpus;
     sum.client_cpu_s += more_cpu.client_cpu_s;
     sum.server_cpu_s = match (sum.server_cpu_s, more_cpu.server_cpu_s) {
         (Some(a), Some(b)) => Some(a + b),
@@ -213,7 +221,6 @@ fn add_machine(all: &mut Results, more: &Results) {
         (Some(a), Some(b)) => Some(a.max(b)),
         _ => None,
     };
-    all.machine.cpus += more.machine.cpus;
     for (name, more_name) in [
         (&mut all.machine.kernel, &more.machine.kernel),
         (&mut all.machine.cpu_model, &more.machine.cpu_model),
@@ -226,6 +233,16 @@ fn add_machine(all: &mut Results, more: &Results) {
         (Some(a), Some(b)) => Some(worst(&a, b)),
         _ => None,
     };
+}
+
+/// Counts the CPUs of each host once, and what all ranks used of them.
+fn share_cpus(results: &mut Results) {
+    let used = |line: &RankLine| line.client_utilization * line.cpus as f64;
+    let used: f64 = results.ranks.iter().map(used).sum();
+    let cpus = cpus::count(&results.ranks);
+    results.cpu.client_cpus = cpus;
+    results.cpu.client_utilization = used / cpus.max(1) as f64;
+    results.machine.cpus = cpus;
 }
 
 fn worst(a: &NoiseFloor, b: &NoiseFloor) -> NoiseFloor {
@@ -249,21 +266,18 @@ fn both_tcp(all: Tcp, more: Tcp) -> Tcp {
 }
 
 /// Counts add up; medians do not.
-fn both_ends(a: TcpEnd, b: TcpEnd) -> TcpEnd {
-    let mut retransmitted_by_connection = a.retransmitted_by_connection;
-    retransmitted_by_connection.extend(b.retransmitted_by_connection);
-    TcpEnd {
-        connections: a.connections + b.connections,
-        retransmitted: a.retransmitted + b.retransmitted,
-        spurious: a.spurious + b.spurious,
-        segments_out: a.segments_out + b.segments_out,
-        segments_in: a.segments_in + b.segments_in,
-        data_segments_out: a.data_segments_out + b.data_segments_out,
-        data_segments_in: a.data_segments_in + b.data_segments_in,
-        start: None,
-        end: None,
-        retransmitted_by_connection,
-    }
+fn both_ends(mut sum: TcpEnd, more: TcpEnd) -> TcpEnd {
+    add(&mut sum.connections, more.connections);
+    add(&mut sum.retransmitted, more.retransmitted);
+    add(&mut sum.spurious, more.spurious);
+    add(&mut sum.segments_out, more.segments_out);
+    add(&mut sum.segments_in, more.segments_in);
+    add(&mut sum.data_segments_out, more.data_segments_out);
+    add(&mut sum.data_segments_in, more.data_segments_in);
+    (sum.start, sum.end) = (None, None);
+    sum.retransmitted_by_connection
+        .extend(more.retransmitted_by_connection);
+    sum
 }
 
 /// Adds the series of a load to that of one that began at `first`: whole seconds
@@ -296,8 +310,8 @@ fn add_series(series: &mut BTreeMap<i64, Second>, more: &Results, first: &str) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
         };
-        sum.in_flight += second.in_flight;
-        sum.failures += second.failures;
+        add(&mut sum.in_flight, second.in_flight);
+        add(&mut sum.failures, second.failures);
         sum.warmup &= second.warmup;
     }
 }

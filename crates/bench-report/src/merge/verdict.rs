@@ -10,12 +10,16 @@ use serde_json::Value;
 use super::window::CommonWindow;
 use crate::{
     format::Latency,
-    results::RankLine,
+    results::{Arguments, Arrivals, RankLine},
     saved::{differing_fields, printable},
 };
 
 /// How far apart the ranks may begin: beyond that the load grows in steps.
 const MAX_APART_S: f64 = 0.1;
+
+/// The share of the pause between two messages by which the schedules of ranks may be
+/// apart: beyond it a message is nearer to the place of another than to its own.
+const MAX_SHIFT: f64 = 0.5;
 
 /// The share of the longest measurement that all have to have in common.
 const MIN_OVERLAP: f64 = 0.99;
@@ -30,6 +34,8 @@ const NAMED: usize = 6;
 /// All files, as far as they have to agree.
 pub(super) struct Agreement {
     ranks: u64,
+    /// The pause between two messages of an open loop, if all pauses are to be equal.
+    pause_s: Option<f64>,
     first: String,
     fields: Value,
     /// A file and in what it differs from the first.
@@ -38,9 +44,11 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn new(ranks: u64, first: &Path, fields: Value) -> Self {
+    pub(super) fn new(arguments: &Arguments, first: &Path, fields: Value) -> Self {
+        let is_even = arguments.arrivals == Arrivals::Uniform;
         Self {
-            ranks,
+            ranks: arguments.ranks,
+            pause_s: arguments.rate.filter(|_| is_even).map(|rate| 1.0 / rate),
             first: first.display().to_string(),
             fields,
             differing: Vec::new(),
@@ -65,6 +73,7 @@ impl Agreement {
             self.twice(),
             self.differing(),
             self.apart(),
+            self.shifted(),
             overlap(window, longest_s),
             self.clocks(),
             self.suspect(),
@@ -126,16 +135,36 @@ impl Agreement {
         })
     }
 
+    /// Schedules count from the start that is intended, so that those of ranks with the
+    /// same one interleave, whatever that is, and however late one of them begins.
+    fn shifted(&self) -> Option<String> {
+        let pause_s = self.pause_s?;
+        let shifted = away(&self.lines, MAX_SHIFT * pause_s, |line| {
+            line.intended_start.as_ref().unwrap_or(&line.start)
+        });
+        // What is further apart than that is said, with the same advice.
+        (!shifted.is_empty() && self.apart().is_none()).then(|| {
+            format!(
+                "schedules do not interleave: {} the median rank, with a message due every {}: \
+                 give all ranks one --start-at",
+                bounded(&shifted),
+                Latency(1e6 * pause_s)
+            )
+        })
+    }
+
     /// Ranks of one kernel have one clock, whatever that says.
     fn clocks(&self) -> Option<String> {
         let is_known = |line: &&RankLine| line.clock_synchronised == Some(true);
-        let mut unknown: Vec<&RankLine> = self.lines.iter().filter(|l| !is_known(l)).collect();
-        if self.lines.iter().all(|line| self.has_most(line)) {
+        let most = self.clock_of_most();
+        let has_most = |line: &RankLine| most.is_some() && line.clock.as_deref() == most;
+        if self.lines.iter().all(has_most) {
             return None;
         }
+        let mut unknown: Vec<&RankLine> = self.lines.iter().filter(|l| !is_known(l)).collect();
         // Those that are not as the most are, if there are such.
-        if unknown.iter().any(|line| !self.has_most(line)) {
-            unknown.retain(|line| !self.has_most(line));
+        if unknown.iter().any(|line| !has_most(line)) {
+            unknown.retain(|line| !has_most(line));
         }
         if unknown.is_empty() {
             return None;
@@ -155,10 +184,16 @@ impl Agreement {
         ))
     }
 
-    /// Whether a rank has the clock that more than half of them have.
-    fn has_most(&self, line: &RankLine) -> bool {
-        let same = self.lines.iter().filter(|other| other.clock == line.clock);
-        line.clock.is_some() && 2 * same.count() > self.lines.len()
+    /// The clock that more than half of the ranks have.
+    fn clock_of_most(&self) -> Option<&str> {
+        let mut counts = BTreeMap::new();
+        for clock in self.lines.iter().filter_map(|line| line.clock.as_deref()) {
+            *counts.entry(clock).or_insert(0) += 1;
+        }
+        let most = counts
+            .into_iter()
+            .find(|(_, count)| 2 * count > self.lines.len());
+        most.map(|(clock, _)| clock)
     }
 
     fn suspect(&self) -> Option<String> {

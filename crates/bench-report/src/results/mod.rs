@@ -139,7 +139,8 @@ impl Results {
     /// Failures of all kinds.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        self.failures.values().sum()
+        let counts = self.failures.values();
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Completes `rank` with its figures.
@@ -152,6 +153,7 @@ impl Results {
             p99_us: self.latency.p99_us,
             max_us: self.latency.max_us,
             failures: self.failed(),
+            cpus: self.cpu.client_cpus,
             client_utilization: self.cpu.client_utilization,
             reasons: self.verdict.reasons.clone(),
             ..rank

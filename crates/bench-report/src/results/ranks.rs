@@ -38,6 +38,12 @@ pub struct RankLine {
     pub max_us: f64,
     /// Failures of all kinds.
     pub failures: u64,
+    /// CPUs that the generator may run on.
+    #[serde(default)]
+    pub cpus: u64,
+    /// Which ones, as `0-3,8`; `null` where the system does not say.
+    #[serde(default)]
+    pub cpu_list: Option<String>,
     /// The share of all its CPUs that the generator used.
     pub client_utilization: f64,
     /// The reasons of its verdict; empty if it is VALID.

@@ -161,6 +161,8 @@ pub(crate) fn sample() -> Results {
             launched: "2026-11-24T12:00:00.000000Z".to_owned(),
             elapsed_s: 10.0,
             connections: 4,
+            cpus: 8,
+            client_utilization: 0.125,
             ..RankLine::default()
         }],
         slices: Vec::new(),
