@@ -2,6 +2,8 @@
 
 use std::{fmt, fs, path::Path};
 
+use crate::memory;
+
 /// Descriptors and threads of other uses: standard streams, listeners, files,
 /// connections that wait for a thread; doubled for safety.
 const RESERVE: u64 = 32;
@@ -107,6 +109,7 @@ impl MaxConnections {
         let least = [
             (rlimits.open_files, files, "open files (ulimit -n)"),
             (processes, threads, "processes of this user (ulimit -u)"),
+            (rlimits.threads, threads, "address space (ulimit -v)"),
             (maps, cost.maps, "vm.max_map_count"),
             (pid_max, threads, "kernel.pid_max"),
             (threads_max, threads, "kernel.threads-max"),
@@ -148,6 +151,8 @@ struct Rlimits {
     open_files: Option<u64>,
     /// Of the user, threads included; `None` if the process is exempt.
     processes: Option<u64>,
+    /// Threads that the address space has room for.
+    threads: Option<u64>,
     user: u32,
 }
 
@@ -162,6 +167,7 @@ impl Rlimits {
         Self {
             open_files: getrlimit(Resource::Nofile).current,
             processes: processes.filter(|_| !is_exempt),
+            threads: memory::threads_left().map(|threads| threads.saturating_add(RESERVE)),
             user: user.as_raw(),
         }
     }

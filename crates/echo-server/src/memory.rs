@@ -2,10 +2,12 @@
 
 use std::{
     fmt,
+    num::NonZero,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use proto::Reader;
@@ -21,6 +23,15 @@ use crate::units::ByteSize;
 /// threads a heap each: it reserves 64 MiB of address space (`HEAP_MAX_SIZE`),
 /// and briefly twice that, to align it.
 const HEADROOM: u64 = 192 << 20;
+
+/// Address space of a further thread: its stack and its signal stack, each with
+/// a guard page, and a buffer.
+const THREAD: u64 = 320 << 10;
+
+/// Heaps that glibc reserves for the first threads, each in bytes
+/// (`HEAP_MAX_SIZE`), and how many for each CPU (`M_ARENA_MAX`, mallopt(3)).
+const HEAP: u64 = 64 << 20;
+const HEAPS_PER_CPU: u64 = 8;
 
 /// Keys and state of a TLS session, in bytes. 1,000 sessions of rustls 0.23,
 /// both ends in one process, took 10.1 KiB a pair.
@@ -67,6 +78,23 @@ pub(crate) fn check_headroom(more: usize) -> Result<(), NoMemory> {
         Some(left) if left < HEADROOM.saturating_add(more as u64) => Err(NoMemory::Headroom),
         _ => Ok(()),
     }
+}
+
+/// Threads that fit into the process's address space; `None` without a limit.
+pub(crate) fn threads_left() -> Option<u64> {
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    address_space_left().map(|left| threads_within(left, cpus as u64))
+}
+
+fn threads_within(left: u64, cpus: u64) -> u64 {
+    let left = left.saturating_sub(HEADROOM);
+    let heaps = cpus.saturating_mul(HEAPS_PER_CPU);
+    let with_heap = (left / (HEAP + THREAD)).min(heaps);
+    if with_heap < heaps {
+        return with_heap;
+    }
+    let rest = left.saturating_sub(heaps.saturating_mul(HEAP));
+    rest / THREAD
 }
 
 /// Bytes below the process's limit; `None` without a limit.
@@ -256,6 +284,17 @@ mod tests {
                 assert_eq!(modest.resize(100), Ok(()));
             }
         });
+    }
+
+    #[test]
+    fn address_space_limits_threads() {
+        let mib = 1 << 20;
+        assert_eq!(threads_within(0, 2), 0);
+        assert_eq!(threads_within(192 * mib, 2), 0);
+        assert_eq!(threads_within((192 + 65) * mib, 2), 1);
+        assert_eq!(threads_within((192 + 16 * 64 + 5) * mib, 2), 16);
+        assert_eq!(threads_within((192 + 16 * 64 + 320) * mib, 2), 1024);
+        assert!(threads_within(u64::MAX, 2) > 1 << 32);
     }
 
     #[test]

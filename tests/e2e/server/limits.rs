@@ -1,9 +1,9 @@
 //! Limits known at start: what exceeds them is refused, the rest is served.
 
-use std::{io::Write, net::TcpStream};
+use std::{io::Write, net::TcpStream, process::Command};
 
 use testkit::{
-    Server, wait_until,
+    Process, Server, program, wait_until,
     wire::{assert_echoes, connect, echo, frame, read_to_end, send_and_read_back},
 };
 
@@ -23,6 +23,30 @@ fn the_machines_limit_is_logged_at_start() {
     let mut server = Server::start(&["--max-connections", "1000000000"]);
     let why = "--max-connections 1000000000 is more than ";
     let _ = server.process().wait_for_stderr(why);
+}
+
+/// A thread that does not fit aborts the process, so a limit counts before.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_limit_of_the_address_space_counts() {
+    let limited = |name: &str, args: &[&str]| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -v 600000; exec \"$0\" \"$@\""]);
+        Process::start(shell.arg(program(name)).args(args))
+    };
+    let server = limited("echo-server", &["--listen", "127.0.0.1:0"]);
+    let mut server = Server::announced_by(server);
+    let line = server.process().wait_for_stderr("INFO at most ");
+    let limit = " connections, limited by address space (ulimit -v)";
+    assert!(line.contains(limit), "{line}");
+    assert_echoes(&connect(server.addr()), b"hi");
+    let host = server.host();
+    for server in [&["-h", &host][..], &["--with-server"]] {
+        let args = [server, &["-c", "200"]].concat();
+        let output = limited("bench-client", &args).wait().expect_code(2);
+        let _ = output.expect_stderr(limit);
+    }
+    let _ = server.stop().expect_code(0);
 }
 
 #[test]
