@@ -221,6 +221,22 @@ pub(crate) fn survive_large_files() {
     }
 }
 
+/// Lets SIGHUP end the first process of a container as it ends any other: the
+/// system drops signals without a handler there (`pid_namespaces(7)`).
+///
+/// # Errors
+///
+/// When a handler cannot be installed.
+pub fn end_on_hangup() -> Result<()> {
+    #[cfg(unix)]
+    if process::id() == 1 && !is_ignored(SIGHUP) {
+        let always = Arc::new(AtomicBool::new(true));
+        let registered = flag::register_conditional_shutdown(SIGHUP, 128 + SIGHUP, always);
+        registered.context("cannot handle signals")?;
+    }
+    Ok(())
+}
+
 /// Sets `flag` on SIGHUP, where it exists and was not ignored when the program
 /// started.
 ///

@@ -30,8 +30,9 @@ fn serve(config: &Config) -> Result<()> {
     let server = Server::bind(config)?;
     let handle = server.handle();
     signals::Stop::on_termination(move || handle.stop())?.be_patient(1);
-    if let Some(flag) = server.reopen_stats() {
-        signals::raise_on_hangup(flag)?;
+    match server.reopen_stats() {
+        Some(flag) => signals::raise_on_hangup(flag)?,
+        None => signals::end_on_hangup()?,
     }
     announce(&server);
     let summary = server.serve()?;

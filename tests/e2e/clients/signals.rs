@@ -10,13 +10,18 @@ use testkit::{send_signal, wire::silent_server};
 /// once it is connected.
 #[cfg(target_os = "linux")]
 fn signalled_as_pid_1(client: &str, signal: &str) -> Process {
+    let args = ["-h", &silent_server().to_string()];
+    program_signalled_as_pid_1(client, &args, "connection established", signal)
+}
+
+/// The same with any program, once it logs `ready`.
+#[cfg(target_os = "linux")]
+fn program_signalled_as_pid_1(name: &str, args: &[&str], ready: &str, signal: &str) -> Process {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child"]);
-    command
-        .arg(program(client))
-        .args(["-h", &silent_server().to_string()]);
+    command.arg(program(name)).args(args);
     let mut unshare = Process::start(&mut command);
-    let _ = unshare.wait_for_stderr("connection established");
+    let _ = unshare.wait_for_stderr(ready);
     let id = unshare.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     send_signal(children.trim().parse().unwrap(), signal);
@@ -77,4 +82,8 @@ fn faults_of_pid_1() {
         let _ = repl.wait_for_stderr("ended by SIG");
         let _ = repl.wait().expect_code(code);
     }
+    // Without --stats it ends the server.
+    let args = ["--listen", "127.0.0.1:0"];
+    let server = program_signalled_as_pid_1("echo-server", &args, "timeouts: ", "HUP");
+    let _ = server.wait().expect_code(129);
 }
