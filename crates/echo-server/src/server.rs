@@ -126,7 +126,7 @@ impl Server {
         let local_addr = listener
             .local_addr()
             .map_err(Error::system("get the address of the listener"))?;
-        if !local_addr.ip().is_loopback() {
+        if !local_addr.ip().to_canonical().is_loopback() {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can use it");
         }
         let waker = Waker::new().map_err(Error::system("make a pipe"))?;

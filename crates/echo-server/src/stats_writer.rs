@@ -75,7 +75,7 @@ pub(crate) struct StatsWriter {
 impl StatsWriter {
     pub(crate) fn open(to: &StatsTo) -> Result<Self, Error> {
         let out = match open(to) {
-            Err(error) if is_unread(&error) => {
+            Err(error) if is_unread(&error) && is_fifo(to) => {
                 tracing::warn!(
                     "{to} is a FIFO that is not read: statistics are dropped until it is"
                 );
@@ -206,6 +206,22 @@ fn stdout() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
 
     Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+}
+
+/// A socket's file and a missing terminal have the same error as a FIFO.
+#[cfg(unix)]
+fn is_fifo(to: &StatsTo) -> bool {
+    use std::{fs, os::unix::fs::FileTypeExt};
+
+    let StatsTo::File(path) = to else {
+        return false;
+    };
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+const fn is_fifo(_: &StatsTo) -> bool {
+    false
 }
 
 /// Whether the error is that of a FIFO without a reader (fifo(7)).

@@ -22,7 +22,7 @@ const LIMITS: [([&str; 2], &str, &str); 2] = [
     ),
     (
         ["--max-connection-bytes", "100k"],
-        "more than --max-connection-bytes",
+        ": --max-connection-bytes echoed in ",
         "1 bytes",
     ),
 ];

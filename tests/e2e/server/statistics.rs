@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, pipe},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, net::UnixListener},
     path::Path,
     process::Command,
     thread,
@@ -15,7 +15,7 @@ use rustix::{
     io::ioctl_fionbio,
 };
 use serde_json::Value;
-use testkit::{Lines, Process, Server, program, wait_until, wire::assert_serves};
+use testkit::{Lines, Process, Server, program, run, wait_until, wire::assert_serves};
 
 fn start(stats: &Path) -> Server {
     Server::start(&["--stats", stats.to_str().unwrap()])
@@ -103,6 +103,22 @@ fn a_fifo_may_have_no_reader() {
     }
     assert_serves(server.addr());
     let _ = server.stop().expect_code(0);
+}
+
+/// Opening it fails as a FIFO without a reader does.
+#[test]
+fn a_socket_is_not_taken_for_a_fifo() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("stats");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--stats",
+        socket.to_str().unwrap(),
+    ];
+    let output = run("echo-server", &args).expect_code(1);
+    let _ = output.expect_stderr("echo-server: cannot write ");
 }
 
 /// A small file system that can be filled; `None` if it cannot be mounted.

@@ -103,3 +103,15 @@ fn a_listener_that_anyone_can_reach_is_announced() {
     server.signal("TERM");
     let _ = server.wait().expect_code(0);
 }
+
+/// An IPv4 address as an IPv6 socket has it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_mapped_loopback_address_is_loopback() {
+    let mut command = Command::new(program("echo-server"));
+    let mut server = Process::start(command.args(["--listen", "[::ffff:127.0.0.1]:0"]));
+    let _ = server.wait_for_stderr("timeouts: ");
+    server.signal("TERM");
+    let output = server.wait().expect_code(0);
+    assert!(!output.stderr.contains("not loopback"), "{output}");
+}

@@ -189,7 +189,7 @@ impl fmt::Display for Outcome {
                 write!(f, "open for {after:.1} s, longer than --max-connection-age")
             }
             CloseReason::Bytes => {
-                write!(f, "more than --max-connection-bytes echoed in {after:.1} s")
+                write!(f, "--max-connection-bytes echoed in {after:.1} s")
             }
             other => other.fmt(f),
         }

@@ -58,7 +58,7 @@ impl Metrics {
             .and_then(|()| listener.local_addr())
             .map_err(Error::system("set up the listener for metrics"))?;
         tracing::info!("metrics on http://{local_addr}/metrics");
-        if !local_addr.ip().is_loopback() {
+        if !local_addr.ip().to_canonical().is_loopback() {
             tracing::warn!("{local_addr} is not loopback: anyone who can reach it can read it");
         }
         let waker = Waker::new().map_err(Error::system("make a pipe for metrics"))?;
