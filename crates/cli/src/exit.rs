@@ -36,10 +36,16 @@ impl error::Error for UsageError {}
 pub fn print(line: impl fmt::Display) -> Result<()> {
     let mut stdout = Patient(io::stdout().lock());
     let line = format!("{line}\n");
-    match stdout
-        .write_all(line.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    stdout_result(
+        stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush()),
+    )
+}
+
+/// What a write to stdout came to: one without a reader is [`StdoutClosed`].
+pub(crate) fn stdout_result(written: io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
         other => other.context("cannot write to stdout"),
     }
@@ -99,11 +105,13 @@ fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            // Embeddings, overrides and isolates of the bidirectional algorithm,
-            // and the separators of lines and paragraphs.
-            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-                line.extend(c.escape_unicode());
-            }
+            // The controls of the bidirectional algorithm (UAX #9), and the
+            // separators of lines and paragraphs.
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => line.extend(c.escape_unicode()),
             c if c.is_control() => line.extend(c.escape_default()),
             c => line.push(c),
         }
@@ -119,8 +127,8 @@ mod tests {
     fn line_ends_and_terminal_controls_are_escaped() {
         assert_eq!(printable("cannot read \"ü\""), "cannot read \"ü\"");
         assert_eq!(
-            printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\t"),
-            "a\\nb\\r\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}\\u{2028}\\t"
+            printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\u{61c}\t"),
+            "a\\nb\\r\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}\\u{2028}\\u{61c}\\t"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    exit::{UsageError, exit_code},
+    exit::{UsageError, exit_code, stdout_result},
     signals,
 };
 
@@ -14,15 +14,13 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The exit code, once help or the version (0) or a one-line error with the
+/// The exit code, once help or the version (0, or 1 if that failed) or a one-line error with the
 /// expected value (2) is printed.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     signals::survive_large_files();
     A::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A closed stdout is not a failure.
-            let _ = error.print();
-            ExitCode::SUCCESS
+            exit_code(stdout_result(error.print()))
         }
         kind => {
             let line = one_line(&error.to_string(), has_usage(kind));

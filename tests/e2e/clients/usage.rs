@@ -1,5 +1,10 @@
 //! Bad usage: one line with the fault and the expected value, exit code 2.
 
+#[cfg(target_os = "linux")]
+use std::{fs::File, process::Command};
+
+#[cfg(target_os = "linux")]
+use testkit::{Process, program};
 use testkit::{assert_usage_error, run};
 
 /// Every option that takes a value, with values that it must refuse.
@@ -185,5 +190,18 @@ fn help_and_version_go_to_stdout() {
         let _ = run(program, &["--version"])
             .expect_code(0)
             .expect_stderr("");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn help_that_cannot_be_written_is_a_failure() {
+    for option in ["--help", "--version"] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(program("repl-client"));
+        let output = Process::start_with_stdout(command.arg(option), full).wait();
+        let _ = output
+            .expect_code(1)
+            .expect_stderr("repl-client: cannot write to stdout: No space left");
     }
 }

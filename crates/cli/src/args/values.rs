@@ -19,7 +19,8 @@ pub fn parse_addr(text: &str) -> Result<String, String> {
             Some(ipv6) => is_ipv6(ipv6),
             None => !host.is_empty() && !host.contains(':'),
         };
-        is_host && port.parse::<u16>().is_ok()
+        // The parser of integers takes a sign, too.
+        is_host && !port.starts_with('+') && port.parse::<u16>().is_ok()
     });
     if is_addr {
         Ok(text.to_owned())
@@ -149,6 +150,7 @@ mod tests {
             "[fe80::1%]:80",
             "[127.0.0.1%lo]:80",
             "host:-1",
+            "host:+1",
         ] {
             assert!(parse_addr(bad).is_err(), "{bad}");
         }
