@@ -92,6 +92,7 @@ mod tests {
             ("\u{202e}drawkcab".as_bytes(), r"\u{202e}drawkcab"),
             (b"\xe3\x81", r"\xe3\x81"),
             (b"a\xffb", r"a\xffb"),
+            (b"a\tb\r\n\0", r"a\tb\r\n\x00"),
             (b"", ""),
         ] {
             assert_eq!(Escaped(bytes).to_string(), shown);

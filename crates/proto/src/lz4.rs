@@ -320,6 +320,40 @@ mod tests {
         }
     }
 
+    /// Compressed if and only if it saves at least a byte; the room for the
+    /// worst case is the block's, however much came before.
+    #[test]
+    fn only_smaller_payloads_are_compressed() {
+        let before = vec![1; 8192];
+        let mut equal = 0;
+        for distinct in 0..40 {
+            for repeated in 0..40 {
+                let mut payload: Vec<u8> = (0..distinct).collect();
+                payload.resize(usize::from(distinct) + repeated, 0);
+                let size = ORIGINAL_LEN + block::compress(&payload).len();
+                let mut output = before.clone();
+                let compressed = compress(&payload, &mut output);
+                assert_eq!(compressed, size < payload.len(), "{payload:?}");
+                let added = if compressed { size } else { 0 };
+                assert_eq!(output.len(), before.len() + added);
+                assert!(output.capacity() < 4 * before.len());
+                equal += usize::from(size == payload.len());
+            }
+        }
+        assert!(equal > 0);
+    }
+
+    #[test]
+    fn an_unchecked_body_is_not_padded() {
+        let mut body = Vec::new();
+        assert!(compress(&[7; 1000], &mut body));
+        for (original, is_right) in [(999_u32, false), (1000, true), (1001, false)] {
+            body[..ORIGINAL_LEN].copy_from_slice(&original.to_be_bytes());
+            let mut output = Vec::new();
+            assert_eq!(decompress(&body, &mut output).is_ok(), is_right);
+        }
+    }
+
     #[test]
     fn incompressible_payloads_leave_the_output_unchanged() {
         let mut output = b"before".to_vec();
