@@ -9,8 +9,8 @@ use std::{
 };
 
 use testkit::{
-    Server,
-    wire::{connect, frame},
+    DEADLINE, Server,
+    wire::{connect, fill, frame, read_to_end},
 };
 
 /// The options, the log line, and the reason in the statistics.
@@ -58,5 +58,55 @@ fn a_peer_that_keeps_sending_gets_all_echoes_and_a_clean_end() {
             .expect_code(0)
             .expect_closed(reason)
             .expect_stat("frames", frames);
+    }
+}
+
+/// Its echoes are not lost by a reset while it goes on sending, however long the
+/// server reads what had arrived: here a byte at a time.
+#[test]
+fn a_peer_that_reads_late_gets_all_echoes() {
+    const SLOW: [&str; 6] = [
+        "--read-buffer",
+        "1",
+        "--recv-buffer",
+        "256k",
+        "--drain",
+        "1h",
+    ];
+    /// More than the buffers of both sockets hold.
+    const MORE: usize = 16 << 20;
+
+    let bytes = frame(&[b'x'; 1000]);
+    let stop: ([&str; 2], &str) = (["--stats", "-"], "1 shutdown");
+    let limits = LIMITS.map(|(limit, _, reason)| (limit, reason));
+    for (options, reason) in limits.into_iter().chain([stop]) {
+        let mut server = Server::start(&[&options[..], &SLOW].concat());
+        let stream = connect(server.addr());
+        let mut sent = fill(&stream, &bytes);
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        let is_stopped = reason == stop.1;
+        if is_stopped {
+            server.process().signal("TERM");
+        }
+        // The next bytes after a partly written frame: they are all the same.
+        let more = &bytes.repeat(MORE / bytes.len())[sent % bytes.len()..];
+        let end = (&stream).write_all(more);
+        assert!(end.is_ok(), "{options:?}: {end:?}");
+        sent += more.len();
+        let (back, end) = read_to_end(&stream);
+        assert!(end.is_ok() && back.len() < sent, "{options:?}: {end:?}");
+        let frames = back.chunks_exact(bytes.len());
+        assert!(frames.remainder().is_empty(), "{options:?}");
+        assert!(frames.clone().all(|frame| frame == bytes), "{options:?}");
+        drop(stream);
+        let output = if is_stopped {
+            server.wait()
+        } else {
+            server.stop()
+        };
+        let _ = output
+            .expect_code(0)
+            .expect_closed(reason)
+            .expect_stat("frames", frames.len() as u64);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::Connection;
+use super::{Connection, Phase};
 
 /// How long a read may wait for data that has arrived already, which can
 /// include a partial TLS record that cannot be decrypted yet.
@@ -55,7 +55,10 @@ impl Read for ConnectionInput<'_> {
         let stream = &self.connection.stream;
         match self.left {
             None if self.connection.outcome().is_none() => (&*stream).read(buf),
-            None => self.read_rest(stream.unread()?, buf),
+            None => {
+                self.connection.enter(Phase::Closing);
+                self.read_rest(stream.unread()?, buf)
+            }
             Some(left) => self.read_rest(left, buf),
         }
     }

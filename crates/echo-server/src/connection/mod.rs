@@ -69,7 +69,8 @@ pub(crate) enum Phase {
     Inside,
     /// Sending echoes.
     Writing,
-    /// Lingering after the end of output.
+    /// Echoing what is left, once the thread knows that the connection ends, and
+    /// lingering after it.
     Closing,
 }
 

@@ -235,7 +235,10 @@ fn send_back(
         counters.count_frames(batch);
         log_messages("send", batch);
     }
-    connection.enter(if batch.has_partial() {
+    connection.enter(if connection.outcome().is_some() {
+        // Reading on, it does not wait: it must not be woken, see `ConnectionInput`.
+        Phase::Closing
+    } else if batch.has_partial() {
         Phase::Inside
     } else {
         Phase::Between
