@@ -87,6 +87,7 @@ impl NetworkOptions {
             })?;
         }
         if let Some(source) = self.source {
+            choose_port_at_connect(socket);
             let mut addr = SocketAddr::new(source, 0);
             // A link-local source is on the interface that leads to the peer.
             if let (SocketAddr::V6(addr), SocketAddr::V6(peer)) = (&mut addr, peer) {
@@ -107,6 +108,19 @@ impl NetworkOptions {
         Ok(())
     }
 }
+
+/// Reserves no port before the peer is known. One that was closed a moment ago, or
+/// that leads to another peer, can be taken then; a reserved one is free of both.
+#[cfg(target_os = "linux")]
+fn choose_port_at_connect(socket: &Socket) {
+    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+
+    // Without it there are fewer ports.
+    let _ = setsockopt(socket, IpBindAddressNoPort, &true);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn choose_port_at_connect(_: &Socket) {}
 
 /// The upper six bits of IPv4's type of service and of IPv6's traffic class.
 /// The kernel uses the lower two for ECN.
@@ -154,7 +168,7 @@ fn explain(error: &io::Error, what: &str, advice: &str) -> io::Error {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use socket2::SockRef;
+    use socket2::{Domain, SockRef, Type};
 
     use super::*;
     use crate::{Dialer, Error, Stream};
@@ -226,6 +240,15 @@ mod tests {
         let (stream, _listener) = dial("127.0.0.1:0", source("127.0.0.2")).unwrap();
         let own = stream.local_addr().unwrap();
         assert_eq!(own.ip().to_string(), "127.0.0.2");
+
+        // Its port is that of one connection, not reserved for all.
+        for (peer, from) in [("127.0.0.1:7", "127.0.0.2"), ("[::1]:7", "::1")] {
+            let peer = peer.parse().unwrap();
+            let socket = Socket::new(Domain::for_address(peer), Type::STREAM, None).unwrap();
+            source(from).prepare(&socket, &peer).unwrap();
+            let own = socket.local_addr().unwrap().as_socket().unwrap();
+            assert_eq!((own.ip().to_string().as_str(), own.port()), (from, 0));
+        }
 
         // From the documentation network (RFC 5737).
         let message = error(source("192.0.2.1"));

@@ -3,7 +3,7 @@
 use std::{
     io, mem,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use hdrhistogram::Histogram;
@@ -19,21 +19,28 @@ use super::{
 
 /// All of them, in nanoseconds. The lock is taken once in a connection.
 #[derive(Debug)]
-pub(super) struct Connects(Mutex<Histogram<u64>>);
+pub(super) struct Connects {
+    latencies: Mutex<Histogram<u64>>,
+    /// The first connection that could not be opened is explained.
+    explanation: Once,
+}
 
 impl Default for Connects {
     fn default() -> Self {
-        Self(Mutex::new(histogram()))
+        Self {
+            latencies: Mutex::new(histogram()),
+            explanation: Once::new(),
+        }
     }
 }
 
 impl Connects {
     fn add(&self, ns: u64) {
-        record(&mut lock(&self.0), ns, 1);
+        record(&mut lock(&self.latencies), ns, 1);
     }
 
     pub(super) fn take(&self) -> Histogram<u64> {
-        mem::replace(&mut lock(&self.0), histogram())
+        mem::replace(&mut lock(&self.latencies), histogram())
     }
 }
 
@@ -80,7 +87,9 @@ impl<'a> Successors<'a> {
                 return Err(Failure::Refused);
             }
             Err(error) => {
-                tracing::debug!("cannot connect to {} again: {error}", self.peer);
+                self.shared.connects.explanation.call_once(|| {
+                    tracing::warn!("cannot connect to {} again: {error}", self.peer);
+                });
                 return Err(Failure::Connect);
             }
         };
