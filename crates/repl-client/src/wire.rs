@@ -24,16 +24,12 @@ pub(crate) fn show(direction: &str, bytes: &[u8], wire: Wire) -> String {
     };
     let (first, body) = bytes.split_at_checked(HEADER_LEN).unwrap_or_default();
     let mut note = format!("length {}", header.len);
-    for (is_set, flag) in [
-        (header.checksum, "checksum"),
-        (header.compressed, "compressed"),
+    for (is_so, text) in [
+        (header.checksum, ", checksum"),
+        (header.compressed, ", compressed"),
+        (header.len == 0, ": a heartbeat"),
     ] {
-        if is_set {
-            let _ = write!(note, ", {flag}");
-        }
-    }
-    if header.len == 0 {
-        note.push_str(": a heartbeat");
+        note.push_str(if is_so { text } else { "" });
     }
     line(&mut text, first, &note);
     let checksum = if header.checksum { CHECKSUM_LEN } else { 0 };

@@ -184,7 +184,9 @@ impl Peer {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
-                Err(error) => return Err(format!("no close: {}", self.told(&error)).into()),
+                Err(error) => {
+                    return Err(format!("instead of a close, {}", self.told(&error)).into());
+                }
             }
         }
     }

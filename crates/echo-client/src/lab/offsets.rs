@@ -60,16 +60,9 @@ fn right_by_cut(args: &LabArgs, codec: Codec) -> Result<(Vec<usize>, usize)> {
 /// The worst of the cuts that one column stands for.
 fn cell(right: &[usize], all: usize, column: usize, width: usize) -> char {
     let cut = |column: usize| column * right.len() / width;
-    let worst = right
-        .get(cut(column)..cut(column + 1))
-        .unwrap_or_default()
-        .iter()
-        .min();
-    match worst {
-        Some(count) if *count < all => u32::try_from(*count)
-            .ok()
-            .and_then(|count| char::from_digit(count, 10))
-            .unwrap_or('9'),
+    let cuts = right.get(cut(column)..cut(column + 1));
+    match cuts.and_then(|cuts| cuts.iter().min()) {
+        Some(&count) if count < all => char::from(b"0123456789"[count.min(9)]),
         _ => '✓',
     }
 }
