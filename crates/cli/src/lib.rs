@@ -6,7 +6,7 @@
 //! | `cpus` | the CPUs that threads may run on |
 //! | `usage` | parsing of the command line, and one-line usage errors |
 //! | `exit` | results on stdout, exit codes |
-//! | [`format`] | figures as text |
+//! | [`mod@format`] | figures as text |
 //! | [`output_file`] | files that replace an old one once they are whole |
 //! | [`log`] | logs on stderr |
 //! | [`signals`] | signals that stop a program |

@@ -233,3 +233,34 @@ fn shown(bytes: &[u8]) -> String {
         None => format!("\"{}\"", Escaped(bytes)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_this_host_lacks_is_not_held_against_the_server() {
+        let fault = |errno| no_connection(&io::Error::from_raw_os_error(errno));
+        // ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH.
+        for errno in [111, 104, 110, 113, 101] {
+            assert!(matches!(fault(errno), Fault::Server(_)), "{errno}");
+        }
+        // ENFILE, EMFILE, EADDRNOTAVAIL, ENOMEM, ENOBUFS, EPERM.
+        for (errno, advice) in [
+            (23, "ulimit -n 150"),
+            (24, "ulimit -n 150"),
+            (99, "ip_local_port_range"),
+            (12, ""),
+            (105, ""),
+            (1, ""),
+        ] {
+            let found = match fault(errno) {
+                Fault::Own(error) => error.to_string(),
+                Fault::Server(came) => format!("held against the server: {came}"),
+            };
+            let begins_so = found.starts_with("this host opens no connection: ");
+            assert!(begins_so && found.ends_with(advice), "{found}");
+        }
+    }
+}
