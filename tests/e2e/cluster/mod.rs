@@ -5,6 +5,9 @@
 // Whether what was launched is one load.
 mod one_load;
 
+// What is in the image.
+#[cfg(target_os = "linux")]
+mod image;
 // The manifest, against the published schemas.
 mod kubernetes;
 // Open MPI.

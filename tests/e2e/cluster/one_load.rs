@@ -21,6 +21,7 @@ use crate::bench::samples;
 
 pub(super) const RANKS: u64 = 6;
 const RATE: f64 = 600.0;
+const DURATION_S: f64 = 4.0;
 
 /// Two connections for each rank.
 pub(super) const LOAD: [&str; 6] = ["-c", "12", "-r", "600", "-d", "4s"];
@@ -60,9 +61,24 @@ impl TimedEcho {
     }
 }
 
+/// How often timing is tried: a machine that others keep busy holds up one load, and
+/// seldom three.
+const ATTEMPTS: usize = 3;
+
 /// Launches ranks against a server; `launch` gets its address and the folder of the
-/// results, and returns what was said. Checks that all ranks made one load.
-pub(super) fn check(launch: impl FnOnce(&str, &Path) -> Command) {
+/// results, and returns what was said. Checks that all ranks made one load: what is
+/// exact each time, and what is timing until it is met.
+pub(super) fn check(launch: impl Fn(&str, &Path) -> Command) {
+    for attempt in 1..=ATTEMPTS {
+        match check_once(&launch) {
+            Ok(()) => return,
+            Err(timing) => println!("attempt {attempt} of {ATTEMPTS}: {timing}"),
+        }
+    }
+    panic!("no load was on time");
+}
+
+fn check_once(launch: impl Fn(&str, &Path) -> Command) -> Result<(), String> {
     let server = TimedEcho::start();
     let folder = tempfile::tempdir().unwrap();
     let results = folder.path().join("results");
@@ -73,11 +89,16 @@ pub(super) fn check(launch: impl FnOnce(&str, &Path) -> Command) {
         .env("RESULTS", &results)
         .env("LEAD", "6");
     let output = Process::start(&mut command).wait().expect_code(0);
-    check_merge(&results, &server, &output);
-    check_schedule(&server, &output);
+    let mut arrivals = server.arrivals.lock().unwrap().clone();
+    arrivals.sort_unstable();
+    let merged = merge(&results, &output);
+    assert_eq!(arrivals.len() as u64, merged["messages"]["sent"]);
+    assert_eq!(merged["messages"]["sent"], merged["messages"]["replies"]);
+    check_throughput(&merged, arrivals.len()).and_then(|()| check_schedule(&arrivals))
 }
 
-fn check_merge(results: &Path, server: &TimedEcho, output: &Output) {
+/// Merges the results, which have all samples of the ranks, bucket by bucket.
+fn merge(results: &Path, output: &Output) -> Value {
     let paths: Vec<_> = (0..RANKS)
         .map(|rank| results.join(format!("{rank}.json")))
         .collect();
@@ -94,23 +115,21 @@ fn check_merge(results: &Path, server: &TimedEcho, output: &Output) {
     }
     assert!(samples(&merged, "latency") == union, "{output}");
     assert!(results.join("report.html").is_file(), "{output}");
+    merged
+}
 
-    let arrivals = server.arrivals.lock().unwrap();
-    let (first, last) = (
-        arrivals.iter().min().unwrap(),
-        arrivals.iter().max().unwrap(),
-    );
-    let counted = (arrivals.len() - 1) as f64 / (last.0 - first.0).as_secs_f64();
+/// The server's own count over the time that was requested.
+fn check_throughput(merged: &Value, arrived: usize) -> Result<(), String> {
+    let counted = arrived as f64 / DURATION_S;
     let throughput = merged["throughput"].as_f64().unwrap();
-    println!("throughput {throughput}, by the server {counted}");
-    assert!((throughput / counted - 1.0).abs() < 0.01);
-    assert_eq!(arrivals.len() as u64, merged["messages"]["sent"]);
+    let said = format!("throughput {throughput}, by the server {counted}");
+    println!("{said}");
+    let is_met = (throughput / counted - 1.0).abs() < 0.01;
+    is_met.then_some(()).ok_or(said)
 }
 
 /// Messages come evenly spaced, and from all ranks by turns.
-fn check_schedule(server: &TimedEcho, output: &Output) {
-    let mut arrivals = server.arrivals.lock().unwrap().clone();
-    arrivals.sort_unstable();
+fn check_schedule(arrivals: &[(Instant, u64)]) -> Result<(), String> {
     let mut gaps: Vec<f64> = arrivals
         .windows(2)
         .map(|pair| (pair[1].0 - pair[0].0).as_secs_f64() * RATE)
@@ -126,7 +145,8 @@ fn check_schedule(server: &TimedEcho, output: &Output) {
         .map(|&share| format!("p{share} {:.2}", gap(share)))
         .collect();
     let quantiles = quantiles.join(", ");
-    println!("gaps in units of 1/rate: {quantiles}; {turns} % come from the next rank");
-    assert!((0.8..1.2).contains(&gap(50)), "{quantiles}: {output}");
-    assert!(turns > 80, "{turns} %: {output}");
+    let said = format!("gaps in units of 1/rate: {quantiles}; {turns} % come from the next rank");
+    println!("{said}");
+    let is_met = (0.8..1.2).contains(&gap(50)) && turns > 80;
+    is_met.then_some(()).ok_or(said)
 }

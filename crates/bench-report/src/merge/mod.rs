@@ -92,11 +92,8 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
     // What can be read again is within the bounds of a file, so no rule overflows.
     saved::parse::<Results>(&serde_json::to_vec(&results)?)
         .context("cannot merge: figures of all files together are out of range")?;
-    let longest_s = windows
-        .iter()
-        .map(CommonWindow::length_s)
-        .fold(0.0, f64::max);
-    let reasons = agreement.reasons(&window, longest_s);
+    agreement.mark(&mut results.ranks);
+    let reasons = agreement.reasons(&window);
     judge(&mut results, expect, &latency, reasons);
     Ok(Merged {
         results,
@@ -293,6 +290,25 @@ mod tests {
         assert_eq!(again.results.ranks, once.results.ranks);
         assert_eq!(again.results.verdict, once.results.verdict);
         assert_eq!(again.results.throughput, once.results.throughput);
+    }
+
+    /// What makes merged results SUSPECT is not lost when they are merged again.
+    #[test]
+    fn a_flaw_is_not_lost_by_merging_again() {
+        let mut late = all();
+        late[2] = results(2, T + 0.3);
+        late[2].ranks[0].start = at(T);
+        let mut other = all();
+        other[1].arguments.size = "64".to_owned();
+        for (flawed, expected) in [
+            (late, "measured together for 9.7 s of 10 s"),
+            (other, "rank 1: arguments differ, rank 1 ("),
+        ] {
+            let once = merged(&flawed).results;
+            assert!(!once.verdict.valid);
+            let again = merged(&[once]).results.verdict.reasons;
+            assert!(again.join("\n").contains(expected), "{again:?}");
+        }
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub(super) struct Agreement {
     pause_s: Option<f64>,
     first: String,
     fields: Value,
-    /// A file and in what it differs from the first.
-    differing: Vec<String>,
+    /// Files that differ from the first: their ranks, and in what.
+    differing: Vec<(Vec<u64>, String)>,
     lines: Vec<RankLine>,
 }
 
@@ -58,16 +58,18 @@ impl Agreement {
 
     pub(super) fn add(&mut self, path: &Path, fields: &Value, lines: Vec<RankLine>) {
         if let Some(differing) = differing_fields(&self.fields, fields) {
-            let ranks = named(&lines.iter().map(|line| line.rank).collect::<Vec<_>>());
-            let path = path.display();
-            self.differing
-                .push(format!("{ranks} ({path}): {differing}"));
+            let ranks: Vec<u64> = lines.iter().map(|line| line.rank).collect();
+            let differing = format!("{} ({}): {differing}", named(&ranks), path.display());
+            self.differing.push((ranks, differing));
         }
         self.lines.extend(lines);
     }
 
     /// Why the merged figures may be wrong.
-    pub(super) fn reasons(&self, window: &CommonWindow, longest_s: f64) -> Vec<String> {
+    pub(super) fn reasons(&self, window: &CommonWindow) -> Vec<String> {
+        // Merged results have only what was in common; their ranks have all.
+        let lengths = self.lines.iter().map(|line| line.elapsed_s);
+        let longest_s = lengths.fold(0.0, f64::max);
         [
             self.missing(),
             self.twice(),
@@ -118,10 +120,26 @@ impl Agreement {
     }
 
     fn differing(&self) -> Option<String> {
-        let (first, others) = (&self.first, bounded(&self.differing));
+        let differing = self
+            .differing
+            .iter()
+            .map(|(_, differing)| differing.clone());
+        let (first, others) = (&self.first, bounded(&differing.collect::<Vec<_>>()));
         (!self.differing.is_empty()).then(|| {
             format!("arguments differ from those of {first}: {others}: repeat with equal ones")
         })
+    }
+
+    /// Notes with the ranks what merged results do not show: they have the arguments of
+    /// the first file.
+    pub(super) fn mark(&self, lines: &mut [RankLine]) {
+        for (ranks, differing) in &self.differing {
+            for line in lines.iter_mut().filter(|line| ranks.contains(&line.rank)) {
+                line.reasons.push(format!(
+                    "arguments differ, {differing}: repeat with equal ones"
+                ));
+            }
+        }
     }
 
     fn apart(&self) -> Option<String> {

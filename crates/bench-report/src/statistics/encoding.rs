@@ -59,7 +59,10 @@ fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
     let number = |at: usize| Some(u32::from_be_bytes(*v2.get(at..)?.first_chunk()?));
     let counts = usize::try_from(number(4)?).ok()?;
     let has_digits = number(12)? == 3 && v2.get(16..24)? == 1_u64.to_be_bytes();
-    let is_whole = v2.len().checked_sub(HEADER)? == counts;
+    let numbers = v2.get(HEADER..)?;
+    // A number of nine bytes is beyond what is allowed, and one of them has no opposite.
+    let is_long = |bytes: &[u8]| bytes.iter().all(|byte| byte & 0x80 != 0);
+    let is_whole = numbers.len() == counts && !numbers.windows(8).any(is_long);
     (number(0)? == V2 && has_digits && is_whole).then_some(v2)
 }
 
@@ -120,6 +123,7 @@ mod tests {
             text(V2, 1, 3, 1 << 20, &one),
             text(0x1C84_9314, 1, 3, 1, &one),
             text(V2, 8, 3, 1, &many),
+            text(V2, 9, 3, 1, &[0xFF; 9]),
         ] {
             assert!(decode(&bad).is_err(), "{}", &bad[..60]);
         }
