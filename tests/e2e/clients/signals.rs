@@ -29,6 +29,7 @@ fn program_signalled_as_pid_1(name: &str, args: &[&str], ready: &str, signal: &s
 }
 
 /// Starts a client as `nohup` and background jobs of a script do.
+#[cfg(target_os = "linux")]
 fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
     let mut shell = Command::new("sh");
     let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
