@@ -82,6 +82,8 @@ impl From<&Error> for CloseReason {
         match error {
             Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => Self::Memory,
             Error::Truncated { .. } => Self::Truncated,
+            // Inside a TLS record.
+            Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated,
             Error::Refused { error, .. } => match error {
                 FrameError::TooLarge { .. } => Self::TooLarge,
                 FrameError::ChecksumMissing | FrameError::BadChecksum { .. } => Self::BadChecksum,

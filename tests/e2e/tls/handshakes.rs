@@ -233,7 +233,7 @@ fn piped_input_of_openssl_is_served() {
 }
 
 /// An end without `close_notify` is clean between frames, and truncation inside
-/// one.
+/// one, or inside a record.
 #[test]
 fn a_cut_connection_is_detected_by_its_frames() {
     let mut setup = Setup::new(&["-v"]);
@@ -250,6 +250,20 @@ fn a_cut_connection_is_detected_by_its_frames() {
         socket.shutdown(Shutdown::Write).unwrap();
         let _ = setup.server.process().wait_for_stderr(line);
     }
+    // After a whole frame, and a part of the next record: its header, or less.
+    for cut in [1, 5, 30] {
+        let (mut session, mut socket) = (setup.authority.session(), setup.connect());
+        assert_echoes(Stream::new(&mut session, &mut socket), b"whole");
+        session.writer().write_all(&frame(&[b'x'; 100])).unwrap();
+        let mut record = Vec::new();
+        session.write_tls(&mut record).unwrap();
+        socket.write_all(&record[..cut]).unwrap();
+        socket.shutdown(Shutdown::Write).unwrap();
+        let line = "truncated: closed inside a TLS record";
+        let _ = setup.server.process().wait_for_stderr(line);
+    }
+    let output = setup.server.stop().expect_code(0);
+    let _ = output.expect_closed("1 clean, 4 truncated");
 }
 
 /// A stop is a clean close in TLS too, also during a handshake.

@@ -92,6 +92,11 @@ impl Incoming {
         self.ending.as_ref()
     }
 
+    /// Whether it ended inside a record, or waits for the rest of one.
+    pub(super) const fn has_partial(&self) -> bool {
+        self.start < self.end
+    }
+
     /// Takes the socket error from outside a read.
     pub(super) const fn take_lost(&mut self) -> Option<io::Error> {
         self.lost.take()

@@ -159,6 +159,8 @@ impl TlsStream {
                 self.check_timeout(&mut waiting_since)?;
             }
             match incoming.ending() {
+                // No frame can be whole that ends in it.
+                Some(StreamEnd::Closed) if incoming.has_partial() => return Err(truncated()),
                 // The socket may have ended without a close_notify. The reader
                 // detects an end inside a frame.
                 Some(StreamEnd::Closed) => return Ok(0),
@@ -342,6 +344,13 @@ fn closed_in_handshake() -> io::Error {
     io::Error::new(
         io::ErrorKind::ConnectionAborted,
         "the peer closed the connection during the TLS handshake; does it speak TLS?",
+    )
+}
+
+fn truncated() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "truncated: closed inside a TLS record",
     )
 }
 
