@@ -31,7 +31,7 @@ const SAMPLES: f64 = 2.0;
 pub(crate) fn run(plan: &CapacityPlan, log: &Log) -> Result<()> {
     let stop = Stop::on_signals()?;
     let json = plan.json.as_deref();
-    // What cannot be written is better known before the probes.
+    // A file that cannot be written is reported before the probes.
     let json_file = json.filter(|path| !is_stdout(path));
     let json_file = json_file.map(OutputFile::create).transpose()?;
     let page = plan.page.as_deref().map(OutputFile::create).transpose()?;
@@ -87,7 +87,7 @@ fn search(plan: &CapacityPlan, stop: &Stop, log: &Log) -> Result<(CapacityReport
         probes.push(probe);
         last = Some(results);
     };
-    let last = last.context("there was no probe")?;
+    let last = last.context("no probe was made")?;
     let slo = plan.probe.expect.iter().map(ToString::to_string).collect();
     let max_failures = plan.max_failures;
     let report = CapacityReport::new(started, slo, max_failures, &last, probes, answer);
@@ -105,7 +105,7 @@ fn probe_plan(plan: &CapacityPlan, rate: f64) -> RunPlan {
     probe
 }
 
-/// Turns what is no answer into an error.
+/// A search without an answer is an error.
 fn conclude(report: &CapacityReport) -> Result<()> {
     match &report.answer {
         Some(answer) if answer.is_found() => Ok(()),

@@ -48,7 +48,7 @@ impl EmbeddedServer {
         self.addr
     }
 
-    /// Stops the server and logs what it says it did.
+    /// Stops the server and logs its summary.
     pub(crate) fn stop(self) {
         self.handle.stop();
         match self.thread.join() {

@@ -92,7 +92,7 @@ impl RunPlan {
 
     /// Of a run with a load beside it, when the idle part ends, and when the loaded
     /// one begins, after the load began: the first moments of the load, a tenth of
-    /// its time and a second at most, are in neither.
+    /// its time and one second at most, are in neither.
     pub(crate) fn load_edges(&self) -> Option<[Duration; 2]> {
         let _ = self.arguments.load?;
         let half = self.arguments.duration? / 2;

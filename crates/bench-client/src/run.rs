@@ -48,7 +48,7 @@ impl std::error::Error for Missed {}
 /// What kept the run from happening, the failures in it, a file that could not
 /// be written, or an expectation that was [`Missed`].
 pub(crate) fn run(plan: &RunPlan, log: &Log) -> Result<()> {
-    // What is past is better known before files are touched.
+    // A start that is past is reported before files are opened.
     plan.load_start().map_err(Error::msg)?;
     let stop = Stop::on_signals()?;
     let mut view = View {

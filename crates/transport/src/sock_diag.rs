@@ -21,14 +21,14 @@ use crate::TcpInfo;
 /// The addresses of one end of a connection and of the other.
 pub type Ends = [SocketAddr; 2];
 
-/// The most that the kernel sends at once (`netlink_recvmsg`).
+/// Maximum size of one reply of the kernel (`netlink_recvmsg`).
 const REPLY_BYTES: usize = 32 * 1024;
 
-/// The length of a message is a multiple of it (`NLMSG_ALIGNTO`).
+/// Alignment of messages (`NLMSG_ALIGNTO`).
 const ALIGNMENT: usize = 4;
 
 /// All connections with these ports, 0 for any, by their [`key`]; `None` where
-/// the system does not say.
+/// the system does not report them.
 #[must_use]
 pub fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
     let mut connections = HashMap::new();
@@ -43,7 +43,7 @@ pub fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
     Some(connections)
 }
 
-/// One connection; `None` if there is none, or the system does not say.
+/// One connection; `None` if it does not exist, or is not reported.
 #[must_use]
 pub fn find([own, peer]: Ends) -> Option<TcpInfo> {
     let id = SocketId {
@@ -55,14 +55,14 @@ pub fn find([own, peer]: Ends) -> Option<TcpInfo> {
             SocketAddr::V4(_) => 0,
             SocketAddr::V6(own) => own.scope_id(),
         },
-        // Whichever socket it is (`INET_DIAG_NOCOOKIE`).
+        // Any socket with these addresses (`INET_DIAG_NOCOOKIE`).
         cookie: [u8::MAX; 8],
     };
     ask(id, 0)?.pop().map(|(_, info)| info)
 }
 
-/// Addresses as they are compared: an IPv4 address is one in a socket of IPv6,
-/// too, and the kernel tells no zones.
+/// Addresses as they are compared: an IPv4 address in an IPv6 socket is an IPv4
+/// address, and the kernel does not report zones.
 #[must_use]
 pub fn key(ends: Ends) -> Ends {
     ends.map(|addr| SocketAddr::new(addr.ip().to_canonical(), addr.port()))

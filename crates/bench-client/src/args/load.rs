@@ -25,7 +25,7 @@ pub(crate) struct LoadArgs {
     #[arg(short, long, value_name = "DUR", value_parser = parse_timeout)]
     pub(crate) duration: Option<Duration>,
 
-    /// Measure until this figure is so precise, with 95 % confidence:
+    /// Measure until this figure is this precise, with 95 % confidence:
     /// throughput±2% or p99+-5%; at most for -d, or 10 minutes without it
     #[arg(long, value_name = "FIGURE±P%", value_parser = Until::from_str)]
     pub(super) until: Option<Until>,

@@ -92,7 +92,7 @@ impl RandomTimes {
 }
 
 /// Gaps between what one connection really sent, spread evenly over the run: when
-/// there is no room for more, every other one goes, and half as many come.
+/// there is no room for more, every other one is dropped, and half as many are kept.
 #[derive(Clone, Debug)]
 struct Gaps {
     mean_ns: f64,

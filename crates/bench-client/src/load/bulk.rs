@@ -51,7 +51,7 @@ struct Measurement {
 }
 
 impl Bulk {
-    /// Opens the connections of the load, if there is to be one. They wait for their
+    /// Opens the connections of the load, if one was requested. They wait for their
     /// part of the run.
     pub(super) fn open(plan: &RunPlan) -> Option<Self> {
         let [idle, start] = plan.load_edges()?;
@@ -120,28 +120,11 @@ impl Bulk {
         }
     }
 
-    /// Ends the load and says what it did, and what CPU time it took.
+    /// Ends the load; returns its figures and its CPU time.
     pub(super) fn finish(mut self, end_ns: u64) -> (UnderLoad, Duration) {
         self.shared.window.end(end_ns);
         self.shared.gate.close();
-        let deadline = Instant::now() + PATIENCE;
-        while self.running > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.inbox.recv_timeout(left) {
-                Ok(ThreadReport::Opened(Ok(link))) => self.links.push(link),
-                Ok(ThreadReport::Opened(Err(error))) => {
-                    self.failures.add(dial_failure(&error));
-                    self.running -= 1;
-                }
-                Ok(ThreadReport::Reopened(_)) => {}
-                Ok(ThreadReport::Done(done)) => {
-                    self.failures = self.failures.plus(&done.failures);
-                    self.cpu += done.tally.cpu.unwrap_or_default();
-                    self.running -= 1;
-                }
-                Err(_) => break,
-            }
-        }
+        self.wait_for_threads();
         self.shared.is_abandoned.store(true, Ordering::Relaxed);
         for link in &self.links {
             let _ = link.stream.shutdown(Shutdown::Both);
@@ -168,5 +151,27 @@ impl Bulk {
             loaded: (length_s > 0.0).then(|| part(loaded)),
         };
         (under_load, self.cpu)
+    }
+
+    /// Takes their reports, for [`PATIENCE`] at most.
+    fn wait_for_threads(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.running > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok(ThreadReport::Opened(Ok(link))) => self.links.push(link),
+                Ok(ThreadReport::Opened(Err(error))) => {
+                    self.failures.add(dial_failure(&error));
+                    self.running -= 1;
+                }
+                Ok(ThreadReport::Reopened(_)) => {}
+                Ok(ThreadReport::Done(done)) => {
+                    self.failures = self.failures.plus(&done.failures);
+                    self.cpu += done.tally.cpu.unwrap_or_default();
+                    self.running -= 1;
+                }
+                Err(_) => break,
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// One that begins with a load that was to begin at `start`.
+    /// A clock whose zero is `start`, when a load was planned to begin.
     pub(crate) const fn since(start: Instant) -> Self {
         Self(start)
     }

@@ -1,4 +1,4 @@
-//! How long connections take to open, where one follows the other.
+//! Connections that follow one another, and how long they take to open.
 
 use std::{
     io, mem,
@@ -55,7 +55,7 @@ pub(super) struct Successors<'a> {
 }
 
 impl<'a> Successors<'a> {
-    /// Those of `first`; `None` if it is to have no end.
+    /// Those of `first`; `None` if it lasts as long as the run.
     pub(super) fn of(
         first: &Link,
         shared: &'a Shared,

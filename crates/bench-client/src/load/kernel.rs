@@ -16,12 +16,12 @@ use super::Link;
 /// One end of a connection at the start, if it was open then, and at the end.
 type Span = (Option<TcpInfo>, TcpInfo);
 
-/// What the kernel said of all connections at an instant: of this client's ends,
-/// and of the server's if those are on this host.
+/// The kernel's data of all connections at an instant: of this client's ends, and
+/// of the server's if those are on this host.
 pub(super) struct KernelView(HashMap<Ends, TcpInfo>);
 
 impl KernelView {
-    /// Asks for all connections at once; `None` where the system does not say.
+    /// Samples all connections at once; `None` where the system does not report them.
     pub(super) fn now(links: &[Arc<Link>]) -> Option<Self> {
         let link = links.first()?;
         let [_, peer] = link.ends?;
@@ -32,7 +32,7 @@ impl KernelView {
         Some(Self(ends))
     }
 
-    /// Lets each link know what was sent again so far.
+    /// Notes on each link what was retransmitted so far.
     pub(super) fn mark(&self, links: &[Arc<Link>]) {
         for link in links {
             if let Some([own, peer]) = link.ends {

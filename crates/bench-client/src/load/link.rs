@@ -13,7 +13,7 @@ use transport::{
 pub(super) struct Link {
     pub(super) stream: Stream,
     pub(super) index: u64,
-    /// `None` when the peer was gone before it could be asked for them.
+    /// `None` when the peer was gone before they were read.
     pub(super) ends: Option<Ends>,
     /// Segments that were retransmitted, and those of them that were spurious.
     pub(super) sent_again: [Gauge; 2],
@@ -41,7 +41,7 @@ impl Link {
         }
     }
 
-    /// Notes what its ends have sent again, as far as they are known: segments
+    /// Notes what its ends have retransmitted, as far as they are known: segments
     /// retransmitted, and those of them that were spurious. Returns the increases.
     pub(super) fn note_sent_again(&self, ends: [Option<&TcpInfo>; 2]) -> [u64; 2] {
         let counts: [fn(&TcpInfo) -> u32; 2] = [|end| end.retransmitted, |end| end.spurious];

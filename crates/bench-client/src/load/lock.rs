@@ -1,8 +1,8 @@
-//! A lock that a panic does not spoil.
+//! Locks that ignore poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Nothing is left half done by a panic, so a poisoned lock is as good.
+/// Locks `mutex`, poisoned or not: no update here is left half done by a panic.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -42,6 +42,13 @@ pub(crate) struct Measured {
     pub(crate) wire_bytes: u64,
 }
 
+/// The latency, the uncorrected latency and the lag.
+type Latencies = (
+    Histogram<u64>,
+    Option<Histogram<u64>>,
+    Option<Histogram<u64>>,
+);
+
 /// What a schedule adds.
 #[derive(Clone, Debug)]
 pub(crate) struct Scheduled {
@@ -67,6 +74,15 @@ impl Measured {
         match &self.scheduled {
             Some(scheduled) => &scheduled.corrected,
             None => &self.uncorrected,
+        }
+    }
+
+    /// What is reported as the latency; with a schedule, the uncorrected one and the
+    /// lag, too.
+    pub(crate) fn into_latencies(self) -> Latencies {
+        match self.scheduled {
+            None => (self.uncorrected, None, None),
+            Some(Scheduled { corrected, lag }) => (corrected, Some(self.uncorrected), Some(lag)),
         }
     }
 

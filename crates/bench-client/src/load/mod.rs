@@ -6,7 +6,7 @@
 //! | `schedule` | when its messages are meant to be sent |
 //! | `arrivals` | the same, at random |
 //! | `payload` | what they say |
-//! | `replies` | what is in flight, and what its replies are worth |
+//! | `replies` | what is in flight, and the verification of replies |
 //! | `failure` | what can go wrong |
 //! | `bulk` | a load beside it |
 //! | `connects` | connections that follow one another |
@@ -18,8 +18,8 @@
 //! | `outbox` | what is composed and not yet sent |
 //! | `shared` | what the threads of a run share |
 //! | `link` | an open connection, as several threads see it |
-//! | `reports` | what a connection's thread tells the conductor |
-//! | `lock` | a lock that a panic does not spoil |
+//! | `reports` | what a connection's thread reports to the conductor |
+//! | `lock` | locks that ignore poisoning |
 //! | `gate` | holds connections back until the load begins |
 //! | `kernel` | the connections as the kernel sees them |
 //! | `slowest` | the slowest messages, and what was seen around each |

@@ -60,7 +60,7 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// What the stream says; a full one is no error.
+    /// The stream's error; a full send buffer is not one.
     pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<u64> {
         let mut writes = 0;
         while !self.is_empty() {

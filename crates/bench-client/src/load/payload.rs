@@ -1,4 +1,4 @@
-//! What messages say, so that a reply tells which message it answers.
+//! The contents of messages: a reply identifies the message that it answers.
 
 /// Bytes that say which message it is: the connection's number (3 bytes), the
 /// sequence number (5) and a check over both (4), all big-endian.

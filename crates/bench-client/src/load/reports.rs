@@ -1,4 +1,4 @@
-//! What a connection's thread tells the conductor.
+//! What a connection's thread reports to the conductor.
 
 use std::{
     sync::{Arc, mpsc::Sender},
@@ -10,7 +10,7 @@ use bench_report::ConnectionOutcome;
 
 use super::{Failure, Failures, Link, Schedule};
 
-/// What a connection's thread says.
+/// A report of a connection's thread.
 pub(super) enum ThreadReport {
     /// It could or could not open its connection.
     Opened(Result<Arc<Link>>),
@@ -27,13 +27,13 @@ pub(super) struct Done {
     pub(super) tally: ConnectionOutcome,
     /// When its last reply or its failure came.
     pub(super) last_ns: u64,
-    /// Messages that it was still to send, and when.
+    /// Messages left to send, and when.
     pub(super) left: u64,
     pub(super) schedule: Option<Schedule>,
 }
 
 impl Done {
-    /// One that sent nothing, and will not.
+    /// A connection that sent nothing and never will.
     pub(super) fn nothing(index: u64) -> Self {
         Self {
             index,
@@ -46,8 +46,8 @@ impl Done {
     }
 }
 
-/// What a connection's thread has to say, and says even if it panics: the
-/// conductor would wait for it.
+/// The reports of a connection's thread. A panic is reported too: the conductor
+/// would wait for the thread.
 pub(super) struct Reports {
     to_conductor: Sender<ThreadReport>,
     index: u64,

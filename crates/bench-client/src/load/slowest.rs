@@ -1,4 +1,4 @@
-//! The slowest messages, and what was seen around each.
+//! The slowest messages, and what was going on around each.
 
 use std::{
     mem,
@@ -19,7 +19,7 @@ use crate::machine::cpu;
 const KEPT: usize = 20;
 
 /// A message is one of them if it is slower than the least by this share of it.
-/// However long a run gets slower and slower, few then look around them:
+/// However long a run gets slower and slower, few are then examined:
 /// 20 × log(10^6) / log(9/8), 2,300 from 1 µs to 1 s, at 30 µs each.
 const MARGIN: u32 = 8;
 
@@ -57,14 +57,14 @@ impl Slowest {
     }
 }
 
-/// Looks around the slow messages of one connection, in its thread.
+/// Examines the slow messages of one connection, in its thread.
 pub(super) struct Examiner<'a> {
     slowest: &'a Slowest,
     pub(super) link: Arc<Link>,
-    /// What the thread had waited for a CPU when it was last looked at, and when
+    /// How long the thread had waited for a CPU when it was last sampled, and when
     /// that was, in nanoseconds since the load began; the thread is older.
     waited: Duration,
-    looked_ns: Option<u64>,
+    sampled_ns: Option<u64>,
 }
 
 impl<'a> Examiner<'a> {
@@ -73,7 +73,7 @@ impl<'a> Examiner<'a> {
             slowest,
             link,
             waited: Duration::ZERO,
-            looked_ns: None,
+            sampled_ns: None,
         }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Examiner<'a> {
             held: flight.is_held,
             run_queue_wait_us: waited
                 .map(|waited| 1e6 * waited.saturating_sub(self.waited).as_secs_f64()),
-            run_queue_window_us: self.looked_ns.map(|looked_ns| us(now_ns - looked_ns)),
+            run_queue_window_us: self.sampled_ns.map(|sampled_ns| us(now_ns - sampled_ns)),
             retransmitted: sent_again.map(|[retransmitted, _]| retransmitted),
             spurious: sent_again.map(|[_, spurious]| spurious),
             since_sent_us: ms(|tcp| tcp.since_sent_ms),
@@ -115,7 +115,7 @@ impl<'a> Examiner<'a> {
             cause: Cause::default(),
         });
         self.waited = waited.unwrap_or_default();
-        self.looked_ns = Some(now_ns);
+        self.sampled_ns = Some(now_ns);
     }
 }
 

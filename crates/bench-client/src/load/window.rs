@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// load began.
 ///
 /// Every rate is divided by its length, and only replies inside it count for
-/// the throughput, whenever they were asked for: what was in flight when it
+/// the throughput, whenever their messages were sent: what was in flight when it
 /// began makes up for what is in flight when it ends.
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -17,7 +17,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// One that begins at `start_ns`; `end_ns` is the end that was asked for.
+    /// One that begins at `start_ns`; `end_ns` is the requested end.
     pub(crate) fn new(start_ns: u64, end_ns: Option<u64>) -> Self {
         Self {
             start_ns: AtomicU64::new(start_ns),
@@ -29,8 +29,8 @@ impl Window {
         self.start_ns.load(Ordering::Relaxed)
     }
 
-    /// Moves it as it is to begin at `now_ns`, if that is later than it was to.
-    /// Returns by how much.
+    /// Delays its start to `now_ns`, if that is later than planned. Returns by how
+    /// much.
     pub(crate) fn delay(&self, now_ns: u64) -> u64 {
         let late_ns = now_ns.saturating_sub(self.start_ns());
         self.start_ns.fetch_add(late_ns, Ordering::Relaxed);

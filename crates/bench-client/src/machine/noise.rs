@@ -33,7 +33,7 @@ const WAKEUP_TIME: Duration = Duration::from_millis(100);
 ///
 /// - The clock is read twice for each message: what it costs is in every
 ///   latency, and a slow clock limits the throughput. Tens of nanoseconds are
-///   good, a microsecond tells of a clock that is emulated.
+///   good, a microsecond means an emulated clock.
 /// - The overshoot of a sleep is what an open loop is late by without any
 ///   server: a schedule lag of that size is the machine's doing. It is measured
 ///   as the connections sleep, with the same timers.

@@ -26,13 +26,13 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Bad arguments, a file that cannot be written, failures in any run.
+/// Invalid arguments, a file that cannot be written, failures in any run.
 pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     OverheadArgs::check_once()?;
     let variants = variant::all(args)?;
     let stop = Stop::on_signals()?;
     let path = args.json.as_deref();
-    // What cannot be written is better known before the runs.
+    // A file that cannot be written is reported before the runs.
     let file = path.filter(|path| !is_stdout(path));
     let file = file.map(OutputFile::create).transpose()?;
 
@@ -66,7 +66,7 @@ fn report(
     variants: &[Variant],
     runs: Vec<OverheadRun>,
 ) -> Result<OverheadReport> {
-    let plain = variants.first().context("there is no row")?;
+    let plain = variants.first().context("no row to measure")?;
     let rows: Vec<_> = variants
         .iter()
         .map(|each| (each.name, each.options))

@@ -21,8 +21,8 @@ pub struct SlowMessage {
     pub run_queue_wait_us: Option<f64>,
     /// How long before the reply that was; `null` if it was never read before.
     pub run_queue_window_us: Option<f64>,
-    /// Segments of its connection that were sent again since that was last
-    /// looked at; `null` if it is too fast for that.
+    /// Segments of its connection that were retransmitted since that was last
+    /// sampled; `null` if it is too fast for that.
     pub retransmitted: Option<u64>,
     /// Those of them that the other end had already.
     pub spurious: Option<u64>,

@@ -1,4 +1,4 @@
-//! Systems without `sock_diag` do not say what their kernel sees.
+//! Systems without sock_diag report no connections.
 
 use std::{collections::HashMap, net::SocketAddr};
 
@@ -7,13 +7,13 @@ use crate::TcpInfo;
 /// The addresses of one end of a connection and of the other.
 pub type Ends = [SocketAddr; 2];
 
-/// Not known here.
+/// Not reported here.
 #[must_use]
 pub fn dump(_: u16, _: u16) -> Option<HashMap<Ends, TcpInfo>> {
     None
 }
 
-/// Not known here.
+/// Not reported here.
 #[must_use]
 pub fn find(_: Ends) -> Option<TcpInfo> {
     None

@@ -1,4 +1,4 @@
-//! The end of a load: what is still to be counted, and its outcome.
+//! The end of a load: the last counts, and its outcome.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Random times that are drawn one by one, of those at which nothing was sent:
-/// there can be a thousand million, and so many are as good as evenly spaced.
+/// there can be a thousand million, and beyond this many, even spacing changes nothing.
 const MAX_DRAWN: u64 = 1 << 20;
 
 impl Conductor<'_> {
@@ -48,15 +48,8 @@ impl Conductor<'_> {
         self.done.sort_unstable_by_key(|done| done.index);
         let view = self.view();
         let has_successors = self.shared.plan.arguments.per_connection.is_some();
-        let measured = self.measured;
-        let (latency, latency_uncorrected, schedule_lag) = match measured.scheduled {
-            None => (measured.uncorrected, None, None),
-            Some(scheduled) => (
-                scheduled.corrected,
-                Some(measured.uncorrected),
-                Some(scheduled.lag),
-            ),
-        };
+        let (payload_bytes, wire_bytes) = (self.measured.payload_bytes, self.measured.wire_bytes);
+        let (latency, latency_uncorrected, schedule_lag) = self.measured.into_latencies();
         let failures = self.done.iter().map(|done| &done.failures);
         let failures = failures.fold(self.not_opened, Failures::plus);
         LoadOutcome {
@@ -72,8 +65,8 @@ impl Conductor<'_> {
             under_load,
             precision: self.precision.map(PrecisionWatch::finish),
             gaps: self.gaps,
-            payload_bytes: measured.payload_bytes,
-            wire_bytes: measured.wire_bytes,
+            payload_bytes,
+            wire_bytes,
             series: self.series,
             failures: failures.by_name(),
             requested: self.shared.plan.connections(),
@@ -89,7 +82,7 @@ impl Conductor<'_> {
         }
     }
 
-    /// When the measured window ended: when that was asked for, or with the last
+    /// When the measured window ended: at the requested end, or with the last
     /// event if there was no more to do by then. A schedule of so many messages
     /// lasts until one more would be due.
     fn end_ns(&self, progress: &Progress) -> u64 {

@@ -119,7 +119,7 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    /// Notes how the connections are when the measurement begins.
+    /// Samples the connections when the measurement begins.
     fn view_connections(&mut self) {
         self.view_before = self.view();
         if let Some(view) = &self.view_before {

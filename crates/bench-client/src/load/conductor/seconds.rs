@@ -6,8 +6,7 @@ use bench_report::results::Second;
 
 use super::{Bulk, Conductor, Interval, Progress};
 
-/// What is left of the last second is no entry of its own if it is shorter:
-/// its rates would say little.
+/// Minimum length of the last entry: the rates of a shorter one would say little.
 const SHORTEST_SECOND: Duration = Duration::from_millis(100);
 
 impl Conductor<'_> {

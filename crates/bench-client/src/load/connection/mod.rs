@@ -95,11 +95,6 @@ impl<'a> LoadConnection<'a> {
         let is_late = !arguments.ramp.is_zero() || shared.is_late.load(Ordering::Relaxed);
         let opening_ns = if is_late { clock.now_ns() } else { 0 };
         let number = plan.rank.number(index);
-        let rules = Rules {
-            wire: plan.client.wire,
-            verify: arguments.verify,
-            timeout_ns: nanos(arguments.timeout),
-        };
         Ok(Self {
             shared,
             clock,
@@ -110,17 +105,7 @@ impl<'a> LoadConnection<'a> {
             quota: successors.as_ref().map_or(u64::MAX, |each| each.messages),
             successors,
             is_sending: true,
-            replies: Replies::new(
-                rules,
-                Payloads::new(
-                    u32::try_from(number).unwrap_or(u32::MAX),
-                    arguments.seed,
-                    &shared.body,
-                ),
-                &shared.window,
-                Recorder::new(shared.shard(index), clock.now_ns()),
-                Some(Examiner::new(&shared.slowest, Arc::clone(&link))),
-            ),
+            replies: replies(shared, clock, &link),
             cpu_before: None,
             reader: reader(plan),
             outbox: Outbox::new(plan.client.wire, plan.client.write_buffer),
@@ -278,8 +263,8 @@ impl<'a> LoadConnection<'a> {
         Ok(())
     }
 
-    /// Lets the conductor see what is in flight. A message that failed before it
-    /// was sent is not, and has to be sent in time all the same.
+    /// Publishes what is in flight to the conductor. A message that waits to be sent
+    /// has the deadline of a reply, too.
     fn publish(&self) {
         let unsent_ns = (!self.outbox.is_empty()).then_some(self.composed_ns);
         let since_ns = self.replies.waiting_since_ns().or(unsent_ns);
@@ -295,6 +280,24 @@ impl<'a> LoadConnection<'a> {
         self.replies.tally.writes += flushed.map_err(|error| self.failure_of_io(&error))?;
         Ok(())
     }
+}
+
+/// The replies of a connection that has sent nothing.
+fn replies<'a>(shared: &'a Shared, clock: Clock, link: &Arc<Link>) -> Replies<'a> {
+    let (plan, arguments) = (&shared.plan, &shared.plan.arguments);
+    let rules = Rules {
+        wire: plan.client.wire,
+        verify: arguments.verify,
+        timeout_ns: nanos(arguments.timeout),
+    };
+    let number = u32::try_from(plan.rank.number(link.index)).unwrap_or(u32::MAX);
+    Replies::new(
+        rules,
+        Payloads::new(number, arguments.seed, &shared.body),
+        &shared.window,
+        Recorder::new(shared.shard(link.index), clock.now_ns()),
+        Some(Examiner::new(&shared.slowest, Arc::clone(link))),
+    )
 }
 
 fn reader(plan: &RunPlan) -> Reader {

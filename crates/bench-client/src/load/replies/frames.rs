@@ -14,7 +14,7 @@ impl Replies<'_> {
             if self.echoes_due > 0 && frame.is_empty() {
                 self.echoes_due -= 1;
             } else if self.rules.verify {
-                // It fails where there is no memory.
+                // Fails when memory runs out.
                 let payload = frame.payload(&mut scratch);
                 self.take_reply(payload.map_err(|_| Failure::IoError)?, now_ns);
             } else if self.in_flight.is_empty() {

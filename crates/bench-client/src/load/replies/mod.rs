@@ -1,4 +1,4 @@
-//! What is in flight on a connection, and what its replies are worth.
+//! What is in flight on a connection, and the verification of its replies.
 //!
 //! Each message ends in one way: with a right reply, with a failure of its own,
 //! or without a reply. A fault of the server is one failure, however many
@@ -149,7 +149,7 @@ impl<'a> Replies<'a> {
     ///
     /// # Errors
     ///
-    /// A failure after which replies can no longer be told apart.
+    /// A failure after which replies cannot be matched to messages.
     pub(crate) fn take(&mut self, batch: &Batch<'_>, now_ns: u64) -> Result<(), Failure> {
         match self.rules.wire {
             Wire::Framed(_) => self.take_frames(batch, now_ns)?,
@@ -254,7 +254,7 @@ impl<'a> Replies<'a> {
         self.examine(&flight, now_ns);
     }
 
-    /// Looks around a message, if it is one of the slowest.
+    /// Examines a message, if it is one of the slowest.
     fn examine(&mut self, flight: &Flight, now_ns: u64) {
         if let Some(examiner) = &mut self.examiner
             && self.window.counts(flight.intended_ns)

@@ -1,4 +1,4 @@
-//! What replies are worth, on one connection.
+//! The verification of replies, on one connection.
 
 use proto::{Reader, Received, Wire, Writer};
 
