@@ -77,15 +77,15 @@ impl CheckedServer {
     /// Sends pieces on a new connection, with pauses between, and expects all of
     /// them back.
     pub(super) fn exchange(&self, pieces: &[&[u8]]) -> Outcome<Peer> {
-        let peer = self.dial()?;
+        let mut peer = self.dial()?;
+        // The pauses are not the server's.
+        peer.timeout += PAUSE * u32::try_from(pieces.len().saturating_sub(1)).unwrap_or(u32::MAX);
         thread::scope(|scope| {
             // Read meanwhile, or both sides could wait to be read.
             let writer = thread::Builder::new().spawn_scoped(scope, || peer.write(pieces));
             let advice = "is the limit of processes (ulimit -u) high enough?";
             writer.map_err(|error| Fault::Own(anyhow!("no thread: {error}; {advice}")))?;
-            // The pauses are not the server's.
-            let pauses = PAUSE * u32::try_from(pieces.len()).unwrap_or(u32::MAX);
-            peer.expect_within(self.timeout + pauses, &pieces.concat())
+            peer.expect(&pieces.concat())
         })?;
         Ok(peer)
     }
@@ -147,11 +147,7 @@ impl Peer {
 
     /// Reads until all that is due has come.
     pub(super) fn expect(&self, due: &[u8]) -> Outcome {
-        self.expect_within(self.timeout, due)
-    }
-
-    fn expect_within(&self, time: Duration, due: &[u8]) -> Outcome {
-        let deadline = Instant::now() + time;
+        let deadline = Instant::now() + self.timeout;
         let mut rest = due;
         while !rest.is_empty() {
             self.advance(&mut rest, deadline).map_err(|error| {

@@ -71,11 +71,11 @@ mod tests {
         let mut drawn = lines(&picture(), 32);
         drawn.push(line("Title", Ink::Title));
         let svg = draw(&drawn);
-        // Behind 11 columns of 9 units, and 9 more.
+        // Behind 11 columns of 9 units, and 8 more.
         for part in [
-            r#"<rect class="m0" x="113" y="38" width="81" height="21"/>"#,
-            r#"<text class="" x="113" y="53" textLength="81">├1├ 2 ├ </text>"#,
-            r#"<rect class="m1" x="194" y="38" width="108" height="21"/>"#,
+            r#"<rect class="m0" x="113" y="38" width="72" height="21"/>"#,
+            r#"<text class="" x="113" y="53" textLength="72">├1├ 2 ├ </text>"#,
+            r#"<rect class="m1" x="185" y="38" width="108" height="21"/>"#,
             r#"<text class="title" x="14" y="101" textLength="45">Title</text>"#,
         ] {
             assert!(svg.contains(part), "{part} in {svg}");
