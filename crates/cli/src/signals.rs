@@ -4,9 +4,10 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -31,6 +32,8 @@ pub struct Stop {
     /// The first signal; zero: none yet.
     signal: AtomicI32,
     patience: AtomicU32,
+    /// Milliseconds that the program has after the first signal; zero: no limit.
+    grace_ms: AtomicU64,
 }
 
 impl Stop {
@@ -92,12 +95,33 @@ impl Stop {
         self.patience.store(patience, Ordering::Relaxed);
     }
 
+    /// Ends the program this long after the first signal if it is still running:
+    /// it may be blocked, such as by a full stdout.
+    pub fn end_within(&self, grace: Duration) {
+        let ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.grace_ms.store(ms, Ordering::Relaxed);
+    }
+
+    fn end_later(&self, signal: i32) {
+        let grace = Duration::from_millis(self.grace_ms.load(Ordering::Relaxed));
+        if !grace.is_zero() {
+            // Without a thread the next signal ends the program.
+            let _ = thread::Builder::new().spawn(move || {
+                thread::sleep(grace);
+                process::exit(128_i32.saturating_add(signal));
+            });
+        }
+    }
+
     /// Counts a signal.
     pub fn ask(&self, signal: i32) {
         let (unset, order) = (0, Ordering::Relaxed);
         let _ = self.signal.compare_exchange(unset, signal, order, order);
         let asked = self.asked.fetch_add(1, order) + 1;
         if asked <= self.patience.load(order) {
+            if asked == 1 {
+                self.end_later(signal);
+            }
             return;
         }
         if asked > 1 {

@@ -1,6 +1,6 @@
 //! `repl-client`: sends the lines that are typed and prints the replies.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use cli::{log, signals::Stop};
@@ -25,6 +25,9 @@ use args::{ReplArgs, SessionPlan};
 use ended::Ended;
 use queue::EventQueue;
 
+/// How long a session may take to end after a signal.
+const LONGEST_END: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let args: ReplArgs = match cli::parse() {
         Ok(args) => args,
@@ -46,6 +49,7 @@ fn run(plan: &SessionPlan) -> Result<()> {
     let dialer = &plan.client.dialer;
     let stream = dialer.dial()?;
     stop.be_patient(1);
+    stop.end_within(LONGEST_END);
     tracing::info!("connection established to tcp://{}", dialer.host);
 
     let queue = Arc::new(EventQueue::new(

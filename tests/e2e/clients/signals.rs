@@ -4,7 +4,7 @@ use std::{io::Write, process::Command};
 
 use testkit::{Process, Server, program};
 #[cfg(target_os = "linux")]
-use testkit::{send_signal, wire::silent_server};
+use testkit::{send_signal, wait_until, wire::silent_server};
 
 /// Starts a client as the first process of a container, and sends it a signal
 /// once it is connected.
@@ -69,6 +69,26 @@ fn a_piped_session_reports_the_signal_that_ended_it() {
         let _ = repl.wait_for_stderr(&format!("repl-client: ended by SIG{signal}"));
         let _ = repl.wait().expect_code(code);
     }
+}
+
+/// The session cannot end in order while it writes to a stdout that is full.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_stdout_does_not_keep_a_session_from_ending() {
+    let server = Server::start(&[]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(program("repl-client"));
+    let mut repl = Process::start_with_stdout(command.args(["-h", &server.host()]), writer);
+    // Two replies of these are more than a pipe holds.
+    let line = "x".repeat(40_000);
+    for _ in 0..2 {
+        writeln!(repl.stdin(), "{line}").unwrap();
+    }
+    wait_until("stdout is full", || {
+        rustix::io::ioctl_fionread(&reader).unwrap() >= 60_000
+    });
+    repl.signal("TERM");
+    let _ = repl.wait().expect_code(143);
 }
 
 /// The system drops signals without a handler for PID 1.
