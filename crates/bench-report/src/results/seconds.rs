@@ -1,15 +1,16 @@
-//! A duration as a number of seconds in JSON.
+//! A duration as a number of seconds in JSON, or `null`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 pub(super) fn serialize<S: Serializer>(
-    duration: &Duration,
+    duration: &(impl Copy + Into<Option<Duration>>),
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    duration.as_secs_f64().serialize(serializer)
+    let duration: Option<Duration> = (*duration).into();
+    let seconds = duration.map(|duration| duration.as_secs_f64());
+    seconds.serialize(serializer)
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
@@ -18,19 +19,11 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(Error::custom)
 }
 
-/// The same, or `null`.
+/// For a duration that may be missing.
 pub(super) mod optional {
-    use super::{Deserialize, Deserializer, Duration, Error, Serialize, Serializer};
+    use super::{Deserialize, Deserializer, Duration, Error};
 
-    #[allow(clippy::ref_option)] // serde's signature
-    pub(in super::super) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        duration
-            .map(|duration| duration.as_secs_f64())
-            .serialize(serializer)
-    }
+    pub(in super::super) use super::serialize;
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
