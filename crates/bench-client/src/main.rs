@@ -21,7 +21,7 @@ mod run;
 mod sizes;
 mod start;
 
-use args::{Args, Command};
+use args::{Args, BenchCommand};
 
 /// Exit code of a run that missed an expectation.
 const MISSED: u8 = 3;
@@ -48,10 +48,10 @@ fn execute(args: Args) -> Result<()> {
         return generate::print(kind, Args::command());
     }
     match args.command {
-        Some(Command::Capacity(args)) => capacity::run(&(*args).try_into()?, &log),
-        Some(Command::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
-        Some(Command::Merge(args)) => merge::run(&args),
-        Some(Command::Overhead(args)) => overhead::run(&args),
+        Some(BenchCommand::Capacity(args)) => capacity::run(&(*args).try_into()?, &log),
+        Some(BenchCommand::Compare(args)) => cli::print(compare(&args.a, &args.b, args.force)?),
+        Some(BenchCommand::Merge(args)) => merge::run(&args),
+        Some(BenchCommand::Overhead(args)) => overhead::run(&args),
         None => run::run(&args.run.try_into()?, &log),
     }
 }

@@ -20,7 +20,7 @@ use crate::{check::CheckArgs, lab::LabArgs};
 #[command(disable_help_subcommand = true)]
 pub(crate) struct EchoArgs {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<EchoCommand>,
 
     /// Messages to send
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
@@ -39,7 +39,7 @@ pub(crate) struct EchoArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum EchoCommand {
     Check(CheckArgs),
     Lab(LabArgs),
 }
@@ -48,8 +48,8 @@ impl EchoArgs {
     /// How often `-v` was given.
     pub(crate) const fn verbose(&self) -> u8 {
         match &self.command {
-            Some(Command::Check(args)) => args.common.verbose,
-            Some(Command::Lab(_)) | None => self.client.common.verbose,
+            Some(EchoCommand::Check(args)) => args.common.verbose,
+            Some(EchoCommand::Lab(_)) | None => self.client.common.verbose,
         }
     }
 }

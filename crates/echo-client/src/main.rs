@@ -10,7 +10,7 @@ mod check;
 mod conversation;
 mod lab;
 
-use args::{Command, EchoArgs, SendPlan};
+use args::{EchoArgs, EchoCommand, SendPlan};
 
 fn main() -> ExitCode {
     let args: EchoArgs = match cli::parse() {
@@ -26,8 +26,8 @@ fn execute(args: EchoArgs) -> Result<()> {
     // container.
     let _stop = Stop::on_signals()?;
     match args.command {
-        Some(Command::Check(args)) => check::run(&args),
-        Some(Command::Lab(args)) => lab::run(&args),
+        Some(EchoCommand::Check(args)) => check::run(&args),
+        Some(EchoCommand::Lab(args)) => lab::run(&args),
         None => echo(&args.try_into()?),
     }
 }

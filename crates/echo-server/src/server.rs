@@ -11,7 +11,7 @@ use transport::Waker;
 use crate::{
     Config, Deadlines, Error, Stats, Summary,
     accept::{self, Acceptor},
-    connection::AT_WORK,
+    connection::WAKE_AFTER,
     metrics::Metrics,
     registry::Registry,
     reporter::Reporter,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long connections may take to end once they are shut down.
-const CUT: Duration = Duration::from_secs(1);
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not accept yet.
 ///
@@ -212,15 +212,15 @@ impl Server {
 /// shuts down the rest.
 fn end_connections(registry: &Registry, drain: Duration) {
     // Connections that peers are just closing keep their own close reason.
-    let at_work = drain.min(AT_WORK);
-    registry.wait_until_empty(at_work);
+    let wake_after = drain.min(WAKE_AFTER);
+    registry.wait_until_empty(wake_after);
     registry.stop();
-    if registry.wait_until_empty(at_work) {
+    if registry.wait_until_empty(wake_after) {
         return;
     }
     registry.wake_readers();
-    if !registry.wait_until_empty(drain.saturating_sub(at_work)) {
+    if !registry.wait_until_empty(drain.saturating_sub(wake_after)) {
         registry.cut();
-        registry.wait_until_empty(CUT);
+        registry.wait_until_empty(CUT_TIMEOUT);
     }
 }

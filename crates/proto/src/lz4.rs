@@ -15,7 +15,7 @@ const MIN_MATCH: usize = 4;
 
 /// Why a block is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum BlockFault {
     /// It ends inside a sequence, or refers to bytes before the output.
     Malformed,
     /// It decompresses to more than announced.
@@ -51,7 +51,7 @@ pub(crate) fn decompress(body: &[u8], output: &mut Vec<u8>) -> Result<(), FrameE
     output.resize(len, 0);
     match block::decompress_into(block, output) {
         Ok(n) if n == len => Ok(()),
-        _ => Err(Fault::Malformed.of(original)),
+        _ => Err(BlockFault::Malformed.of(original)),
     }
 }
 
@@ -98,46 +98,46 @@ fn split(body: &[u8]) -> (u32, &[u8]) {
 /// decompressing into a buffer of `len` bytes. For fast decoders the format
 /// also requires five literals at the end and no match within the last twelve
 /// bytes; neither crate enforces it.
-fn walk(block: &[u8], len: usize) -> Result<(), Fault> {
+fn walk(block: &[u8], len: usize) -> Result<(), BlockFault> {
     let mut rest = block;
     let mut produced = 0;
     loop {
-        let (&token, after) = rest.split_first().ok_or(Fault::Malformed)?;
+        let (&token, after) = rest.split_first().ok_or(BlockFault::Malformed)?;
         rest = after;
         let literals = length(token >> 4, &mut rest)?;
-        rest = rest.get(literals..).ok_or(Fault::Malformed)?;
+        rest = rest.get(literals..).ok_or(BlockFault::Malformed)?;
         produced = advance(produced, literals, len)?;
         if rest.is_empty() {
             break;
         }
-        let (offset, after) = rest.split_first_chunk().ok_or(Fault::Malformed)?;
+        let (offset, after) = rest.split_first_chunk().ok_or(BlockFault::Malformed)?;
         rest = after;
         let offset = usize::from(u16::from_le_bytes(*offset));
         if offset == 0 {
-            return Err(Fault::Malformed);
+            return Err(BlockFault::Malformed);
         }
         let begin = produced;
         let matched = length(token & 0xf, &mut rest)?.saturating_add(MIN_MATCH);
         produced = advance(produced, matched, len)?;
         if offset > begin {
-            return Err(Fault::Malformed);
+            return Err(BlockFault::Malformed);
         }
     }
     if produced == len {
         Ok(())
     } else {
-        Err(Fault::Shorter)
+        Err(BlockFault::Shorter)
     }
 }
 
 /// A length that begins in half a token and may continue in `rest`. Saturating:
 /// a block of the largest frame can announce more than 32 bits hold.
 #[inline]
-fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
+fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, BlockFault> {
     let mut length = usize::from(nibble);
     if nibble == 0xf {
         loop {
-            let (&more, after) = rest.split_first().ok_or(Fault::Malformed)?;
+            let (&more, after) = rest.split_first().ok_or(BlockFault::Malformed)?;
             *rest = after;
             length = length.saturating_add(usize::from(more));
             if more != u8::MAX {
@@ -150,15 +150,15 @@ fn length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
 
 /// `produced` is at most `len`, and both fit in memory, so nothing overflows.
 #[inline]
-const fn advance(produced: usize, by: usize, len: usize) -> Result<usize, Fault> {
+const fn advance(produced: usize, by: usize, len: usize) -> Result<usize, BlockFault> {
     if by <= len - produced {
         Ok(produced + by)
     } else {
-        Err(Fault::Longer)
+        Err(BlockFault::Longer)
     }
 }
 
-impl Fault {
+impl BlockFault {
     const fn of(self, original: u32) -> FrameError {
         let reason = match self {
             Self::Malformed => "its block is not LZ4",
@@ -177,12 +177,12 @@ mod tests {
     use super::*;
 
     /// The result of `lz4_flex` for a block and a buffer of `len` bytes.
-    fn theirs(block: &[u8], len: usize) -> Result<(), Fault> {
+    fn theirs(block: &[u8], len: usize) -> Result<(), BlockFault> {
         match block::decompress_into(block, &mut vec![0; len]) {
             Ok(n) if n == len => Ok(()),
-            Ok(_) => Err(Fault::Shorter),
-            Err(block::DecompressError::OutputTooSmall { .. }) => Err(Fault::Longer),
-            Err(_) => Err(Fault::Malformed),
+            Ok(_) => Err(BlockFault::Shorter),
+            Err(block::DecompressError::OutputTooSmall { .. }) => Err(BlockFault::Longer),
+            Err(_) => Err(BlockFault::Malformed),
         }
     }
 
@@ -313,7 +313,7 @@ mod tests {
         for offset in [9, 0] {
             let block = [0x14, b'a', offset, 0, 0x10, b'b'];
             let body = [&10_u32.to_be_bytes()[..], &block].concat();
-            let malformed = Fault::Malformed.of(10);
+            let malformed = BlockFault::Malformed.of(10);
             assert_eq!(check(&body, MaxFrame::DEFAULT), Err(malformed));
             assert_eq!(decompress(&body, &mut output), Err(malformed));
             assert!(!output.windows(6).any(|bytes| bytes == b"secret"));

@@ -27,7 +27,7 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 
 /// How much of an unsolicited reply is shown, in bytes.
-const SHOWN: usize = 1000;
+const MAX_SHOWN: usize = 1000;
 
 /// Runs until the user ends it or the server is lost.
 pub(crate) fn run(
@@ -191,7 +191,7 @@ impl Session<'_> {
     /// it.
     fn unsolicited(&mut self, payload: &[u8]) -> Result<()> {
         self.count_unsolicited(payload.len())?;
-        let line = match payload.split_at_checked(SHOWN) {
+        let line = match payload.split_at_checked(MAX_SHOWN) {
             None => format!("unsolicited reply: {}", Escaped(payload)),
             Some((beginning, _)) => format!(
                 "unsolicited reply of {} bytes: {} [...]",

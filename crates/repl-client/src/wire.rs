@@ -8,7 +8,7 @@ use proto::{CHECKSUM_LEN, HEADER_LEN, Header, ORIGINAL_LEN, Reader, Received, Wi
 const LINE: usize = 16;
 
 /// As many bytes of a message are shown.
-const SHOWN: usize = 256;
+const MAX_SHOWN: usize = 256;
 
 /// Shows one message: a frame in its parts, raw bytes as they are.
 pub(crate) fn show(direction: &str, bytes: &[u8], wire: Wire) -> String {
@@ -67,7 +67,7 @@ pub(crate) fn payload(mut bytes: &[u8], wire: Wire) -> Result<Vec<u8>, proto::Er
 
 /// Bytes as hex and as text, in lines.
 fn dump(text: &mut String, bytes: &[u8]) {
-    let shown = bytes.get(..SHOWN).unwrap_or(bytes);
+    let shown = bytes.get(..MAX_SHOWN).unwrap_or(bytes);
     for bytes in shown.chunks(LINE) {
         let printable = |byte: &u8| matches!(byte, b' '..=b'~').then_some(char::from(*byte));
         let note: String = bytes

@@ -51,14 +51,14 @@ pub(crate) use run::RunArgs;
 #[command(disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<BenchCommand>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum BenchCommand {
     Capacity(Box<CapacityArgs>),
     Compare(CompareArgs),
     Merge(MergeArgs),
@@ -69,7 +69,7 @@ impl Args {
     /// How often `-v` was given.
     pub(crate) fn verbose(&self) -> u8 {
         match &self.command {
-            Some(Command::Capacity(args)) => args.client.common.verbose,
+            Some(BenchCommand::Capacity(args)) => args.client.common.verbose,
             _ => self.run.client.common.verbose,
         }
     }

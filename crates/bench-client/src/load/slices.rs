@@ -9,11 +9,11 @@ use super::{clock::nanos, measured::Measured, recorder::Interval};
 
 /// Shortest slice, and how many a run of known length has at most: the results
 /// stay small however long that is.
-const SHORTEST_NS: u64 = 1_000_000_000;
-const MOST: u32 = 100;
+const MIN_SLICE_NS: u64 = 1_000_000_000;
+const MAX_SLICES: u32 = 100;
 
 /// The length of slices where the length of the run is not known.
-const USUAL_NS: u64 = 10 * SHORTEST_NS;
+const DEFAULT_SLICE_NS: u64 = 10 * MIN_SLICE_NS;
 
 /// The slices of a run so far.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ struct TimedSlice {
 impl Slices {
     /// For a run that lasts for `duration`, if that is known.
     pub(super) fn new(duration: Option<Duration>) -> Self {
-        let length_ns = duration.map_or(USUAL_NS, |duration| {
-            nanos(duration / MOST).next_multiple_of(SHORTEST_NS)
+        let length_ns = duration.map_or(DEFAULT_SLICE_NS, |duration| {
+            nanos(duration / MAX_SLICES).next_multiple_of(MIN_SLICE_NS)
         });
         Self {
-            length_ns: length_ns.max(SHORTEST_NS),
+            length_ns: length_ns.max(MIN_SLICE_NS),
             done: Vec::new(),
             current: None,
         }
@@ -52,7 +52,7 @@ impl Slices {
         current.measured.merge(&interval.measured);
         current.inside += interval.inside;
         // The clock is read a little after a whole second.
-        if end_ns.saturating_sub(*start_ns) + SHORTEST_NS / 2 >= self.length_ns {
+        if end_ns.saturating_sub(*start_ns) + MIN_SLICE_NS / 2 >= self.length_ns {
             self.close(end_ns);
         }
     }

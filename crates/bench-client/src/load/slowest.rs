@@ -16,7 +16,7 @@ use super::{Link, clock::nanos, flight::Flight, lock::lock};
 use crate::machine::cpu;
 
 /// How many are kept.
-const KEPT: usize = 20;
+const MAX_SLOWEST: usize = 20;
 
 /// A message is one of them if it is slower than the least by this share of it.
 /// However long a run gets slower and slower, few are then examined:
@@ -44,8 +44,8 @@ impl Slowest {
         let mut messages = lock(&self.messages);
         messages.push(message);
         messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
-        messages.truncate(KEPT);
-        if let Some(least) = messages.get(KEPT - 1) {
+        messages.truncate(MAX_SLOWEST);
+        if let Some(least) = messages.get(MAX_SLOWEST - 1) {
             let least = Duration::from_secs_f64(least.latency_us / 1e6);
             let floor_ns = nanos(least + least / MARGIN);
             self.floor_ns.store(floor_ns, Ordering::Relaxed);
@@ -139,10 +139,10 @@ mod tests {
         // Each has to be slower by an eighth: 20 × ln(1000) / ln(9/8).
         assert!((100..1200).contains(&admitted), "{admitted}");
         let latencies: Vec<f64> = slowest.take().iter().map(|each| each.latency_us).collect();
-        assert_eq!(latencies.len(), KEPT);
+        assert_eq!(latencies.len(), MAX_SLOWEST);
         assert!(latencies.is_sorted_by(|a, b| a >= b), "{latencies:?}");
         assert!(
-            latencies[KEPT - 1] > 1000.0 * 8.0 / 9.0 - 20.0,
+            latencies[MAX_SLOWEST - 1] > 1000.0 * 8.0 / 9.0 - 20.0,
             "{latencies:?}"
         );
         assert!(slowest.take().is_empty());

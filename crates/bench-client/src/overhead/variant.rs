@@ -93,7 +93,7 @@ mod tests {
             .into_iter()
             .chain(options.split_whitespace());
         match args::Args::try_parse_from(line).unwrap().command {
-            Some(args::Command::Overhead(args)) => args,
+            Some(args::BenchCommand::Overhead(args)) => args,
             other => unreachable!("{other:?}"),
         }
     }

@@ -144,9 +144,9 @@ mod tests {
     use crate::results::sample;
 
     /// A temporary folder for files, deleted on drop.
-    struct Folder(PathBuf);
+    struct RunFolder(PathBuf);
 
-    impl Folder {
+    impl RunFolder {
         fn new(name: &str) -> Self {
             let id = std::process::id();
             let path = std::env::temp_dir().join(format!("compare-{name}-{id}"));
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    impl Drop for Folder {
+    impl Drop for RunFolder {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn equal_arguments_compare_whatever_the_target() {
-        let folder = Folder::new("equal");
+        let folder = RunFolder::new("equal");
         let a = folder.results("a", |_| ());
         let b = folder.results("b", |results| {
             results.target.address = "192.0.2.1:1".to_owned();
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn differing_arguments_are_named_and_refused() {
-        let folder = Folder::new("differing");
+        let folder = RunFolder::new("differing");
         let a = folder.results("a", |_| ());
         let b = folder.results("b", |results| {
             results.arguments.size = "64".to_owned();
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_bad_file_is_named_with_what_is_wrong_in_one_line() {
-        let folder = Folder::new("bad");
+        let folder = RunFolder::new("bad");
         let good = folder.results("good", |_| ());
         for (bad, reason) in [
             (folder.file("text", "qps 7"), "not JSON"),
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_same_run_twice_is_refused() {
-        let folder = Folder::new("twice");
+        let folder = RunFolder::new("twice");
         let run = |name: &str, throughput| folder.results(name, |r| r.throughput = throughput);
         let (a, b, copy) = (run("a", 1.0), run("b", 2.0), run("copy", 1.0));
         for (left, right) in [

@@ -193,9 +193,9 @@ mod tests {
         results
     }
 
-    struct Folder(tempfile::TempDir);
+    struct RankFolder(tempfile::TempDir);
 
-    impl Folder {
+    impl RankFolder {
         fn save(&self, name: &str, results: &Results) -> PathBuf {
             let path = self.0.path().join(name);
             fs::write(&path, serde_json::to_vec(results).unwrap()).unwrap();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn merged(all: &[Results]) -> Merged {
-        let folder = Folder(tempfile::tempdir().unwrap());
+        let folder = RankFolder(tempfile::tempdir().unwrap());
         let all = all.iter().enumerate();
         let paths: Vec<_> = all
             .map(|(n, results)| folder.save(&n.to_string(), results))
@@ -459,7 +459,7 @@ mod tests {
     #[test]
     fn counts_that_cannot_be_are_refused() {
         let refused = |change: fn(&mut Results)| {
-            let folder = Folder(tempfile::tempdir().unwrap());
+            let folder = RankFolder(tempfile::tempdir().unwrap());
             let mut all = all();
             change(&mut all[1]);
             let all = all.iter().enumerate();
@@ -496,7 +496,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_merged_is_named() {
-        let folder = Folder(tempfile::tempdir().unwrap());
+        let folder = RankFolder(tempfile::tempdir().unwrap());
         let good = folder.save("good", &results(0, T));
         let mut old = results(1, T);
         (old.ranks, old.slices) = (Vec::new(), Vec::new());

@@ -21,7 +21,7 @@ use super::{
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Bytes of a wrong reply that are shown.
-const SHOWN: usize = 12;
+const MAX_SHOWN: usize = 12;
 
 /// The server that is checked.
 pub(super) struct CheckedServer {
@@ -223,7 +223,7 @@ impl Peer {
 
 /// The beginning of a peer's bytes.
 fn shown(bytes: &[u8]) -> String {
-    match bytes.get(..SHOWN) {
+    match bytes.get(..MAX_SHOWN) {
         Some(bytes) => format!("\"{}...\"", Escaped(bytes)),
         None if bytes.is_empty() => "nothing".to_owned(),
         None => format!("\"{}\"", Escaped(bytes)),

@@ -63,7 +63,7 @@ pub(super) struct Chunk {
 impl Experiment {
     /// Sends everything from one end of a connection to the other and back.
     pub(super) fn run(&self) -> Result<Observation> {
-        let mut connection = Connection::new(self)?;
+        let mut connection = LabConnection::new(self)?;
         for span in self.writes() {
             let end = span.end;
             connection.write(span)?;
@@ -87,7 +87,7 @@ impl Experiment {
 
 /// Both ends of a connection. The sockets hold all that is sent, so one thread
 /// serves the two.
-struct Connection<'e> {
+struct LabConnection<'e> {
     experiment: &'e Experiment,
     sender: TcpStream,
     receiver: Stream,
@@ -99,7 +99,7 @@ struct Connection<'e> {
     outcome: Observation,
 }
 
-impl<'e> Connection<'e> {
+impl<'e> LabConnection<'e> {
     fn new(experiment: &'e Experiment) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
         let mut sender = TcpStream::connect(listener.local_addr()?).context("cannot connect")?;

@@ -38,12 +38,12 @@ use picture::Picture;
 const COLUMNS: usize = 80;
 
 /// A picture and the text around it: none, or a title, a command and sentences.
-struct Section {
+struct TourSection {
     text: Vec<&'static str>,
     picture: Picture,
 }
 
-impl Section {
+impl TourSection {
     /// The experiment that is asked for, run.
     fn of(args: &LabArgs) -> Result<Self> {
         let experiment = args.experiment(args.reader.unwrap_or(Codec::OneRead))?;
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
     let sections = if args.is_tour() {
         tour::sections()?
     } else {
-        vec![Section::of(args)?]
+        vec![TourSection::of(args)?]
     };
     let lines = |columns| {
         let sections = sections.iter().map(|section| section.lines(columns));

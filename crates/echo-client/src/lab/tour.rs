@@ -4,19 +4,19 @@ use anyhow::{Result, bail};
 use clap::Parser;
 
 use super::{
-    Section,
+    TourSection,
     picture::{PictureRow, Piece},
 };
-use crate::args::{Command, EchoArgs};
+use crate::args::{EchoArgs, EchoCommand};
 
 /// Each a title, a command and what is to be seen, with an empty line between.
 const SCENES: &str = include_str!("tour.txt");
 
-pub(super) fn sections() -> Result<Vec<Section>> {
+pub(super) fn sections() -> Result<Vec<TourSection>> {
     let scenes = SCENES.split("\n\n").map(|scene| scene.lines().collect());
     let mut sections = scenes.map(section).collect::<Result<Vec<_>>>()?;
     // The last is about the end of the stream, and what comes after it.
-    if let Some(Section { picture, .. }) = sections.last_mut() {
+    if let Some(TourSection { picture, .. }) = sections.last_mut() {
         let label = format!("{} bytes back, after the FIN", picture.len);
         picture.rows.push(PictureRow {
             name: "1 echo".to_owned(),
@@ -27,16 +27,16 @@ pub(super) fn sections() -> Result<Vec<Section>> {
 }
 
 /// Runs what the command would.
-fn section(text: Vec<&'static str>) -> Result<Section> {
+fn section(text: Vec<&'static str>) -> Result<TourSection> {
     let words = text
         .iter()
         .skip(1)
         .take(1)
         .flat_map(|command| command.split(' '));
     match EchoArgs::try_parse_from(words.skip(1))?.command {
-        Some(Command::Lab(args)) => Ok(Section {
+        Some(EchoCommand::Lab(args)) => Ok(TourSection {
             text,
-            ..Section::of(&args)?
+            ..TourSection::of(&args)?
         }),
         _ => bail!("no scene of the tour: {text:?}"),
     }

@@ -9,7 +9,7 @@ use super::{Connection, Phase};
 
 /// How long a read may wait for data that has arrived already, which can
 /// include a partial TLS record that cannot be decrypted yet.
-const AT_HAND: Duration = Duration::from_millis(1);
+const REST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A connection's input, up to its end: the peer's close or, once this side has
 /// decided to end, the last byte that had arrived by then.
@@ -33,7 +33,9 @@ impl<'a> ConnectionInput<'a> {
 
     /// Reads from the rest, without waiting for more.
     fn read_rest(&mut self, left: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.connection.stream.set_read_timeout(Some(AT_HAND))?;
+        self.connection
+            .stream
+            .set_read_timeout(Some(REST_TIMEOUT))?;
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let buf = buf.get_mut(..most).unwrap_or_default();
         let n = match (&self.connection.stream).read(buf) {

@@ -23,7 +23,7 @@ pub use traffic::Traffic;
 
 /// How long a busy connection has to notice that it must end. After that it is
 /// taken to be waiting for input.
-pub(crate) const AT_WORK: Duration = Duration::from_millis(50);
+pub(crate) const WAKE_AFTER: Duration = Duration::from_millis(50);
 
 /// What to read from a peer after the decision to close, in time and bytes.
 /// Closing with unread bytes resets the connection, and a reset destroys what

@@ -20,18 +20,18 @@ use crate::{
 };
 
 /// Maximum bytes of a message in the log.
-const SHOWN: usize = 1024;
+const MAX_LOGGED: usize = 1024;
 
 /// Largest payload to decompress for the log, in bytes: more would let a peer
 /// take memory beside `--max-memory`.
 const MAX_DECOMPRESSED: usize = 64 * 1024;
 
 /// How long a peer is silent before buffers that a burst has grown are freed.
-const QUIET: Duration = Duration::from_secs(1);
+const SHRINK_AFTER: Duration = Duration::from_secs(1);
 
 /// Bytes that a stream's own buffers may keep while the peer is silent: with
 /// TLS, enough for frames that fit the first read buffer.
-const SMALL: usize = 4096;
+const SMALL_BUFFER: usize = 4096;
 
 /// The settings that all connections of a server share.
 #[derive(Debug)]
@@ -176,9 +176,9 @@ fn echo(
     let mut has_grown = false;
     loop {
         memory.reserve(&mut reader, stream)?;
-        if has_grown != (reader.capacity() > 0 || stream.buffered() > SMALL) {
+        if has_grown != (reader.capacity() > 0 || stream.buffered() > SMALL_BUFFER) {
             has_grown = !has_grown;
-            let timeout = has_grown.then_some(QUIET);
+            let timeout = has_grown.then_some(SHRINK_AFTER);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
         }
         if !settings.spin.is_zero() {
@@ -284,8 +284,8 @@ fn log_messages(verb: &str, batch: &Batch<'_>) {
                 continue;
             }
         };
-        match message.get(..SHOWN) {
-            Some(beginning) if len > SHOWN => {
+        match message.get(..MAX_LOGGED) {
+            Some(beginning) if len > MAX_LOGGED => {
                 tracing::debug!("{verb} message: {}... ({len} bytes)", Escaped(beginning));
             }
             _ => tracing::debug!("{verb} message: {}", Escaped(message)),

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     close::CloseReason,
-    connection::{AT_WORK, Connection, LINGER, Outcome, Phase, Traffic},
+    connection::{Connection, LINGER, Outcome, Phase, Traffic, WAKE_AFTER},
     deadlines::Deadlines,
 };
 
@@ -78,7 +78,7 @@ impl Watched {
             // It has been waiting for long.
             CloseReason::Idle => (Duration::ZERO, LINGER),
             // It may be busy, and checks by itself.
-            CloseReason::Age | CloseReason::Bytes => (AT_WORK, drain),
+            CloseReason::Age | CloseReason::Bytes => (WAKE_AFTER, drain),
             // Fails if the peer has closed already, which is harmless.
             _ => return drop(connection.stream.shutdown(Shutdown::Both)),
         };
