@@ -8,9 +8,8 @@ use bench_report::{
     Expect,
     capacity::{CapacityReport, CapacityTable, Probe, ProbeOutcome, Search, SearchStep},
     export::{OutputFile, is_stdout, write_json, write_page},
-    plural,
 };
-use cli::{args::MAX_DURATION, log::Log, signals::Stop};
+use cli::{args::MAX_DURATION, format::plural, log::Log, signals::Stop};
 
 use crate::{
     args::CapacityPlan,

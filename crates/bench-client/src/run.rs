@@ -9,10 +9,9 @@ use anyhow::{Error, Result, anyhow};
 use bench_report::{
     Live, Results, RunSummary,
     export::{self, Export, Output},
-    plural,
     results::{RankLine, Second, instant, kinds},
 };
-use cli::{log::Log, signals::Stop};
+use cli::{format::plural, log::Log, signals::Stop};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};

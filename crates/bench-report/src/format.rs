@@ -5,7 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub(crate) use cli::format::Quantity::{Bytes, Count, Latency};
+pub(crate) use cli::format::{
+    Quantity::{Bytes, Count, Latency},
+    plural,
+};
 
 /// Columns of a terminal.
 pub(crate) const COLUMNS: usize = 80;
@@ -41,13 +44,6 @@ pub(crate) fn representable(time: SystemTime) -> SystemTime {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     SystemTime::UNIX_EPOCH + since_1970.min(last)
-}
-
-/// `1 connection`, `2 connections`.
-#[must_use]
-pub fn plural(count: u64, noun: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
 }
 
 /// Breaks `text` into lines that fit a terminal: the first starts with `first`, and
@@ -89,12 +85,6 @@ mod tests {
         ] {
             assert_eq!(rfc3339(time), text);
         }
-    }
-
-    #[test]
-    fn one_is_not_many() {
-        assert_eq!(plural(1, "connection"), "1 connection");
-        assert_eq!(plural(0, "connection"), "0 connections");
     }
 
     #[test]

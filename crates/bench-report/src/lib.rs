@@ -34,7 +34,6 @@ mod verdict;
 
 pub use compare::compare;
 pub use expect::Expect;
-pub use format::plural;
 pub use live::Live;
 pub use outcome::{ConnectionOutcome, CpuTime, LoadOutcome};
 pub use results::Results;

@@ -1,4 +1,4 @@
-//! Quantities as text: three significant digits and the unit that fits.
+//! Quantities as text: three significant digits and the unit that fits; plurals.
 
 use std::{fmt, time::Duration};
 
@@ -61,6 +61,13 @@ impl From<Duration> for Quantity {
     fn from(time: Duration) -> Self {
         Latency(1e6 * time.as_secs_f64())
     }
+}
+
+/// `1 connection`, `2 connections`.
+#[must_use]
+pub fn plural(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
 }
 
 /// Shows `value` with three significant digits, or with all those before the point if
@@ -143,5 +150,11 @@ mod tests {
             assert_eq!(Count(value).to_string(), shown);
             assert_eq!(format!("{:#}", Count(value)), short);
         }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(plural(1, "connection"), "1 connection");
+        assert_eq!(plural(0, "connection"), "0 connections");
     }
 }

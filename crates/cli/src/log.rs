@@ -19,7 +19,7 @@ use tracing_subscriber::{
 
 use transport::stdio::Patient;
 
-use crate::has_color;
+use crate::{format::plural, has_color};
 
 /// Maximum bytes of lines that wait to be written: some ten thousand lines.
 const MAX_WAITING: usize = 1 << 20;
@@ -61,8 +61,8 @@ pub fn to_stderr_by_thread(verbosity: u8, quiet: &[&str]) -> Result<Log> {
                 let failed = out.write(&lines);
                 lost += dropped + failed;
                 if lost > 0 && failed == 0 {
-                    let s = if lost == 1 { "" } else { "s" };
-                    tracing::warn!("{lost} line{s} of the log dropped: stderr was full or failed");
+                    let lines = plural(lost, "line");
+                    tracing::warn!("{lines} of the log dropped: stderr was full or failed");
                     lost = 0;
                 }
                 queue.written();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use cli::format::plural;
 use proto::{Batch, Error, Escaped, Foreign, HEADER_LEN, Header, Reader, Received, Wire, Writer};
 use transport::{Heartbeat, Liveness, Ready, Stream};
 
@@ -40,8 +41,10 @@ pub(crate) fn run(plan: &SendPlan, stream: &Stream) -> Result<()> {
     conversation.receive_all()?;
     let Conversation { reads, writes, .. } = conversation;
     tracing::info!(
-        "{} messages in {writes} writes and {reads} reads",
-        plan.count
+        "{} in {} and {}",
+        plural(plan.count, "message"),
+        plural(writes, "write"),
+        plural(reads, "read"),
     );
     Ok(())
 }

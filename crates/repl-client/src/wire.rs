@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use cli::format::plural;
 use proto::{CHECKSUM_LEN, HEADER_LEN, Header, ORIGINAL_LEN, Reader, Received, Wire};
 
 /// Bytes in a line.
@@ -12,8 +13,7 @@ const MAX_SHOWN: usize = 256;
 
 /// Shows one message: a frame in its parts, raw bytes as they are.
 pub(crate) fn show(direction: &str, bytes: &[u8], wire: Wire) -> String {
-    let (count, s) = (bytes.len(), if bytes.len() == 1 { "" } else { "s" });
-    let mut text = format!("{direction} {count} byte{s}");
+    let mut text = format!("{direction} {}", plural(bytes.len() as u64, "byte"));
     let header = match (wire, bytes.first_chunk()) {
         (Wire::Framed(framing), Some(first)) => Header::decode(*first, framing).ok(),
         _ => None,

@@ -7,7 +7,7 @@ const TOGETHER: [&str; 3] = ["--no-wait", "--write-buffer", "64k"];
 
 #[test]
 fn a_client_collects_messages_before_a_write() {
-    for (buffer, writes) in [("1", "10 writes"), ("50", "4 writes"), ("64k", "1 writes")] {
+    for (buffer, writes) in [("1", "10 writes"), ("50", "4 writes"), ("64k", "1 write")] {
         let server = Server::start(&[]);
         let args = ["-h", &server.host(), "--no-wait", "--write-buffer", buffer];
         // The client's statistics are for people only.

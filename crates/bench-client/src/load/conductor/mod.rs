@@ -18,7 +18,7 @@ use std::{
 
 use anyhow::{Error, Result};
 use bench_report::{CpuTime, LoadOutcome, results::Second, statistics::PrecisionWatch};
-use cli::signals::Stop;
+use cli::{format::plural, signals::Stop};
 
 use super::{
     Bulk, Done, Failure, Failures, Link, Shared, ThreadReport, Watch, kernel::KernelView,
@@ -177,8 +177,8 @@ impl<'a> Conductor<'a> {
             .saturating_sub(self.shared.window.end_ns());
         let is_stuck = is_waiting && Duration::from_nanos(waited) > most;
         if is_stuck {
-            let s = if self.running == 1 { "" } else { "s" };
-            tracing::warn!("gave up {} thread{s} that did not end", self.running);
+            let threads = plural(self.running as u64, "thread");
+            tracing::warn!("gave up {threads} that did not end");
             // What they have counted is lost.
             for _ in 0..self.running {
                 self.not_opened.add(Failure::Timeout);
