@@ -140,6 +140,10 @@ fn a_rank_that_cannot_be_is_refused() {
         ),
         ("--ranks 0 --rank 0", "--ranks"),
         (
+            "--ranks 3 --rank 0 --json same --hdr same",
+            "--json and --hdr both name same",
+        ),
+        (
             "--ranks 18446744073709551615 --rank 1",
             "--connections: 10 for",
         ),

@@ -15,21 +15,28 @@ pub(crate) struct OutputFiles(pub(crate) Vec<Output>);
 const RANK: &str = "{rank}";
 
 impl OutputFiles {
-    /// The files of one rank. Ranks that share a folder need one each.
-    pub(crate) fn of_rank(mut self, rank: Rank) -> Vec<Output> {
-        for Output { format, path } in &mut self.0 {
-            match path.to_str() {
-                Some(text) if text.contains(RANK) => {
-                    *path = text.replace(RANK, &rank.rank().to_string()).into();
-                }
-                _ if rank.ranks() > 1 && !is_stdout(path) => tracing::warn!(
-                    "--{} has no {RANK}: ranks that share its folder overwrite each other's file",
-                    format.option
-                ),
-                _ => {}
+    /// The files of one rank.
+    pub(crate) fn of_rank(&self, rank: Rank) -> Vec<Output> {
+        let mut outputs = self.0.clone();
+        for Output { path, .. } in &mut outputs {
+            if let Some(text) = path.to_str().filter(|text| text.contains(RANK)) {
+                *path = text.replace(RANK, &rank.rank().to_string()).into();
             }
         }
-        self.0
+        outputs
+    }
+
+    /// Ranks that share a folder need a file each.
+    pub(crate) fn warn_of_shared(&self, rank: Rank) {
+        for Output { format, path } in &self.0 {
+            let has_rank = path.to_string_lossy().contains(RANK);
+            if rank.ranks() > 1 && !has_rank && !is_stdout(path) {
+                tracing::warn!(
+                    "--{} has no {RANK}: ranks that share its folder overwrite each other's file",
+                    format.option
+                );
+            }
+        }
     }
 }
 

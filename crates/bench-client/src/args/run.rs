@@ -115,7 +115,7 @@ impl TryFrom<RunArgs> for RunPlan {
         };
         check_connections(option, own, args.load.shape.with_server)?;
         check_numbers(option, connections.saturating_add(beside))?;
-        let outputs = args.output.files.clone().of_rank(rank);
+        let outputs = args.output.files.of_rank(rank);
         export::check(&outputs).map_err(UsageError)?;
         args.load.shape.network.check(args.load.shape.with_server)?;
         if args.load.rate.is_none() && args.load.shape.arrivals == ArrivalsArg::Poisson {
@@ -140,6 +140,8 @@ impl TryFrom<RunArgs> for RunPlan {
             outputs,
         };
         plan.check_sizes()?;
+        // A usage error is one line, so this is said once there is none.
+        args.output.files.warn_of_shared(rank);
         Ok(plan)
     }
 }

@@ -49,9 +49,9 @@ impl HostCpus {
 }
 
 /// A list as Linux writes it: `0-3,8`.
-fn parse(list: &str) -> Option<BTreeSet<u64>> {
+fn parse(text: &str) -> Option<BTreeSet<u64>> {
     let mut cpus = BTreeSet::new();
-    for part in list.split(',') {
+    for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
         if first > last || last > MAX_CPU {
@@ -128,7 +128,9 @@ mod tests {
         // each is its own.
         let mut lines = [0, 1].map(|n| rank(n, None, 2, Some("0-1")));
         assert_eq!(count(&lines), 2);
-        lines.iter_mut().for_each(|line| line.host = None);
+        for line in &mut lines {
+            line.host = None;
+        }
         assert_eq!(count(&lines), 4);
     }
 }
