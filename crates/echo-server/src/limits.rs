@@ -141,7 +141,8 @@ impl fmt::Display for MaxConnections {
             connections,
             limited_by,
         } = self;
-        write!(f, "{connections} connections, limited by {limited_by}")
+        let s = if *connections == 1 { "" } else { "s" };
+        write!(f, "{connections} connection{s}, limited by {limited_by}")
     }
 }
 
@@ -290,7 +291,10 @@ mod tests {
         let both =
             |limit| MaxConnections::within(Path::new("/none"), open_files(limit), Cost::BOTH_ENDS);
         assert_eq!(both(1024).connections, 496);
-        assert_eq!(machine(&[], open_files(3)).connections, 1);
+        assert_eq!(
+            machine(&[], open_files(3)).to_string(),
+            "1 connection, limited by open files (ulimit -n)"
+        );
     }
 
     #[test]

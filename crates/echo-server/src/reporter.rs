@@ -112,8 +112,9 @@ impl Report {
     fn say(&self, stats: &Stats) {
         let (qps, bytes) = self.rates;
         if qps > 0.0 {
+            let s = if stats.live == 1 { "" } else { "s" };
             tracing::info!(
-                "Queries Per Second: {qps:.0} ({} connections, {:.2} MB/s)",
+                "Queries Per Second: {qps:.0} ({} connection{s}, {:.2} MB/s)",
                 stats.live,
                 bytes / 1e6,
             );
