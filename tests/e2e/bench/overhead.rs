@@ -55,3 +55,17 @@ fn its_values_are_checked() {
         assert_usage_error("bench-client", &["overhead", option], named);
     }
 }
+
+/// A file that cannot be written is not a failure of the runs.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_not_a_failure_of_the_runs() {
+    let args = "overhead --repeats 1 -d 50ms -c 1 --json /dev/full";
+    let args: Vec<&str> = args.split(' ').collect();
+    let output = run("bench-client", &args).expect_code(1);
+    let error = output.stderr.lines().last().unwrap();
+    assert!(
+        error.starts_with("bench-client: cannot write /dev/full: "),
+        "{output}"
+    );
+}

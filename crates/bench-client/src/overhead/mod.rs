@@ -50,12 +50,16 @@ pub(crate) fn run(args: &OverheadArgs) -> Result<()> {
     } else {
         cli::print(OverheadTable(&report))
     };
-    let mut errors = report.failures();
+    let failures = report.failures();
+    let mut errors = Vec::new();
+    if !failures.is_empty() {
+        errors.push(format!("runs had failures: {}", failures.join("; ")));
+    }
     if let Some(Err(error)) = file.map(|file| write_json(file, &report)) {
         errors.push(format!("{error:#}"));
     }
     if !errors.is_empty() {
-        return Err(anyhow!("runs had failures: {}", errors.join("; ")));
+        return Err(anyhow!("{}", errors.join("; ")));
     }
     printed
 }
