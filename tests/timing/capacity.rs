@@ -74,7 +74,7 @@ fn the_highest_rate_to_try_is_confirmed() {
 #[test]
 fn probes_have_poisson_arrivals() {
     let _alone = alone();
-    let args = "capacity --with-server --slo p50<10s -c 4 -d 200ms --from 100 --to 100 --json - \
+    let args = "capacity --with-server --slo p50<10s -c 4 -d 200ms --from 20 --to 20 --json - \
                 --arrivals poisson";
     let args: Vec<&str> = args.split(' ').filter(|arg| !arg.is_empty()).collect();
     let output = run("bench-client", &args).expect_code(0);
