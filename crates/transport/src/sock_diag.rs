@@ -141,6 +141,7 @@ fn connection(response: &InetResponse) -> Option<(Ends, TcpInfo)> {
         data_segments_out: info.data_segs_out,
         data_segments_in: info.data_segs_in,
         bytes_sent: info.bytes_sent,
+        unacknowledged_bytes: response.header.send_queue,
         rtt_us: info.rtt,
         rtt_variance_us: info.rttvar,
         min_rtt_us: info.min_rtt,

@@ -1,16 +1,41 @@
 //! A connection's byte stream, plain or TLS.
 
-use crate::{
-    Ready, poll,
-    socket::{write, write_now},
-    tls::TlsStream,
-};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
+
+use crate::{
+    Ready, is_timeout, poll, sock_diag,
+    socket::{write, write_now},
+    tls::TlsStream,
+};
+
+/// Time between two checks of what the peer's host has acknowledged: a system call
+/// tells, and no event.
+const ACKNOWLEDGEMENT_CHECK: Duration = Duration::from_millis(10);
+
+/// When a wait ends.
+#[derive(Clone, Copy)]
+struct Deadline {
+    timeout: Duration,
+    /// `None`: later than an instant can represent.
+    end: Option<Instant>,
+}
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        let end = Instant::now().checked_add(timeout);
+        Self { timeout, end }
+    }
+
+    fn left(self) -> Duration {
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
+        self.end.map_or(self.timeout, left)
+    }
+}
 
 /// A connected stream. As with [`TcpStream`], `&Stream` reads and writes, so
 /// one thread can read while another writes, and a third can shut it down.
@@ -114,8 +139,7 @@ impl Stream {
         if stream.has_received() {
             return Ok(Ready::Read);
         }
-        // `None`: later than an instant can represent, so no deadline.
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         let mut left = timeout;
         loop {
             let found = poll::wait(stream.socket(), for_room, left)?;
@@ -125,9 +149,7 @@ impl Stream {
             if found.can_write {
                 return Ok(Ready::Write);
             }
-            if let Some(deadline) = deadline {
-                left = deadline.saturating_duration_since(Instant::now());
-            }
+            left = deadline.left();
             if !found.can_read || left.is_zero() {
                 return Ok(Ready::Neither);
             }
@@ -247,30 +269,59 @@ impl Stream {
     /// Ends the sending direction, then reads and discards what the peer is
     /// still sending, at most `most` bytes or for `timeout`, so that the peer
     /// can read everything sent to it.
-    #[inline(never)] // Or its buffer would be on every connection's stack.
     pub fn linger(&self, most: u64, timeout: Duration) {
-        // `None`: later than an instant can represent, so no deadline.
-        let deadline = Instant::now().checked_add(timeout);
+        self.linger_until(most, Deadline::after(timeout));
+    }
+
+    /// Waits until the peer's host has acknowledged everything sent, on Linux,
+    /// and then [lingers](Self::linger) until the peer has closed; for `timeout`
+    /// at most.
+    ///
+    /// Once the reading direction is shut down and a FIN is queued, the kernel
+    /// answers further data with a reset, which would discard what is unsent.
+    pub fn drain(&self, timeout: Duration) {
+        let deadline = Deadline::after(timeout);
+        if let Ok(ends) = self.addrs() {
+            let ends = sock_diag::key(ends);
+            let has_unacknowledged =
+                || sock_diag::find(ends).is_some_and(|info| info.unacknowledged_bytes > 0);
+            while !deadline.left().is_zero() && has_unacknowledged() {
+                // Unread input could keep the peer from reading.
+                match self.discard(deadline.left().min(ACKNOWLEDGEMENT_CHECK)) {
+                    // The peer has closed, or the reading direction is shut down.
+                    Ok(0) => thread::sleep(ACKNOWLEDGEMENT_CHECK),
+                    Ok(_) => {}
+                    Err(error) if is_timeout(&error) => {}
+                    Err(_) => return,
+                }
+            }
+        }
+        self.linger_until(u64::MAX, deadline);
+    }
+
+    fn linger_until(&self, most: u64, deadline: Deadline) {
         if let Self::Tls(stream) = self {
             stream.send_close_notify();
         }
-        let mut socket = self.socket();
-        if socket.shutdown(Shutdown::Write).is_err() {
+        if self.socket().shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut left = most;
-        let mut buf = [0; 4096];
         while left > 0 {
-            let now = Instant::now();
-            let timeout = deadline.map_or(timeout, |end| end.saturating_duration_since(now));
-            if timeout.is_zero() || socket.set_read_timeout(Some(timeout)).is_err() {
-                return;
-            }
-            match socket.read(&mut buf) {
+            match self.discard(deadline.left()) {
                 Ok(0) | Err(_) => return,
                 Ok(n) => left = left.saturating_sub(n as u64),
             }
         }
+    }
+
+    /// Reads from the socket and discards what came.
+    #[inline(never)] // Or its buffer would be on every connection's stack.
+    fn discard(&self, timeout: Duration) -> io::Result<usize> {
+        let mut socket = self.socket();
+        // Zero is an error.
+        socket.set_read_timeout(Some(timeout))?;
+        socket.read(&mut [0; 4096])
     }
 
     /// The local and the peer's address.

@@ -18,6 +18,8 @@ pub struct TcpInfo {
     pub data_segments_in: u32,
     /// Bytes of data sent, those sent again included.
     pub bytes_sent: u64,
+    /// Bytes written that the peer's host has not acknowledged.
+    pub unacknowledged_bytes: u32,
     /// Smoothed round-trip time.
     pub rtt_us: u32,
     /// Its mean deviation.

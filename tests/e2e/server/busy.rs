@@ -3,11 +3,12 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::Shutdown,
+    net::{Shutdown, TcpStream},
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
+use socket2::{Domain, Socket, Type};
 use testkit::{
     DEADLINE, Server,
     wire::{connect, fill, frame, read_to_end},
@@ -73,9 +74,6 @@ fn a_peer_that_reads_late_gets_all_echoes() {
         "--drain",
         "1h",
     ];
-    /// More than the buffers of both sockets hold.
-    const MORE: usize = 16 << 20;
-
     let bytes = frame(&[b'x'; 1000]);
     let stop: ([&str; 2], &str) = (["--stats", "-"], "1 shutdown");
     let limits = LIMITS.map(|(limit, _, reason)| (limit, reason));
@@ -83,16 +81,14 @@ fn a_peer_that_reads_late_gets_all_echoes() {
         let mut server = Server::start(&[&options[..], &SLOW].concat());
         let stream = connect(server.addr());
         let mut sent = fill(&stream, &bytes);
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
         let is_stopped = reason == stop.1;
         if is_stopped {
             server.process().signal("TERM");
         }
-        // The next bytes after a partly written frame: they are all the same.
-        let more = &bytes.repeat(MORE / bytes.len())[sent % bytes.len()..];
-        let end = (&stream).write_all(more);
-        assert!(end.is_ok(), "{options:?}: {end:?}");
-        sent += more.len();
+        // On from a frame that was written in part. A server that waits for room
+        // for echoes takes no more, until this side reads.
+        let (sent_of_it, rest) = bytes.split_at(sent % bytes.len());
+        sent += fill(&stream, &[rest, sent_of_it].concat());
         let (back, end) = read_to_end(&stream);
         assert!(end.is_ok() && back.len() < sent, "{options:?}: {end:?}");
         let frames = back.chunks_exact(bytes.len());
@@ -108,5 +104,47 @@ fn a_peer_that_reads_late_gets_all_echoes() {
             .expect_code(0)
             .expect_closed(reason)
             .expect_stat("frames", frames.len() as u64);
+    }
+}
+
+/// Echoes that a peer has not read yet are not lost by a reset when it sends
+/// once more after the end.
+#[test]
+#[cfg(target_os = "linux")]
+fn unread_echoes_survive_what_is_sent_after_the_end() {
+    const FRAMES: usize = 700;
+
+    let bytes = frame(&[b'x'; 1000]);
+    let all = bytes.repeat(FRAMES);
+    for (option, end, reason) in [
+        ("-v", "the server stops", "1 shutdown"),
+        ("--max-connection-age=2s", "--max-connection-age", "1 age"),
+    ] {
+        let mut server = Server::start(&["--stats", "-", "--drain", "1h", option]);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // Most of the echoes have to wait at the server.
+        socket.set_recv_buffer_size(16 << 10).unwrap();
+        socket.connect(&server.addr().into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        (&stream).write_all(&all).unwrap();
+        let echoed = format!(r#""frames":{FRAMES},"#);
+        let _ = server.process().wait_for_stdout(&echoed);
+        let is_stopped = reason == "1 shutdown";
+        if is_stopped {
+            server.process().signal("TERM");
+        }
+        let _ = server.process().wait_for_stderr(end);
+        (&stream).write_all(&bytes).unwrap();
+        let (back, end) = read_to_end(&stream);
+        assert!(end.is_ok(), "{option}: {end:?} after {} bytes", back.len());
+        assert!(back == all, "{option}: {} bytes", back.len());
+        drop(stream);
+        let output = if is_stopped {
+            server.wait()
+        } else {
+            server.stop()
+        };
+        let _ = output.expect_code(0).expect_closed(reason);
     }
 }

@@ -91,21 +91,18 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
         .map_or_else(ServeError::reason, |()| CloseReason::Clean);
     let is_forced = !guard.decide(reason.into());
     guard.enter(Phase::Closing);
-    let (most, timeout) = match (guard.outcome(), result) {
+    match (guard.outcome(), result) {
         // Ended by the watchdog or a stop; the thread's error follows from it.
         (Some(outcome), _) if is_forced => match outcome.reason {
             CloseReason::Shutdown => {
                 tracing::debug!("connection closed, the server stops: {peer}");
-                (u64::MAX, settings.drain)
+                return guard.stream.drain(settings.drain);
             }
             reason => {
                 guard.warn(reason, format_args!("closing {peer}: {outcome}"));
-                let is_busy = matches!(reason, CloseReason::Age | CloseReason::Bytes);
                 // The peer may take its time to read its echoes.
-                if is_busy {
-                    (u64::MAX, settings.drain)
-                } else {
-                    (LINGER_BYTES, LINGER)
+                if matches!(reason, CloseReason::Age | CloseReason::Bytes) {
+                    return guard.stream.drain(settings.drain);
                 }
             }
         },
@@ -113,12 +110,9 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
         (_, Err(error)) if reason == CloseReason::Reset => {
             return tracing::debug!("connection lost from {peer}: {error}");
         }
-        (_, Err(error)) => {
-            guard.warn(reason, format_args!("closing {peer}: {error}"));
-            (LINGER_BYTES, LINGER)
-        }
-    };
-    guard.stream.linger(most, timeout);
+        (_, Err(error)) => guard.warn(reason, format_args!("closing {peer}: {error}")),
+    }
+    guard.stream.linger(LINGER_BYTES, LINGER);
 }
 
 /// Why a connection ended, other than by a close between two frames.
