@@ -32,6 +32,7 @@ pub(super) fn write(f: &mut Formatter<'_>, load: &UnderLoad) -> fmt::Result {
             or_dash(loaded.map(Latency)),
         )?;
     }
-    let max = |part: &Part| Latency(part.latency.max_us).to_string();
+    let max =
+        |part: &Part| or_dash((part.latency.count > 0).then_some(Latency(part.latency.max_us)));
     line("max", max(idle), max(loaded))
 }

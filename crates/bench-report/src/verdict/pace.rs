@@ -2,16 +2,23 @@
 
 use crate::{format::Latency, results::Results};
 
+/// Kinds of failures that end a connection, and with it what it had to send.
+const ENDED: [&str; 4] = ["closed", "reset", "io_error", "not_a_frame"];
+
 /// Messages that were due and never sent: the schedule was not kept.
 pub(super) fn unsent(results: &Results) -> Option<String> {
     let messages = &results.messages;
     let (unsent, due) = (messages.unsent, messages.sent + messages.unsent);
-    (unsent > 0).then(|| {
-        format!(
-            "{unsent} of the {due} messages due were never sent: the server or the generator could \
-             not keep up, so lower --rate, or allow more in flight (--pipeline, -c)"
-        )
-    })
+    let cause = if ENDED
+        .iter()
+        .any(|kind| results.failures.contains_key(*kind))
+    {
+        "connections ended before they were due"
+    } else {
+        "the server or the generator could not keep up, so lower --rate, or allow more in flight \
+         (--pipeline, -c)"
+    };
+    (unsent > 0).then(|| format!("{unsent} of the {due} messages due were never sent: {cause}"))
 }
 
 /// Messages that were sent later than the machine's timers explain.
@@ -112,8 +119,13 @@ mod tests {
                 results.messages.sent = 1500;
                 results.messages.unsent = 3;
             },
-            "3 of the 1503 messages due were never sent",
+            "3 of the 1503 messages due were never sent: the server or the generator could not",
         );
+        let mut results = sample();
+        results.messages.unsent = 3;
+        results.failures.insert("reset".to_owned(), 1);
+        let reason = unsent(&results).unwrap_or_default();
+        assert!(reason.contains("connections ended"), "{reason}");
     }
 
     #[test]
