@@ -12,6 +12,7 @@
 //! | `stream` | a connection, encrypted or not |
 //! | `tls` | TLS over blocking sockets |
 //! | `poll` | waiting until a socket is ready |
+//! | `file` | files that may be pipes, whose other end is waited for a bounded time |
 //! | [`stdio`] | blocking access to standard streams that may be non-blocking |
 //! | `waker` | wakes a thread that waits for a listener |
 //! | `heartbeat` | detection of dead peers |
@@ -19,6 +20,7 @@
 
 mod dial;
 mod error;
+mod file;
 mod heartbeat;
 mod listen;
 mod network;
@@ -35,6 +37,7 @@ mod waker;
 
 pub use dial::Dialer;
 pub use error::Error;
+pub use file::PatientFile;
 pub use heartbeat::{Heartbeat, HeartbeatTimeout, Liveness};
 pub use listen::{BACKLOG, listen, set_up_listener};
 pub use network::{IpVersion, NetworkOptions};

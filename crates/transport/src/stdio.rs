@@ -6,7 +6,10 @@
 //! the error (`EAGAIN`), and its `write_all` does not tell how much it wrote
 //! before.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
 
 /// A stream that always blocks: on `WouldBlock` it waits until it is ready,
 /// without a deadline.
@@ -53,7 +56,13 @@ impl<S: Descriptor> Patient<S> {
         loop {
             match attempt(&mut self.0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait(&self.0, what)?;
+                    match wait(&self.0, what, None) {
+                        Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                            return Err(error);
+                        }
+                        // The next attempt returns an error or the end.
+                        _ => {}
+                    }
                 }
                 other => return other,
             }
@@ -63,7 +72,7 @@ impl<S: Descriptor> Patient<S> {
 
 /// What to wait for.
 #[derive(Clone, Copy)]
-enum For {
+pub(crate) enum For {
     Input,
     Room,
 }
@@ -71,19 +80,23 @@ enum For {
 #[cfg(unix)]
 pub use std::os::fd::AsFd as Descriptor;
 
+/// Waits until a stream is ready, or has failed: `false` if it is not within the
+/// timeout.
 #[cfg(unix)]
-fn wait(stream: &impl Descriptor, what: For) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, poll};
+pub(crate) fn wait(
+    stream: &impl Descriptor,
+    what: For,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let events = match what {
         For::Input => PollFlags::IN,
         For::Room => PollFlags::OUT,
     };
-    match poll(&mut [PollFd::new(stream, events)], None) {
-        // The next attempt returns an error or the end.
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    let count = poll(&mut [PollFd::new(stream, events)], timeout.as_ref())?;
+    Ok(count > 0)
 }
 
 /// Whether a stream accepts some bytes without blocking: a pipe at least a page
@@ -122,9 +135,9 @@ impl<S> Descriptor for S {}
 
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // The Unix version can fail.
-fn wait(_: &impl Descriptor, _: For) -> io::Result<()> {
-    std::thread::sleep(std::time::Duration::from_millis(1));
-    Ok(())
+pub(crate) fn wait(_: &impl Descriptor, _: For, _: Option<Duration>) -> io::Result<bool> {
+    std::thread::sleep(Duration::from_millis(1));
+    Ok(true)
 }
 
 #[cfg(all(test, unix))]

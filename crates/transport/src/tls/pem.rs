@@ -5,18 +5,14 @@
 //! or one that begins on the line where another ends: a certificate would be
 //! missing without an error.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-use crate::Error;
+use crate::{Error, PatientFile};
 
 /// One dash is enough to find a marker; five are required.
 const BEGIN: &[u8] = b"-BEGIN ";
@@ -73,13 +69,7 @@ pub(crate) fn roots(file: &Path) -> Result<RootCertStore, Error> {
 
 fn in_file<T>(file: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Error> {
     let read = || {
-        let mut text = Vec::new();
-        File::open(file)?
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::other(format!("more than {MAX_FILE} bytes")));
-        }
+        let text = PatientFile::open(file)?.read_all(MAX_FILE)?;
         parse(&text).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
     };
     read().map_err(|source| unusable(file, source))

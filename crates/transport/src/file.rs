@@ -1,0 +1,316 @@
+//! Files that may be pipes: no call waits for ever for the other end.
+
+use std::{
+    fs::{self, File, FileType, OpenOptions},
+    io::{self, Read, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::stdio::{self, For};
+
+/// How long the other end of a named pipe may take to be opened: that of a shell's
+/// process substitution is, or comes a moment later.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a pipe may take no byte, or have none.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+const RETRY: Duration = Duration::from_millis(10);
+
+/// A file that waits a bounded time: for the other end of a pipe, and for each read
+/// and write.
+///
+/// # Examples
+///
+/// ```
+/// use transport::PatientFile;
+///
+/// let error = PatientFile::open("/dev/zero".as_ref());
+/// # #[cfg(unix)]
+/// assert!(error.is_err_and(|error| error.to_string().contains("pipe")));
+/// ```
+#[derive(Debug)]
+pub struct PatientFile {
+    file: File,
+    is_pipe: bool,
+    /// Until when a pipe that has no writer waits for one; `None` once it had one.
+    writer_until: Option<Instant>,
+}
+
+impl PatientFile {
+    /// Opens a regular file or a pipe for reading.
+    ///
+    /// # Errors
+    ///
+    /// What `open` returns; it is something else, which may have no end.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = options().read(true).open(path)?;
+        let kind = file.metadata()?.file_type();
+        let is_pipe = is_pipe(kind);
+        if !kind.is_file() && !is_pipe {
+            return Err(io::Error::other("neither a regular file nor a pipe"));
+        }
+        Ok(Self {
+            file,
+            is_pipe,
+            writer_until: is_pipe.then(|| Instant::now() + OPEN_TIMEOUT),
+        })
+    }
+
+    /// Opens what exists and is not a regular file for writing.
+    ///
+    /// # Errors
+    ///
+    /// What `open` returns; a pipe without a reader.
+    pub fn open_for_writing(path: &Path) -> io::Result<Self> {
+        let started = Instant::now();
+        loop {
+            match options().write(true).open(path) {
+                Err(error) if is_unread(path, &error) => {
+                    if started.elapsed() >= OPEN_TIMEOUT {
+                        let text = "a pipe that no process has open for reading";
+                        return Err(io::Error::other(text));
+                    }
+                    thread::sleep(RETRY);
+                }
+                opened => return Ok(opened?.into()),
+            }
+        }
+    }
+
+    /// Whether it can be read only once.
+    #[must_use]
+    pub const fn is_pipe(&self) -> bool {
+        self.is_pipe
+    }
+
+    /// Reads all of it, up to `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What reading returns; there is more; a pipe without a writer, or a silent one.
+    pub fn read_all(self, max: u64) -> io::Result<Vec<u8>> {
+        let len = if self.is_pipe {
+            0
+        } else {
+            self.file.metadata()?.len()
+        };
+        let mut bytes = Vec::new();
+        if len <= max {
+            self.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+        }
+        if len.max(bytes.len() as u64) > max {
+            return Err(io::Error::other(format!("more than {max} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// As [`File::sync_all`].
+    ///
+    /// # Errors
+    ///
+    /// What it returns.
+    pub fn sync_all(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+impl From<File> for PatientFile {
+    fn from(file: File) -> Self {
+        Self {
+            file,
+            is_pipe: false,
+            writer_until: None,
+        }
+    }
+}
+
+impl Read for PatientFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (self.file.read(buf), self.writer_until) {
+                // A pipe without a writer yet looks like one at its end.
+                (Ok(0), Some(until)) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(io::Error::other("a pipe that no process writes to"));
+                    }
+                    if stdio::wait(&self.file, For::Input, Some(left))? {
+                        self.writer_until = None;
+                    }
+                }
+                (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.writer_until = None;
+                    self.wait(For::Input, "sends nothing")?;
+                }
+                (read, _) => {
+                    self.writer_until = None;
+                    return read;
+                }
+            }
+        }
+    }
+}
+
+impl Write for PatientFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.file.write(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait(For::Room, "reads nothing")?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl PatientFile {
+    fn wait(&self, what: For, idle: &str) -> io::Result<()> {
+        if stdio::wait(&self.file, what, Some(IDLE_TIMEOUT))? {
+            return Ok(());
+        }
+        let seconds = IDLE_TIMEOUT.as_secs();
+        Err(io::Error::other(format!(
+            "a pipe whose other end {idle} for {seconds} s"
+        )))
+    }
+}
+
+/// Without blocking, where a system can.
+fn options() -> OpenOptions {
+    #[allow(unused_mut)] // Elsewhere there is nothing to set.
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // A terminal would become that of the process.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+        options.custom_flags(flags.cast_signed());
+    }
+    options
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    kind.is_fifo()
+}
+
+#[cfg(not(unix))]
+const fn is_pipe(_: FileType) -> bool {
+    false
+}
+
+/// Whether a path could not be opened because it is a pipe without a reader: a missing
+/// terminal and a socket have the same error (fifo(7)).
+#[cfg(unix)]
+fn is_unread(path: &Path, error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    Errno::from_io_error(error) == Some(Errno::NXIO)
+        && fs::metadata(path).is_ok_and(|metadata| is_pipe(metadata.file_type()))
+}
+
+#[cfg(not(unix))]
+const fn is_unread(_: &Path, _: &io::Error) -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{os::fd::AsRawFd, path::PathBuf};
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
+    use super::*;
+
+    fn fifo(folder: &Path) -> PathBuf {
+        let path = folder.join("pipe");
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        path
+    }
+
+    fn read(path: &Path) -> io::Result<Vec<u8>> {
+        PatientFile::open(path)?.read_all(1 << 20)
+    }
+
+    #[test]
+    fn a_pipe_without_another_end_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fifo(folder.path());
+        let reading = thread::spawn({
+            let path = path.clone();
+            move || read(&path).unwrap_err()
+        });
+        let error = reading.join().unwrap().to_string();
+        assert_eq!(error, "a pipe that no process writes to");
+        let error = PatientFile::open_for_writing(&path).unwrap_err();
+        let expected = "a pipe that no process has open for reading";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_other_end_may_come_later_and_be_slow() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fifo(folder.path());
+        // More than a pipe holds.
+        let text: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let writing = thread::spawn({
+            let (path, text) = (path.clone(), text.clone());
+            move || {
+                let mut file = PatientFile::open_for_writing(&path).unwrap();
+                file.write_all(&text).unwrap();
+            }
+        });
+        // The writer has waited for it, and waits for room now.
+        thread::sleep(10 * RETRY);
+        let found = read(&path).unwrap();
+        writing.join().unwrap();
+        assert!(found == text, "{} of {}", found.len(), text.len());
+        // A writer of nothing, once it has been there.
+        let reading = thread::spawn({
+            let path = path.clone();
+            move || read(&path)
+        });
+        drop(PatientFile::open_for_writing(&path).unwrap());
+        assert_eq!(reading.join().unwrap().unwrap(), b"");
+    }
+
+    #[test]
+    fn what_a_shell_substitutes_is_read_after_its_writer_has_gone() {
+        for text in [&b""[..], b"text"] {
+            let (reader, mut writer) = io::pipe().unwrap();
+            writer.write_all(text).unwrap();
+            drop(writer);
+            let path = format!("/dev/fd/{}", reader.as_raw_fd());
+            assert_eq!(read(path.as_ref()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        for path in ["/dev/zero", "/dev/full", "/dev/null", "/"] {
+            let error = PatientFile::open(path.as_ref()).unwrap_err();
+            let expected = "neither a regular file nor a pipe";
+            assert_eq!(error.to_string(), expected, "{path}");
+        }
+        let (reader, mut writer) = io::pipe().unwrap();
+        let endless = thread::spawn(move || while writer.write_all(&[0; 4096]).is_ok() {});
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        let error = read(path.as_ref()).unwrap_err();
+        assert_eq!(error.to_string(), "more than 1048576 bytes");
+        drop(reader);
+        endless.join().unwrap();
+    }
+}
