@@ -22,5 +22,6 @@ mod usage;
 
 pub use cpus::CpuList;
 pub use exit::{StdoutClosed, UsageError, exit_code, has_color, print};
-pub use output_file::OutputFile;
+pub use output_file::{CheckedFile, OutputFile};
+pub use transport::PatientFile;
 pub use usage::parse;

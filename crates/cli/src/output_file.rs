@@ -1,13 +1,17 @@
 //! Files that replace an older one only once they are complete.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Result;
 use tempfile::TempPath;
+use transport::PatientFile;
+
+/// How much of a file's name begins its temporary one, in characters.
+const MAX_PREFIX: usize = 30;
 
 /// A file being written: under a temporary name in the same folder, until
 /// [`finish`](Self::finish) renames it. What is not a regular file, such as a pipe, is
@@ -16,7 +20,7 @@ use tempfile::TempPath;
 pub struct OutputFile {
     /// As given by the user.
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<PatientFile>,
     /// Its temporary name and its final one.
     beside: Option<(TempPath, PathBuf)>,
 }
@@ -36,17 +40,19 @@ impl OutputFile {
         })
     }
 
-    /// Checks that the file can be created later, and leaves nothing behind.
+    /// Checks that a file can be created later, and leaves nothing behind: not even if
+    /// a signal ends the program before.
     ///
     /// # Errors
     ///
     /// As [`create`](Self::create).
-    pub fn check(path: &Path) -> Result<()> {
-        match fs::metadata(path) {
-            // Opening and closing a pipe would end it for its reader.
-            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
-            _ => Self::create(path).map(drop),
-        }
+    pub fn check(path: &Path) -> Result<CheckedFile> {
+        let file = Self::create(path)?;
+        Ok(match file.beside {
+            // Closing a pipe would end it for its reader.
+            None => CheckedFile::Open(file),
+            Some(_) => CheckedFile::Later(path.to_owned()),
+        })
     }
 
     /// Gives it its name, replacing an older file.
@@ -89,6 +95,29 @@ impl OutputFile {
     }
 }
 
+/// A file that can be created.
+#[derive(Debug)]
+pub enum CheckedFile {
+    /// What is written directly.
+    Open(OutputFile),
+    /// A regular file.
+    Later(PathBuf),
+}
+
+impl CheckedFile {
+    /// Creates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`OutputFile::create`].
+    pub fn create(self) -> Result<OutputFile> {
+        match self {
+            Self::Open(file) => Ok(file),
+            Self::Later(path) => OutputFile::create(&path),
+        }
+    }
+}
+
 fn cannot_write(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
     error
         .into()
@@ -105,22 +134,37 @@ impl Write for OutputFile {
     }
 }
 
-fn create(path: &Path) -> io::Result<(File, Option<(TempPath, PathBuf)>)> {
+fn create(path: &Path) -> io::Result<(PatientFile, Option<(TempPath, PathBuf)>)> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Ok((File::create(path)?, None));
+        return Ok((PatientFile::open_for_writing(path)?, None));
     }
     let target = resolve(path)?;
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(target.file_name().unwrap_or_default());
-    prefix.push(".");
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    // Cut, as the longest names leave no room for more.
+    let name: String = name.chars().take(MAX_PREFIX).collect();
     let mut builder = tempfile::Builder::new();
+    let prefix = format!(".{name}.");
     builder.prefix(&prefix);
     // As for any new file, limited by the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder(&target))?;
+    let folder = folder(&target);
+    let temporary = builder
+        .tempfile_in(folder)
+        .map_err(|error| cannot_create(folder, &error))?;
     let (file, temporary) = temporary.into_parts();
-    Ok((file, Some((temporary, target))))
+    Ok((file.into(), Some((temporary, target))))
+}
+
+/// Names the folder in place of the temporary file, which the library's error ends with.
+fn cannot_create(folder: &Path, error: &io::Error) -> io::Error {
+    let text = error.to_string();
+    let why = text.split_once(" at path ").map_or(&*text, |(why, _)| why);
+    let folder = folder.display();
+    io::Error::new(
+        error.kind(),
+        format!("cannot create a file in {folder}: {why}"),
+    )
 }
 
 /// The file that `path` refers to, which need not exist: a link stays a link when its
@@ -138,12 +182,20 @@ pub fn resolve(path: &Path) -> io::Result<PathBuf> {
                 // A dangling link; one in a loop is another error.
                 return resolve(&folder(path).join(next));
             }
-            let Some(name) = path.file_name() else {
+            let name = path.file_name().filter(|_| !names_folder(path));
+            let Some(name) = name else {
                 return Err(io::ErrorKind::IsADirectory.into());
             };
             Ok(fs::canonicalize(folder(path))?.join(name))
         }
     }
+}
+
+/// Whether a path ends like that of a folder: `x/` or `x/.`, which its components hide.
+fn names_folder(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    let end = path.strip_suffix('.').unwrap_or(&path);
+    end.ends_with(std::path::is_separator)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -154,6 +206,8 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn write(path: &Path, text: &str) -> Result<OutputFile> {
@@ -172,9 +226,33 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         drop(write(&path, "never finished").unwrap());
-        OutputFile::check(&path).unwrap();
+        let checked = OutputFile::check(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "leftovers");
+        let mut file = checked.create().unwrap();
+        file.write_all(b"checked").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"checked");
+    }
+
+    #[test]
+    fn the_longest_names_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(255), "ü".repeat(127)] {
+            let path = folder.path().join(name);
+            write(&path, "text").unwrap().finish().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"text");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn no_error_names_the_temporary_file() {
+        let error = OutputFile::create("/proc/version".as_ref()).unwrap_err();
+        let error = format!("{error:#}");
+        let expected = "cannot write /proc/version: cannot create a file in /proc: ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(!error.contains(".version"), "{error}");
     }
 
     #[test]
@@ -183,6 +261,8 @@ mod tests {
         for path in [
             folder.path().join("none").join("file"),
             folder.path().to_owned(),
+            folder.path().join("file/"),
+            folder.path().join("file/."),
         ] {
             for error in [
                 OutputFile::create(&path).unwrap_err(),
@@ -214,7 +294,7 @@ mod tests {
         );
 
         let device = Path::new("/dev/null");
-        OutputFile::check(device).unwrap();
+        drop(OutputFile::check(device).unwrap());
         write(device, "gone").unwrap().finish().unwrap();
         assert!(fs::metadata(device).unwrap().file_type().is_char_device());
     }

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use transport::{ClientTls, Fingerprint, ServerName, ServerTls};
+
+use crate::OutputFile;
 
 /// TLS options of a client.
 #[derive(Args, Clone, Debug, Default)]
@@ -135,8 +137,7 @@ impl ServerTlsArgs {
             certificate.fingerprint
         );
         if let Some(file) = &self.tls_write_cert {
-            std::fs::write(file, certificate.pem)
-                .with_context(|| format!("cannot write {}", file.display()))?;
+            OutputFile::create(file)?.write(&certificate.pem)?;
         }
         Ok(tls)
     }

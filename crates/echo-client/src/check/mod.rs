@@ -8,7 +8,7 @@
 //! | `fault` | why a rule does not hold |
 //! | `report` | the table, and JSON |
 
-use std::{fmt::Display, io::Write, path::Path};
+use std::{fmt::Display, path::Path};
 
 use anyhow::{Result, bail};
 use cli::OutputFile;
@@ -39,7 +39,7 @@ use server::CheckedServer;
 pub(crate) fn run(args: &CheckArgs) -> Result<()> {
     let is_table = args.json.as_deref() != Some(Path::new("-"));
     let file = args.json.as_deref().filter(|_| is_table);
-    file.map_or(Ok(()), OutputFile::check)?;
+    let file = file.map(OutputFile::check).transpose()?;
     let server = CheckedServer::find(args)?;
     let wire = if server.is_raw { "raw" } else { "framed" };
     let mut printed = Ok(());
@@ -72,11 +72,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
     }
     let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rows });
     match file {
-        Some(path) => {
-            let mut file = OutputFile::create(path)?;
-            writeln!(file, "{json:#}").map_err(|error| file.error(error))?;
-            file.finish()?;
-        }
+        Some(file) => file.create()?.write(&format!("{json:#}\n"))?,
         None if is_table => {}
         None => printed = cli::print(format_args!("{json:#}")),
     }

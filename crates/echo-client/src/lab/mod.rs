@@ -12,7 +12,7 @@
 //! | `offsets` | every cut of a stream |
 //! | `tour` | the guided tour |
 
-use std::io::{self, Write};
+use std::io;
 
 use anyhow::Result;
 use cli::OutputFile;
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
     if args.every_offset {
         return cli::print(offsets::table(args, columns)?.trim_end());
     }
-    args.svg.as_deref().map_or(Ok(()), OutputFile::check)?;
+    let file = args.svg.as_deref().map(OutputFile::check).transpose()?;
     let sections = if args.is_tour() {
         tour::sections()?
     } else {
@@ -86,12 +86,8 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
         let sections: Vec<_> = sections.collect();
         sections.join(&[Vec::new(), Vec::new()][..])
     };
-    if let Some(path) = &args.svg {
-        let mut file = OutputFile::create(path)?;
-        let drawn = svg::draw(&lines(svg::COLUMNS));
-        file.write_all(drawn.as_bytes())
-            .map_err(|error| file.error(error))?;
-        file.finish()?;
+    if let Some(file) = file {
+        file.create()?.write(&svg::draw(&lines(svg::COLUMNS)))?;
     }
     let has_color = cli::has_color(&io::stdout());
     cli::print(text::draw(&lines(columns), has_color))
