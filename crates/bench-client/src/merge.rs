@@ -31,7 +31,7 @@ pub(crate) fn run(args: &MergeArgs) -> Result<()> {
 /// Checks that what is read are files that stay as they are.
 fn check_inputs(args: &MergeArgs) -> Result<(), String> {
     if args.ranks.iter().any(|path| is_stdout(path)) {
-        return Err("- is no file to merge: expected files, which are read twice".to_owned());
+        return Err("- is not a file to merge: expected files, such as /dev/stdin".to_owned());
     }
     let files = args.files.0.iter().filter(|output| !output.is_stdout());
     for output in files {

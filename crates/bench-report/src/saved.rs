@@ -1,8 +1,9 @@
 //! Results read back from files.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use cli::PatientFile;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -16,21 +17,42 @@ use possible::Possible;
 /// that there can be take.
 const MAX_LENGTH: u64 = 1 << 30;
 
-/// Reads a file of this schema, or some of its fields.
-///
-/// # Errors
-///
-/// What is wrong with it, in one line that does not name the file.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let length = fs::metadata(path)?.len();
-    ensure!(
-        length <= MAX_LENGTH,
-        "{length} bytes exceed the limit of {MAX_LENGTH}"
-    );
-    parse(&fs::read(path)?)
+/// A file of results that can be read more than once, even if it is a pipe.
+#[derive(Debug)]
+pub(crate) struct SavedFile<'a> {
+    path: &'a Path,
+    /// What a pipe held: it can be read only once.
+    kept: Option<Vec<u8>>,
 }
 
-/// What was [read](read).
+impl<'a> SavedFile<'a> {
+    pub(crate) const fn new(path: &'a Path) -> Self {
+        Self { path, kept: None }
+    }
+
+    pub(crate) const fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// Reads a file of this schema, or some of its fields.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in one line that does not name the file.
+    pub(crate) fn read<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if let Some(bytes) = &self.kept {
+            return parse(bytes);
+        }
+        let file = PatientFile::open(self.path)?;
+        let is_pipe = file.is_pipe();
+        let bytes = file.read_all(MAX_LENGTH)?;
+        let parsed = parse(&bytes)?;
+        self.kept = is_pipe.then_some(bytes);
+        Ok(parsed)
+    }
+}
+
+/// What was [read](SavedFile::read).
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     #[derive(Deserialize)]
     struct Schema {

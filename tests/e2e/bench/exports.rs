@@ -108,7 +108,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
         let mut command = Command::new(program("bench-client"));
         Process::start(command.args(["-h", &server.host(), "-n", "10", "--json", &path]))
     };
-    // Without a reader the pipe cannot even be opened.
+    // Without a reader the pipe cannot be opened: some seconds pass before an error.
     let blocked = start();
     wait_until_handled(&blocked);
     blocked.signal("TERM");

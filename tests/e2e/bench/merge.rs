@@ -332,5 +332,5 @@ fn what_is_merged_stays_as_it_is() {
         }
     }
     assert_eq!(fs::read(&path).unwrap(), before);
-    testkit::assert_usage_error("bench-client", &["merge", "-"], "- is no file");
+    testkit::assert_usage_error("bench-client", &["merge", "-"], "- is not a file");
 }

@@ -9,3 +9,5 @@ mod injection;
 mod itself;
 // A lossy path.
 mod loss;
+// Files that are pipes.
+mod pipes;

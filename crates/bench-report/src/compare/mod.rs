@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     format::wrap,
     results::Results,
-    saved::{self, differing_fields, printable},
+    saved::{SavedFile, differing_fields, printable},
     statistics::rank,
 };
 
@@ -86,7 +86,7 @@ fn read_side(paths: &str) -> Result<Vec<SavedRun>> {
     let runs = paths
         .split(',')
         .map(|path| {
-            let results = saved::read(Path::new(path));
+            let results = SavedFile::new(Path::new(path)).read();
             Ok(SavedRun {
                 path: path.to_owned(),
                 results: results.with_context(|| format!("cannot read {path:?}"))?,

@@ -8,11 +8,10 @@
 //! | `verdict` | what the ranks of one run have to agree in |
 //!
 //! Files are read twice, one after the other: for the window first, then for what
-//! is inside it.
+//! is inside it. What a pipe holds is kept in between.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +25,7 @@ use crate::{
     export::Export,
     outcome::judge,
     results::{Arguments, RankLine, Results, Target},
-    saved,
+    saved::{self, SavedFile},
 };
 
 mod cpus;
@@ -66,8 +65,10 @@ struct Head {
 pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
     let mut agreement: Option<Agreement> = None;
     let mut windows = Vec::new();
-    for path in paths {
-        let head = head(path).with_context(|| format!("cannot merge {}", path.display()))?;
+    let mut files: Vec<_> = paths.iter().map(|path| SavedFile::new(path)).collect();
+    for file in &mut files {
+        let path = file.path();
+        let head = head(file).with_context(|| format!("cannot merge {}", path.display()))?;
         windows.extend(CommonWindow::of(&head.slices));
         let fields = compared(&head)?;
         let agreement =
@@ -77,8 +78,9 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
     let window = CommonWindow::common(&windows);
     let window = window.context("cannot merge: no file has samples of a measurement")?;
     let mut total: Option<Total> = None;
-    for path in paths {
-        let added = saved::read(path).and_then(|results| match &mut total {
+    for file in &mut files {
+        let path = file.path();
+        let added = file.read().and_then(|results| match &mut total {
             Some(total) => total.add(results, &window),
             None => Total::new(results, &window).map(|first| total = Some(first)),
         });
@@ -102,10 +104,8 @@ pub fn merge(paths: &[PathBuf], expect: &[Expect]) -> Result<Merged> {
     })
 }
 
-fn head(path: &Path) -> Result<Head> {
-    // A pipe can be read only once.
-    ensure!(fs::metadata(path)?.is_file(), "not a regular file");
-    let head: Head = saved::read(path)?;
+fn head(file: &mut SavedFile) -> Result<Head> {
+    let head: Head = file.read()?;
     ensure!(
         !head.ranks.is_empty(),
         "it has no samples: an older version wrote it"

@@ -46,7 +46,7 @@ struct RankFolder(tempfile::TempDir);
 impl RankFolder {
     fn save(&self, name: &str, results: &Results) -> PathBuf {
         let path = self.0.path().join(name);
-        fs::write(&path, serde_json::to_vec(results).unwrap()).unwrap();
+        std::fs::write(&path, serde_json::to_vec(results).unwrap()).unwrap();
         path
     }
 }
@@ -356,11 +356,27 @@ fn what_cannot_be_merged_is_named() {
         (old, "an older version wrote it"),
         (bad, "not an HDR histogram"),
         (folder.0.path().join("none"), "No such file"),
-        (folder.0.path().to_owned(), "not a regular file"),
+        (folder.0.path().to_owned(), "neither a regular file"),
     ] {
         let error = merge(&[good.clone(), path.clone()], &[]).unwrap_err();
         let error = format!("{error:#}");
         let path = path.display().to_string();
         assert!(error.contains(expected) && error.contains(&path), "{error}");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_is_merged_like_a_file() {
+    use std::{io::Write, os::fd::AsRawFd, thread};
+
+    let folder = RankFolder(tempfile::tempdir().unwrap());
+    let paths = [0, 1].map(|rank| folder.save(&rank.to_string(), &results(rank, T)));
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let text = std::fs::read(&paths[1]).unwrap();
+    let writing = thread::spawn(move || writer.write_all(&text).unwrap());
+    let pipe = format!("/dev/fd/{}", reader.as_raw_fd()).into();
+    let piped = merge(&[paths[0].clone(), pipe], &[]).unwrap();
+    writing.join().unwrap();
+    assert_eq!(piped.results, merge(&paths, &[]).unwrap().results);
 }
