@@ -55,20 +55,31 @@ impl CpuList {
     /// but Linux.
     #[cfg(target_os = "linux")]
     pub fn pin(&self) -> Result<()> {
-        use anyhow::{Context, ensure};
-        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        use anyhow::{Context, bail};
+        use rustix::{
+            io::Errno,
+            thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+        };
 
         let mut set = CpuSet::new();
         for &cpu in &self.cpus {
             set.set(cpu);
         }
         let failed = || format!("cannot run on CPUs {self} (--cpus)");
-        sched_setaffinity(None, &set).with_context(failed)?;
-        // The kernel drops CPUs that do not exist, as long as one is left.
-        let now = sched_getaffinity(None).with_context(failed)?;
-        let missing = self.cpus.iter().find(|&&cpu| !now.is_set(cpu));
-        ensure!(missing.is_none(), "{}: not all of them exist", failed());
-        Ok(())
+        let pinned = match sched_setaffinity(None, &set) {
+            // None of them can be used.
+            Err(Errno::INVAL) => CpuSet::new(),
+            result => {
+                result.with_context(failed)?;
+                sched_getaffinity(None).with_context(failed)?
+            }
+        };
+        // The kernel drops CPUs that cannot be used, as long as one is left.
+        if self.cpus.iter().all(|&cpu| pinned.is_set(cpu)) {
+            return Ok(());
+        }
+        let usable = usable().with_context(failed)?;
+        bail!("{}: this process can use {usable}", failed())
     }
 
     /// Other systems cannot pin threads.
@@ -80,6 +91,43 @@ impl CpuList {
     pub fn pin(&self) -> Result<()> {
         anyhow::bail!("--cpus {self}: this system cannot pin threads")
     }
+}
+
+/// The CPUs that this process may be allowed, as a list: those left of all.
+#[cfg(target_os = "linux")]
+fn usable() -> rustix::io::Result<String> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let before = sched_getaffinity(None)?;
+    let mut all = CpuSet::new();
+    for cpu in 0..=MAX_CPU {
+        all.set(cpu);
+    }
+    sched_setaffinity(None, &all)?;
+    let usable = sched_getaffinity(None)?;
+    sched_setaffinity(None, &before)?;
+    Ok(list((0..=MAX_CPU).filter(|&cpu| usable.is_set(cpu))))
+}
+
+/// Rising numbers as ranges: `0,2-3`.
+#[cfg(target_os = "linux")]
+fn list(cpus: impl Iterator<Item = usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for cpu in cpus {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == cpu => *last = cpu,
+            _ => ranges.push((cpu, cpu)),
+        }
+    }
+    let range = |(first, last)| {
+        if first == last {
+            format!("{first}")
+        } else {
+            format!("{first}-{last}")
+        }
+    };
+    let ranges: Vec<String> = ranges.into_iter().map(range).collect();
+    ranges.join(",")
 }
 
 #[cfg(test)]
@@ -99,14 +147,28 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
+    fn neighbours_are_a_range() {
+        assert_eq!(list([0, 2, 3, 5, 6, 7].into_iter()), "0,2-3,5-7");
+        assert_eq!(list([].into_iter()), "");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     #[allow(clippy::unwrap_used)]
     fn a_thread_runs_where_it_is_pinned() {
         std::thread::spawn(|| {
             "0".parse::<CpuList>().unwrap().pin().unwrap();
             assert_eq!(std::thread::available_parallelism().unwrap().get(), 1);
-            let error = "0,1023".parse::<CpuList>().unwrap().pin();
-            assert!(error.unwrap_err().to_string().contains("0,1023"));
+            for bad in ["0,1023", "1023"] {
+                let error = bad.parse::<CpuList>().unwrap().pin().unwrap_err();
+                let error = error.to_string();
+                let expected = format!("cannot run on CPUs {bad} (--cpus): this process can use 0");
+                assert!(error.starts_with(&expected), "{error}");
+            }
+            // What was refused leaves the CPUs as they were.
+            "0".parse::<CpuList>().unwrap().pin().unwrap();
             assert!("1023".parse::<CpuList>().unwrap().pin().is_err());
+            assert_eq!(std::thread::available_parallelism().unwrap().get(), 1);
         })
         .join()
         .unwrap();
