@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
+use cli::format::Quantity;
 
 use super::{Conductor, Progress};
 use crate::load::{
@@ -60,12 +61,12 @@ impl Conductor<'_> {
         if let Some(bulk) = &mut self.bulk {
             bulk.delay(delay_ns);
         }
-        let delay = Duration::from_nanos(delay_ns);
-        let late = Duration::from_nanos(late_ns);
-        if delay.is_zero() {
-            tracing::warn!("connections were opened late: the warm-up is {late:.1?} shorter");
+        if delay_ns == 0 {
+            let late = Quantity::from(Duration::from_nanos(late_ns));
+            tracing::warn!("connections were opened late: the warm-up is {late} shorter");
         } else {
-            tracing::warn!("connections were opened late: measuring {delay:.1?} after --start-at");
+            let delay = Quantity::from(Duration::from_nanos(delay_ns));
+            tracing::warn!("connections were opened late: measuring {delay} after --start-at");
         }
     }
 
