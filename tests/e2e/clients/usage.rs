@@ -165,6 +165,49 @@ fn every_value_is_checked() {
     }
 }
 
+/// As an argument of its own, too: the error is about the value.
+#[test]
+fn a_negative_number_is_a_value() {
+    for (program, args, option) in [
+        ("bench-client", &["-r", "-5"][..], "--rate"),
+        ("bench-client", &["-n", "-1"], "--requests"),
+        ("bench-client", &["-d", "-5s"], "--duration"),
+        ("bench-client", &["-s", "-64k"], "--size"),
+        ("bench-client", &["--seed", "-1"], "--seed"),
+        ("bench-client", &["--rank", "-1"], "--rank"),
+        ("bench-client", &["--entropy", "-.5"], "--entropy"),
+        ("bench-client", &["--source", "-1"], "--source"),
+        (
+            "bench-client",
+            &["capacity", "--max-failures", "-1"],
+            "--max-failures",
+        ),
+        (
+            "bench-client",
+            &["overhead", "--repeats", "-1"],
+            "--repeats",
+        ),
+        ("echo-client", &["-n", "-1"], "--count"),
+        ("echo-client", &["check", "--timeout", "-1s"], "--timeout"),
+        (
+            "echo-server",
+            &["--max-connections", "-1"],
+            "--max-connections",
+        ),
+        ("repl-client", &["--timeout", "-1s"], "--timeout"),
+    ] {
+        let output = run(program, args).expect_code(2);
+        let output = output.expect_stderr(option).expect_stderr("': expected ");
+        assert_eq!(output.stderr.lines().count(), 1, "{output}");
+    }
+    // Flags may be digits.
+    let output = run(
+        "bench-client",
+        &["-h", "127.0.0.1:1", "--raw", "-4", "-n", "1"],
+    );
+    let _ = output.expect_code(1).expect_stderr("cannot connect");
+}
+
 #[test]
 fn unknown_and_conflicting_options_are_refused() {
     for program in ["echo-server", "echo-client", "repl-client", "bench-client"] {

@@ -11,7 +11,7 @@ use bench_report::{
 use clap::Args;
 use cli::{
     UsageError,
-    args::{ClientArgs, parse_timeout},
+    args::{ClientArgs, parse_number, parse_timeout},
 };
 
 use super::{LoadArgs, MessageArgs, OutputArgs, RankArgs, RunArgs, ShapeArgs, values::parse_rate};
@@ -27,7 +27,7 @@ pub(crate) struct CapacityArgs {
     slo: Vec<Expect>,
 
     /// Failures that a probe may have
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_number)]
     max_failures: u64,
 
     /// Lowest rate to try, messages per second over all connections

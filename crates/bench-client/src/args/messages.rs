@@ -1,6 +1,7 @@
 //! The options of the messages.
 
 use clap::Args;
+use cli::args::parse_number;
 
 use super::values::parse_share;
 use crate::sizes::Sizes;
@@ -14,7 +15,7 @@ pub(crate) struct MessageArgs {
     pub(crate) size: Sizes,
 
     /// Seed of payloads, sizes and Poisson arrivals
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_number)]
     pub(crate) seed: u64,
 
     /// Share of random bytes in a payload, from 0 (compresses best) to 1

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, builder::NonEmptyStringValueParser};
 use cli::UsageError;
 use transport::{IpVersion, NetworkOptions};
 
-use super::values::parse_dscp;
+use super::values::{parse_dscp, parse_source};
 
 /// How the connections under test go through the network.
 #[derive(Args, Clone, Debug)]
@@ -22,6 +22,7 @@ pub(super) struct NetworkArgs {
 
     /// Connect from these local addresses, in turn [default: the system's choice]
     #[arg(long = "source", value_name = "ADDR[,ADDR]", value_delimiter = ',')]
+    #[arg(value_parser = parse_source)]
     pub(super) sources: Vec<IpAddr>,
 
     /// Congestion control algorithm [default: the system's]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args};
 use cli::{
     UsageError,
-    args::{parse_count, parse_span, parse_timeout},
+    args::{parse_count, parse_number, parse_span, parse_timeout},
 };
 
 use super::{
@@ -48,7 +48,7 @@ pub(crate) struct OverheadArgs {
     pub(crate) entropy: f64,
 
     /// Seed of payloads and sizes
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_number)]
     pub(crate) seed: u64,
 
     /// Write runs and rows as JSON; - is stdout, in place of the table

@@ -5,7 +5,10 @@ use std::env;
 
 use bench_report::results::Arguments;
 use clap::Args;
-use cli::{UsageError, args::parse_count};
+use cli::{
+    UsageError,
+    args::{parse_count, parse_number},
+};
 
 use crate::{rank::Rank, start::StartAt};
 
@@ -31,7 +34,7 @@ pub(crate) struct RankArgs {
 
     /// Which of them this is, from 0 [default: as Open MPI, PMI, Slurm or an
     /// Indexed Job of Kubernetes say, else 0]
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", value_parser = parse_number)]
     rank: Option<u64>,
 
     /// Begin to measure at this time, with connections open and warmed up:

@@ -1,5 +1,7 @@
 //! The parsers of values.
 
+use std::net::IpAddr;
+
 use bench_report::results::Arrivals;
 use clap::ValueEnum;
 
@@ -39,6 +41,11 @@ pub(super) fn parse_dscp(text: &str) -> Result<u8, String> {
         Ok(dscp) if dscp < 64 => Ok(dscp),
         _ => Err("expected a DSCP from 0 to 63, such as 46 (expedited forwarding)".to_owned()),
     }
+}
+
+pub(super) fn parse_source(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address, such as 192.0.2.1 or 2001:db8::1".to_owned())
 }
 
 pub(super) fn parse_rate(text: &str) -> Result<f64, String> {

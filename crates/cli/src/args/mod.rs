@@ -14,7 +14,8 @@ pub use buffers::BufferArgs;
 pub use client::{ClientArgs, ClientSettings};
 pub use tls::{ClientTlsArgs, ServerTlsArgs};
 pub use values::{
-    MAX_DURATION, parse_addr, parse_count, parse_max_frame, parse_size, parse_span, parse_timeout,
+    MAX_DURATION, parse_addr, parse_count, parse_max_frame, parse_number, parse_size, parse_span,
+    parse_timeout,
 };
 
 /// Options of all programs.

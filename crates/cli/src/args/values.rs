@@ -70,6 +70,16 @@ fn parse_duration(text: &str, expected: &'static str) -> Result<Duration, &'stat
     }
 }
 
+/// Parses a whole number, which may be 0.
+///
+/// # Errors
+///
+/// The expected value, in one line.
+pub fn parse_number(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
 /// Parses a whole number of at least 1.
 ///
 /// # Errors
@@ -181,6 +191,15 @@ mod tests {
                 error.is_some_and(|error| error.contains("100 years")),
                 "{absurd}"
             );
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(parse_number("0"), Ok(0));
+        for bad in ["", "-1", "1.5", "x", "18446744073709551616"] {
+            let error = parse_number(bad).err().unwrap_or_default();
+            assert!(error.starts_with("expected"), "{bad}: {error}");
         }
     }
 
