@@ -17,14 +17,24 @@ impl Replies<'_> {
                 // Fails when memory runs out.
                 let payload = frame.payload(&mut scratch);
                 self.take_reply(payload.map_err(|_| Failure::IoError)?, now_ns);
-            } else if self.in_flight.is_empty() {
-                self.failures.add(Failure::Extra);
             } else {
-                self.complete(0, now_ns);
+                self.take_unverified(frame.payload_len(), now_ns);
             }
         }
         self.scratch = scratch;
         Ok(())
+    }
+
+    /// Takes a reply of which only the length is checked: the next in order.
+    fn take_unverified(&mut self, len: usize, now_ns: u64) {
+        let expected = self.in_flight.front().map(|flight| flight.len);
+        let failure = match expected.map(|expected| len.cmp(&expected)) {
+            Some(Ordering::Equal) => return self.complete(0, now_ns),
+            Some(Ordering::Less) => Failure::Short,
+            Some(Ordering::Greater) | None => Failure::Extra,
+        };
+        self.fail(0, now_ns);
+        self.failures.add(failure);
     }
 
     fn take_reply(&mut self, payload: &[u8], now_ns: u64) {

@@ -197,6 +197,24 @@ fn what_is_not_verified_is_counted() {
     }
 }
 
+/// Without verification a frame that is not as long as its message is a failure.
+#[test]
+fn lengths_are_checked_without_verification() {
+    let ground = Ground::new(12);
+    let mut replies = ground.replies(FRAMED());
+    replies.rules.verify = false;
+    let mut reader = Reader::new(FRAMED());
+    for _ in 0..4 {
+        send(&mut replies, 12, 0);
+    }
+    let lengths = [11, 0, 13, 12];
+    let came = lengths.map(|len| vec![0; len]);
+    feed(&mut replies, &mut reader, &came, 1).unwrap();
+    let expected = [("extra".to_owned(), 1), ("short".to_owned(), 2)];
+    assert_eq!(failed(&replies), expected);
+    assert_eq!((replies.tally.replies, replies.in_flight()), (1, 0));
+}
+
 #[test]
 fn echoes_of_heartbeats_are_no_replies() {
     let ground = Ground::new(12);
