@@ -11,7 +11,7 @@ use std::{
 use testkit::{
     Output, Process, alone,
     footprint::Footprint,
-    link::Link,
+    link::TestLink,
     program,
     wire::{assert_serves, connect, frame},
 };
@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const LATE: Duration = Duration::from_secs(1);
 
 /// How a path ends.
-const CUTS: [fn(&Link); 2] = [Link::lose_all, Link::unplug];
+const CUTS: [fn(&TestLink); 2] = [TestLink::lose_all, TestLink::unplug];
 
 const DEADLINES: [&str; 6] = [
     "--frame-timeout",
@@ -39,7 +39,7 @@ const DEADLINES: [&str; 6] = [
 fn faults_of_a_path_that_is_cut_under_a_server() {
     let _alone = alone();
     for cut in CUTS {
-        let link = Link::new();
+        let link = TestLink::new();
         // More than both socket buffers hold stays unsent.
         let mut args = vec!["-vv", "--send-buffer", "64k"];
         args.extend(DEADLINES);
@@ -92,7 +92,7 @@ fn assert_unaware(mut stream: &TcpStream) {
 fn faults_of_a_path_that_is_cut_under_clients() {
     let _alone = alone();
     for cut in CUTS {
-        let link = Link::new();
+        let link = TestLink::new();
         let mut server = link.start_server(&DEADLINES);
         let at_rest = link.client.enter(|| Footprint::at_rest(&mut server));
         let (addr, host) = (server.addr(), server.host());

@@ -298,18 +298,18 @@ mod tests {
     #[test]
     fn a_failed_stream_has_the_source_of_its_error() {
         #[derive(Debug)]
-        struct Cut;
-        impl fmt::Display for Cut {
+        struct CutError;
+        impl fmt::Display for CutError {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("cut")
             }
         }
-        impl error::Error for Cut {
+        impl error::Error for CutError {
             fn source(&self) -> Option<&(dyn error::Error + 'static)> {
                 Some(&LimitError::NotANumber)
             }
         }
-        let error = Error::from(io::Error::other(Cut));
+        let error = Error::from(io::Error::other(CutError));
         assert_eq!(error.to_string(), "cut");
         let source = error.source().unwrap().to_string();
         assert_eq!(source, LimitError::NotANumber.to_string());

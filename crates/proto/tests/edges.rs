@@ -149,8 +149,8 @@ fn an_unfilled_buffer_does_not_grow() {
 
 #[test]
 fn an_interrupted_read_is_retried_and_other_errors_returned() {
-    struct Failing(Vec<Result<&'static [u8], io::ErrorKind>>);
-    impl Read for Failing {
+    struct FailingStream(Vec<Result<&'static [u8], io::ErrorKind>>);
+    impl Read for FailingStream {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             match self.0.remove(0) {
                 Ok(mut bytes) => bytes.read(buf),
@@ -159,7 +159,7 @@ fn an_interrupted_read_is_retried_and_other_errors_returned() {
         }
     }
     use io::ErrorKind::{Interrupted, WouldBlock};
-    let mut stream = Failing(vec![
+    let mut stream = FailingStream(vec![
         Err(Interrupted),
         Err(Interrupted),
         Ok(b"\0\0"),
@@ -318,8 +318,8 @@ fn a_limit_is_a_number_within_the_format() {
 #[test]
 fn a_writer_writes_once_flushes_and_forgets() {
     #[derive(Default)]
-    struct Log(Vec<String>);
-    impl Write for Log {
+    struct WriteLog(Vec<String>);
+    impl Write for WriteLog {
         fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
             self.0.push(format!("{buf:?}"));
             Ok(buf.len())
@@ -336,7 +336,7 @@ fn a_writer_writes_once_flushes_and_forgets() {
         let mut writer = Writer::new(wire);
         writer.add_parts(&[b"a", b"", b"bc"]).unwrap();
         assert_eq!(writer.as_bytes(), bytes);
-        let mut log = Log::default();
+        let mut log = WriteLog::default();
         writer.write_to(&mut log).unwrap();
         assert_eq!(log.0, [format!("{bytes:?}"), "flush".to_owned()]);
         assert!(writer.as_bytes().is_empty());

@@ -164,7 +164,7 @@ proptest! {
 }
 
 #[derive(Debug, PartialEq)]
-enum End {
+enum StreamEnd {
     Closed,
     Refused,
     Truncated,
@@ -190,15 +190,15 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             Ok(Received::Batch(batch)) => {
                 our_frames = payloads_of(&batch);
             }
-            Ok(Received::Closed) => our_end = Some(End::Closed),
-            Err(Error::Refused { .. }) => our_end = Some(End::Refused),
-            Err(Error::Truncated { .. }) => our_end = Some(End::Truncated),
+            Ok(Received::Closed) => our_end = Some(StreamEnd::Closed),
+            Err(Error::Refused { .. }) => our_end = Some(StreamEnd::Refused),
+            Err(Error::Truncated { .. }) => our_end = Some(StreamEnd::Truncated),
             Err(error) => panic!("{error}"),
         }
         // A bad header after complete frames is returned by the next call.
         let after = stream.at;
         if our_end.is_none() && ours.read(&mut io::empty()).is_err_and(|e| is_refusal(&e)) {
-            our_end = Some(End::Refused);
+            our_end = Some(StreamEnd::Refused);
         }
 
         buffered.extend_from_slice(&wire[before..after]);
@@ -212,11 +212,11 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             };
             match decoded {
                 Ok(Some(frame)) => their_frames.push(frame.to_vec()),
-                Ok(None) => break at_end.then_some(End::Closed),
+                Ok(None) => break at_end.then_some(StreamEnd::Closed),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    break Some(End::Refused);
+                    break Some(StreamEnd::Refused);
                 }
-                Err(_) => break Some(End::Truncated),
+                Err(_) => break Some(StreamEnd::Truncated),
             }
         };
         assert_eq!(our_frames, their_frames);

@@ -14,11 +14,11 @@ const PAGE: usize = 4096;
 /// Memory follows the bytes that arrived.
 #[test]
 fn an_announced_length_allocates_nothing() {
-    struct Watched<'a> {
+    struct WatchedAllocator<'a> {
         stream: &'a [u8],
         largest_room: usize,
     }
-    impl Read for Watched<'_> {
+    impl Read for WatchedAllocator<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             self.largest_room = self.largest_room.max(buf.len());
             let n = buf.len().min(1000);
@@ -27,7 +27,7 @@ fn an_announced_length_allocates_nothing() {
     }
     let mut wire = 0x0fff_ffff_u32.to_be_bytes().to_vec();
     wire.resize(3000, 0);
-    let mut stream = Watched {
+    let mut stream = WatchedAllocator {
         stream: &wire,
         largest_room: 0,
     };

@@ -14,7 +14,7 @@ use rustix::thread::{CpuSet, gettid, sched_setaffinity};
 
 use testkit::{
     Behaviour, Liar, Process, Server,
-    link::Link,
+    link::TestLink,
     measured::{Measured, measure, start},
     program,
     wire::fake_server,
@@ -230,7 +230,7 @@ fn faults_of_a_path_that_loses_are_blamed() {
 }
 
 fn blame_losses() {
-    let link = Link::new();
+    let link = TestLink::new();
     let server = link.start_server(&[]);
     let host = server.host();
     link.server.lose(2);

@@ -5,7 +5,7 @@ use std::{process::Command, time::Instant};
 use testkit::{
     Process,
     footprint::Footprint,
-    link::{Host, Link},
+    link::{Host, TestLink},
     measured::measure,
     program,
     wire::assert_serves,
@@ -26,7 +26,7 @@ fn faults_of_a_lossy_path() {
 /// Every reply arrives and is right, however often TCP retransmits.
 #[allow(clippy::print_stdout)] // The table, with --nocapture.
 fn converse_in_spite_of(percent: u32) {
-    let link = Link::new();
+    let link = TestLink::new();
     let mut server = link.start_server(&[]);
     let at_rest = link.client.enter(|| Footprint::at_rest(&mut server));
     let (addr, host) = (server.addr(), server.host());

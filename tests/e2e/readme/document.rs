@@ -11,7 +11,7 @@ pub(super) fn root() -> PathBuf {
 }
 
 /// A Markdown file.
-pub(super) struct Document {
+pub(super) struct MarkdownFile {
     /// Its path from the root.
     pub(super) path: String,
     text: String,
@@ -25,7 +25,7 @@ pub(super) struct Block<'a> {
     pub(super) lines: Vec<&'a str>,
 }
 
-impl Document {
+impl MarkdownFile {
     /// Whether a path is a document's, by its name.
     pub(super) fn is_at(path: &str) -> bool {
         Path::new(path).extension().is_some_and(|name| name == "md")
@@ -51,7 +51,7 @@ impl Document {
             for entry in entries {
                 let name = entry.expect("an entry").file_name();
                 let path = format!("{folder}/{}{suffix}", name.to_string_lossy());
-                if Document::is_at(&path) {
+                if MarkdownFile::is_at(&path) {
                     paths.push(path);
                 }
             }

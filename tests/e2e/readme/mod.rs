@@ -8,7 +8,7 @@ mod outputs;
 mod session;
 mod transcript;
 
-use document::{Document, root};
+use document::{MarkdownFile, root};
 use options::NamedOption;
 
 /// Blocks of these languages are for a shell.
@@ -17,7 +17,7 @@ const SHELL: [&str; 2] = ["console", "sh"];
 #[test]
 fn links_lead_somewhere() {
     let mut lost = Vec::new();
-    for document in Document::all() {
+    for document in MarkdownFile::all() {
         for link in document.links() {
             if link.contains("://") || is_found(&document, &link) {
                 continue;
@@ -28,22 +28,23 @@ fn links_lead_somewhere() {
     assert!(lost.is_empty(), "{lost:#?}");
 }
 
-fn is_found(document: &Document, link: &str) -> bool {
+fn is_found(document: &MarkdownFile, link: &str) -> bool {
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
     let folder = root().join(&document.path);
     let folder = folder.parent().expect("a folder");
-    let has_anchor =
-        |target: &Document| anchor.is_empty() || target.anchors().iter().any(|name| name == anchor);
+    let has_anchor = |target: &MarkdownFile| {
+        anchor.is_empty() || target.anchors().iter().any(|name| name == anchor)
+    };
     if path.is_empty() {
         return has_anchor(document);
     }
     let target = folder.join(path);
-    let is_document = Document::is_at(path) && target.is_file();
+    let is_document = MarkdownFile::is_at(path) && target.is_file();
     if is_document {
         let root = root().canonicalize().expect("a folder");
         let target = target.canonicalize().expect("a file");
         let path = target.strip_prefix(root).expect("in the repository");
-        return has_anchor(&Document::read(&path.to_string_lossy()));
+        return has_anchor(&MarkdownFile::read(&path.to_string_lossy()));
     }
     target.exists() && anchor.is_empty()
 }
@@ -52,7 +53,7 @@ fn is_found(document: &Document, link: &str) -> bool {
 fn named() -> Vec<(String, NamedOption)> {
     let mut named = Vec::new();
     // Renamed options have their old name in the history.
-    let documents = Document::all().into_iter();
+    let documents = MarkdownFile::all().into_iter();
     for document in documents.filter(|each| !each.path.ends_with("CHANGELOG.md")) {
         let mut add = |place: &str, options: Vec<NamedOption>| {
             named.extend(options.into_iter().map(|each| (place.to_owned(), each)));
@@ -100,8 +101,8 @@ fn every_option_is_documented() {
 /// cannot be reproduced here.
 #[test]
 fn transcripts_can_be_repeated() {
-    let documents = Document::all();
-    let blocks: Vec<_> = documents.iter().flat_map(Document::blocks).collect();
+    let documents = MarkdownFile::all();
+    let blocks: Vec<_> = documents.iter().flat_map(MarkdownFile::blocks).collect();
     let transcripts = blocks.iter().filter(|block| block.language == "console");
     let differences: Vec<String> = transcripts.flat_map(session::repeat).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
@@ -110,7 +111,7 @@ fn transcripts_can_be_repeated() {
 /// The commands of the front page, in blocks without output.
 #[test]
 fn commands_succeed() {
-    let document = Document::read("README.md");
+    let document = MarkdownFile::read("README.md");
     for block in document.blocks() {
         if block.language == "sh" {
             session::succeed(&block.place, &block.lines);
@@ -120,7 +121,7 @@ fn commands_succeed() {
 
 #[test]
 fn the_tutorial_is_a_command_each() {
-    let document = Document::read("README.md");
+    let document = MarkdownFile::read("README.md");
     let rows = document.rows("## The tutorial");
     assert_eq!(rows.len(), 13, "with the header");
     for row in rows.iter().skip(1) {
@@ -136,7 +137,7 @@ fn the_tutorial_is_a_command_each() {
 /// A promise names its tests.
 #[test]
 fn tests_that_are_named_exist() {
-    let document = Document::read("crates/echo-server/README.md");
+    let document = MarkdownFile::read("crates/echo-server/README.md");
     let rows = document.rows("## Reliability");
     assert!(rows.len() > 10, "{rows:?}");
     let promises = rows

@@ -9,10 +9,10 @@ use std::{
 use serde_json::Value;
 use testkit::{Server, run};
 
-use super::document::{Document, spans};
+use super::document::{MarkdownFile, spans};
 
 /// The names in a column of all tables below `headings`.
-fn named(document: &Document, headings: &[&str], column: usize) -> BTreeSet<String> {
+fn named(document: &MarkdownFile, headings: &[&str], column: usize) -> BTreeSet<String> {
     let rows = headings.iter().flat_map(|heading| document.rows(heading));
     let cells = rows.filter_map(|row| row.get(column).copied());
     cells.flat_map(spans).map(str::to_owned).collect()
@@ -50,7 +50,7 @@ fn json_fields() {
     let args = format!("-h {host} -c 2 -d 200ms -r 1000 --expect errors=0 --json -");
     let output = run("bench-client", &args.split(' ').collect::<Vec<_>>()).expect_code(0);
     let results: Value = serde_json::from_str(&output.stdout).expect("JSON");
-    let manual = Document::read("crates/bench-client/README.md");
+    let manual = MarkdownFile::read("crates/bench-client/README.md");
     let headings = [
         "## JSON fields",
         "### What was requested",
@@ -89,7 +89,7 @@ fn statistics_and_close_reasons() {
     let mut server = Server::start(&["--stats", "-"]);
     let line = server.process().wait_for_stdout("{");
     let stats: Value = serde_json::from_str(&line).expect("JSON");
-    let manual = Document::read("crates/echo-server/README.md");
+    let manual = MarkdownFile::read("crates/echo-server/README.md");
     let keys = named(&manual, &["## Statistics"], 0);
     assert_same(&keys, &fields(&stats, "", &["closed"]));
     let reasons = named(&manual, &["## Close reasons"], 0);
@@ -115,7 +115,7 @@ fn metrics() {
         real.insert(name.to_owned());
         kinds.push((name, kind));
     }
-    let manual = Document::read("crates/echo-server/README.md");
+    let manual = MarkdownFile::read("crates/echo-server/README.md");
     let mut named = named(&manual, &["## Metrics"], 0);
     // A label.
     named.remove("reason");

@@ -7,7 +7,7 @@ use testkit::{Output, Process, program};
 
 use super::{
     document::{Block, root},
-    transcript::{ANY_LINES, Figures, difference},
+    transcript::{ANY_LINES, TranscriptFigures, difference},
 };
 
 /// Duration of a measurement here: a rate of 5000 gives 1,000 samples.
@@ -23,8 +23,8 @@ const ADDR: &str = "127.0.0.1:60000";
 /// ends it. Later clients connect to it. A run of `bench-client` is shortened,
 /// so its figures are not compared. Returns the differences.
 pub(super) fn repeat(block: &Block) -> Vec<String> {
-    let mut session = Session::new(&block.place);
-    for Step { command, expected } in steps(block) {
+    let mut session = DocumentSession::new(&block.place);
+    for SessionStep { command, expected } in steps(block) {
         session.run(&command, &expected);
     }
     session.end();
@@ -34,7 +34,7 @@ pub(super) fn repeat(block: &Block) -> Vec<String> {
 /// Runs the commands that are programs of the workspace, and expects each to
 /// succeed. Clients get a server, even if none is started.
 pub(super) fn succeed(place: &str, commands: &[&str]) {
-    let mut session = Session::new(place);
+    let mut session = DocumentSession::new(place);
     let commands = commands
         .iter()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -61,18 +61,18 @@ pub(super) fn succeed(place: &str, commands: &[&str]) {
     session.end();
 }
 
-struct Step<'a> {
+struct SessionStep<'a> {
     command: String,
     /// The expected output.
     expected: Vec<&'a str>,
 }
 
 /// The lines of a block, by command.
-fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
-    let mut steps: Vec<Step> = Vec::new();
+fn steps<'a>(block: &Block<'a>) -> Vec<SessionStep<'a>> {
+    let mut steps: Vec<SessionStep> = Vec::new();
     for line in &block.lines {
         match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push(Step {
+            (Some(command), _) => steps.push(SessionStep {
                 command: command.to_owned(),
                 expected: Vec::new(),
             }),
@@ -87,21 +87,21 @@ fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
     steps
 }
 
-struct Session<'a> {
+struct DocumentSession<'a> {
     /// The place of the transcript.
     place: &'a str,
     folder: TempDir,
-    server: Option<Server<'a>>,
+    server: Option<SessionServer<'a>>,
     differences: Vec<String>,
 }
 
-struct Server<'a> {
+struct SessionServer<'a> {
     process: Process,
     addr: String,
     expected: Vec<&'a str>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> DocumentSession<'a> {
     fn new(place: &'a str) -> Self {
         Self {
             place,
@@ -123,9 +123,9 @@ impl<'a> Session<'a> {
             self.end();
         } else {
             let figures = if command.contains("bench-client") {
-                Figures::Any
+                TranscriptFigures::Any
             } else {
-                Figures::Same
+                TranscriptFigures::Same
             };
             let output = self.output(command).stdout;
             let output = self
@@ -147,7 +147,7 @@ impl<'a> Session<'a> {
         };
         let mut process = self.start(&format!("exec {command}"));
         let line = process.wait_for_stdout("listening on ");
-        self.server = Some(Server {
+        self.server = Some(SessionServer {
             process,
             addr: line.replace("listening on ", ""),
             expected: expected.to_vec(),
@@ -186,10 +186,21 @@ impl<'a> Session<'a> {
         server.process.signal("TERM");
         let output = server.process.wait().expect_code(0);
         let output = output.stdout.replace(&server.addr, ADDR);
-        self.compare("echo-server", &output, &server.expected, Figures::Any);
+        self.compare(
+            "echo-server",
+            &output,
+            &server.expected,
+            TranscriptFigures::Any,
+        );
     }
 
-    fn compare(&mut self, command: &str, output: &str, expected: &[&str], figures: Figures) {
+    fn compare(
+        &mut self,
+        command: &str,
+        output: &str,
+        expected: &[&str],
+        figures: TranscriptFigures,
+    ) {
         if let Some(difference) = difference(output, expected, figures) {
             let place = self.place;
             self.differences

@@ -2,7 +2,7 @@
 
 /// Whether figures must match.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Figures {
+pub(super) enum TranscriptFigures {
     Same,
     Any,
 }
@@ -12,9 +12,13 @@ pub(super) const ANY_LINES: &str = "[...]";
 
 /// Compares line by line, ignoring what differs between runs; returns the
 /// difference.
-pub(super) fn difference(printed: &str, expected: &[&str], figures: Figures) -> Option<String> {
+pub(super) fn difference(
+    printed: &str,
+    expected: &[&str],
+    figures: TranscriptFigures,
+) -> Option<String> {
     let comparable = |lines: &mut dyn Iterator<Item = &str>| -> Vec<String> {
-        let lines = lines.filter(|line| figures == Figures::Same || !is_progress(line));
+        let lines = lines.filter(|line| figures == TranscriptFigures::Same || !is_progress(line));
         let lines = lines.map(|line| comparable(line, figures));
         // The verdict of a run depends on the machine.
         lines.take_while(|line| !is_verdict(line)).collect()
@@ -51,12 +55,12 @@ fn is_verdict(line: &str) -> bool {
 
 /// A line without times, ports and fingerprints, and without figures if those
 /// may differ.
-fn comparable(line: &str, figures: Figures) -> String {
+fn comparable(line: &str, figures: TranscriptFigures) -> String {
     let words = line.split_whitespace().enumerate();
     // Documents omit the timestamps of a log.
     let words = words.filter(|(n, word)| *n > 0 || !is_time(word));
     let mut words: Vec<&str> = words.map(|(_, word)| name(word)).collect();
-    if figures == Figures::Any {
+    if figures == TranscriptFigures::Any {
         if line.starts_with("  ") {
             // A row of latencies, or of a histogram with fewer rows.
             words.truncate(1);
@@ -110,17 +114,17 @@ fn lines_agree_except_for_variable_parts() {
     assert_same(
         "2026-11-26T03:30:46.575Z  INFO closing 127.0.0.1:1234",
         "INFO closing 127.0.0.1:60001",
-        Figures::Same,
+        TranscriptFigures::Same,
     );
     assert_same(
         "throughput   86.6k messages/s, 1.04 MB/s of payload each way",
         "throughput   999 messages/s, 12.0 kB/s of payload each way",
-        Figures::Any,
+        TranscriptFigures::Any,
     );
     assert_same(
         "  p99        8.65 ms   ≤ 2.38 ms ###  7  9 %",
         "  p99  -",
-        Figures::Any,
+        TranscriptFigures::Any,
     );
     let lines = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
     assert!(agrees(&lines("a b c d"), &lines("a [...] d")));

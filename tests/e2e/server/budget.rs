@@ -55,13 +55,13 @@ fn compressed_frames_take_no_memory_for_their_content() {
 }
 
 /// The load of all peers, and the server's options.
-struct Flood<'a> {
+struct FloodCase<'a> {
     args: &'a [&'a str],
     budget_mib: u64,
     send: &'a (dyn Fn(&TcpStream) + Sync),
 }
 
-impl Flood<'_> {
+impl FloodCase<'_> {
     /// All peers stay connected until the last has sent, or was closed.
     #[track_caller]
     fn assert_held(&self) {
@@ -130,7 +130,7 @@ fn send_and_read(stream: &TcpStream, bytes: &[u8]) {
 #[test]
 fn peers_that_send_parts_of_large_frames_hold_no_more() {
     let part = &frame(&vec![b'x'; 8 << 20])[..1 << 20];
-    Flood {
+    FloodCase {
         args: &[],
         budget_mib: 64,
         send: &|stream| send(stream, part),
@@ -141,7 +141,7 @@ fn peers_that_send_parts_of_large_frames_hold_no_more() {
 #[test]
 fn peers_that_send_frames_at_the_limit_hold_no_more() {
     let whole = frame(&vec![b'x'; 8 << 20]);
-    Flood {
+    FloodCase {
         args: &[],
         budget_mib: 64,
         send: &|stream| send_and_read(stream, &whole),
@@ -156,7 +156,7 @@ fn peers_that_send_compressed_frames_at_the_limit_hold_no_more() {
     Rng::with_seed(1).fill(&mut payload[..4 << 20]);
     let whole = coded(&payload, true, true);
     assert!(whole.len() > 4 << 20 && whole.len() < 5 << 20);
-    Flood {
+    FloodCase {
         args: &[],
         budget_mib: 32,
         send: &|stream| send_and_read(stream, &whole),
@@ -167,7 +167,7 @@ fn peers_that_send_compressed_frames_at_the_limit_hold_no_more() {
 #[test]
 fn peers_that_drip_large_frames_hold_no_more() {
     let part = &frame(&vec![b'x'; 8 << 20])[..1 << 20];
-    Flood {
+    FloodCase {
         args: &[],
         budget_mib: 32,
         send: &|stream| {
@@ -185,7 +185,7 @@ fn peers_that_drip_large_frames_hold_no_more() {
 #[test]
 fn a_buffer_counts_before_it_grows() {
     let part = &frame(&vec![b'x'; 1 << 20])[..32_768];
-    Flood {
+    FloodCase {
         args: &[],
         budget_mib: 8,
         send: &|stream| send(stream, part),
@@ -196,7 +196,7 @@ fn a_buffer_counts_before_it_grows() {
 #[test]
 fn peers_of_bare_bytes_hold_no_more() {
     let bytes = vec![b'x'; 1 << 20];
-    Flood {
+    FloodCase {
         args: &["--raw"],
         budget_mib: 4,
         send: &|stream| send_and_read(stream, &bytes),

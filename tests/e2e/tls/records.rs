@@ -43,13 +43,13 @@ fn tickets_do_not_stall_a_message_that_is_sent_in_part() {
 /// A frame server on rustls; `answer` sends each one back.
 fn rustls(
     authority: &Authority,
-    answer: impl Fn(&mut Peer, Vec<u8>) + Send + Sync + 'static,
+    answer: impl Fn(&mut RecordPeer, Vec<u8>) + Send + Sync + 'static,
 ) -> SocketAddr {
     let config = authority.server_config();
     fake_server(move |socket| {
         socket.set_nodelay(true).unwrap();
         let session = ServerConnection::new(config.clone()).unwrap();
-        let mut peer = Peer {
+        let mut peer = RecordPeer {
             session,
             socket,
             frames: 0,
@@ -60,13 +60,13 @@ fn rustls(
     })
 }
 
-struct Peer {
+struct RecordPeer {
     session: ServerConnection,
     socket: TcpStream,
     frames: u64,
 }
 
-impl Peer {
+impl RecordPeer {
     /// `None` at the end.
     fn read_frame(&mut self) -> Option<Vec<u8>> {
         let mut stream = Stream::new(&mut self.session, &mut self.socket);

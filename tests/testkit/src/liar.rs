@@ -23,7 +23,7 @@ use std::{
 
 use socket2::SockRef;
 
-use self::{connection::Connection, stop::Stop};
+use self::{connection::LiarConnection, stop::LiarStop};
 use crate::DEADLINE;
 
 /// Size of both socket buffers of [`Behaviour::TinyBuffer`]. Linux doubles it
@@ -123,7 +123,7 @@ pub enum Behaviour {
 
 /// How messages are delimited.
 #[derive(Clone, Copy, Debug)]
-enum Wire {
+enum LiarWire {
     /// By their length before each, a big-endian u32.
     Framed,
     /// By their common length in bytes.
@@ -134,7 +134,7 @@ enum Wire {
 /// it ends its connections and threads.
 pub struct Liar {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<LiarShared>,
     /// Disconnected once all threads have ended: a join has no timeout.
     ended: Receiver<Infallible>,
     acceptor: Option<JoinHandle<()>>,
@@ -144,16 +144,16 @@ impl Liar {
     /// Starts a server of plain frames.
     #[must_use]
     pub fn start(behaviour: Behaviour) -> Self {
-        Self::listen(behaviour, Wire::Framed)
+        Self::listen(behaviour, LiarWire::Framed)
     }
 
     /// Starts a server of raw messages of `len` bytes each.
     #[must_use]
     pub fn start_raw(behaviour: Behaviour, len: usize) -> Self {
-        Self::listen(behaviour, Wire::Raw(len))
+        Self::listen(behaviour, LiarWire::Raw(len))
     }
 
-    fn listen(behaviour: Behaviour, wire: Wire) -> Self {
+    fn listen(behaviour: Behaviour, wire: LiarWire) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         if matches!(behaviour, Behaviour::TinyBuffer) {
             // Here, because a connection takes its initial window from its
@@ -165,10 +165,10 @@ impl Liar {
                 .expect("a TCP socket");
         }
         let addr = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LiarShared {
             behaviour,
             wire,
-            stop: Stop::default(),
+            stop: LiarStop::default(),
             first_message: OnceLock::new(),
             last_messages: Mutex::default(),
         });
@@ -223,10 +223,10 @@ impl Drop for Liar {
 }
 
 /// The state that the connections of a server share.
-struct Shared {
+struct LiarShared {
     behaviour: Behaviour,
-    wire: Wire,
-    stop: Stop,
+    wire: LiarWire,
+    stop: LiarStop,
     /// When the first message on any connection arrived.
     first_message: OnceLock<Instant>,
     /// The last message of each connection, by index.
@@ -234,7 +234,7 @@ struct Shared {
 }
 
 /// Runs a thread per connection, and returns once all of them have ended.
-fn accept(listener: &TcpListener, shared: &Shared) {
+fn accept(listener: &TcpListener, shared: &LiarShared) {
     thread::scope(|scope| {
         for (index, stream) in listener.incoming().enumerate() {
             let stream = Arc::new(stream.expect("a connection"));
@@ -243,7 +243,7 @@ fn accept(listener: &TcpListener, shared: &Shared) {
             }
             let is_refused = matches!(shared.behaviour, Behaviour::RefuseHalf) && index % 2 == 1;
             if !is_refused {
-                scope.spawn(move || Connection::new(index, &stream, shared).serve());
+                scope.spawn(move || LiarConnection::new(index, &stream, shared).serve());
             }
         }
     });

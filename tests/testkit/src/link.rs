@@ -17,7 +17,7 @@ use serde_json::Value;
 const ADDRS: [&str; 2] = ["10.0.0.1", "10.0.0.2"];
 
 /// Two hosts and the link between them; removed when dropped.
-pub struct Link {
+pub struct TestLink {
     /// The host of the clients.
     pub client: Host,
     /// The host of the server.
@@ -33,7 +33,7 @@ pub struct Packets {
     pub lost: [u64; 2],
 }
 
-impl Link {
+impl TestLink {
     /// Sets up a link without loss.
     pub fn new() -> Self {
         let (client, server) = (Host::new(), Host::new());

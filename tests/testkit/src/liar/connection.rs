@@ -10,7 +10,7 @@ use std::{
 
 use socket2::SockRef;
 
-use super::{Behaviour, Shared, Wire};
+use super::{Behaviour, LiarShared, LiarWire};
 
 /// Maximum frame size. A length with flags in its top bits exceeds it.
 const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -21,15 +21,15 @@ const TINY_READ_BYTES: usize = 1024;
 /// A byte of junk.
 const JUNK: u8 = 0xee;
 
-pub(super) struct Connection<'a> {
+pub(super) struct LiarConnection<'a> {
     index: usize,
     stream: &'a TcpStream,
     reader: BufReader<&'a TcpStream>,
-    shared: &'a Shared,
+    shared: &'a LiarShared,
 }
 
-impl<'a> Connection<'a> {
-    pub(super) fn new(index: usize, stream: &'a TcpStream, shared: &'a Shared) -> Self {
+impl<'a> LiarConnection<'a> {
+    pub(super) fn new(index: usize, stream: &'a TcpStream, shared: &'a LiarShared) -> Self {
         Self {
             index,
             stream,
@@ -158,8 +158,8 @@ impl<'a> Connection<'a> {
     /// Reads one message; the end of the stream is an error.
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let len = match self.shared.wire {
-            Wire::Raw(len) => len,
-            Wire::Framed => {
+            LiarWire::Raw(len) => len,
+            LiarWire::Framed => {
                 let mut len = [0; 4];
                 self.reader.read_exact(&mut len)?;
                 u32::from_be_bytes(len) as usize
@@ -177,10 +177,10 @@ impl<'a> Connection<'a> {
 }
 
 /// Sends messages in one write, so that a reader gets them together.
-fn write(mut stream: &TcpStream, wire: Wire, messages: &[Vec<u8>]) -> io::Result<()> {
+fn write(mut stream: &TcpStream, wire: LiarWire, messages: &[Vec<u8>]) -> io::Result<()> {
     let mut bytes = Vec::new();
     for message in messages {
-        if let Wire::Framed = wire {
+        if let LiarWire::Framed = wire {
             let len = u32::try_from(message.len()).expect("MAX_FRAME_BYTES and one more");
             bytes.extend(len.to_be_bytes());
         }

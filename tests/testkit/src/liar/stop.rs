@@ -13,19 +13,19 @@ const SPIN: Duration = Duration::from_micros(200);
 
 /// Ends a server's connections, whatever they are doing.
 #[derive(Default)]
-pub(super) struct Stop {
-    state: Mutex<State>,
+pub(super) struct LiarStop {
+    state: Mutex<StopState>,
     stopped: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct StopState {
     is_stopped: bool,
     /// Weak, so that a connection is closed when its thread drops it.
     streams: Vec<Weak<TcpStream>>,
 }
 
-impl Stop {
+impl LiarStop {
     /// Adds a stream to those to end; `false` if already stopped.
     pub(super) fn watch(&self, stream: &Arc<TcpStream>) -> bool {
         let mut state = self.state.lock().unwrap();

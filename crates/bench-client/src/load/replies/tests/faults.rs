@@ -17,7 +17,7 @@ use crate::load::{
 
 /// What a server does wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+enum ReplyFault {
     None,
     /// No reply.
     Swallow,
@@ -42,13 +42,13 @@ enum Fault {
 }
 
 /// What came of a run.
-struct LoadOutcome {
+struct FaultOutcome {
     failures: Failures,
     tally: ConnectionOutcome,
     measured: Interval,
 }
 
-impl LoadOutcome {
+impl FaultOutcome {
     fn failures(&self) -> Vec<(String, u64)> {
         self.failures.by_name().into_iter().collect()
     }
@@ -56,18 +56,18 @@ impl LoadOutcome {
 
 /// Messages of these sizes, some in flight at once, on one connection. Time is
 /// counted in replies.
-struct Run<'a> {
+struct FaultRun<'a> {
     sizes: &'a [usize],
     pipeline: usize,
-    fault: Fault,
+    fault: ReplyFault,
     /// The message that the fault happens to.
     at: usize,
     /// Bytes that a read brings at most.
     cut: usize,
 }
 
-impl Run<'_> {
-    fn go(&self, wire: Wire) -> LoadOutcome {
+impl FaultRun<'_> {
+    fn go(&self, wire: Wire) -> FaultOutcome {
         let ground = Ground::new(*self.sizes.iter().max().unwrap());
         let mut replies = ground.replies(wire);
         let (failure, now_ns) = self.converse(&mut replies, &ground.body);
@@ -79,7 +79,7 @@ impl Run<'_> {
             }
         };
         replies.end(now_ns + TIMEOUT_NS, ending);
-        LoadOutcome {
+        FaultOutcome {
             failures: replies.failures,
             tally: replies.tally,
             measured: ground.drained(false),
@@ -111,7 +111,7 @@ impl Run<'_> {
                 continue;
             };
             now_ns += 1;
-            if self.fault == Fault::Close && message == self.at {
+            if self.fault == ReplyFault::Close && message == self.at {
                 return (Some(Failure::Closed), now_ns);
             }
             let own = whole(&replies.payloads, message as u64, self.sizes[message]);
@@ -138,28 +138,28 @@ impl Run<'_> {
         late: &mut Option<Vec<u8>>,
     ) -> Vec<Vec<u8>> {
         match self.fault {
-            Fault::None | Fault::Close => {}
-            Fault::Swallow => return Vec::new(),
-            Fault::Late => {
+            ReplyFault::None | ReplyFault::Close => {}
+            ReplyFault::Swallow => return Vec::new(),
+            ReplyFault::Late => {
                 *late = Some(own);
                 return Vec::new();
             }
-            Fault::Duplicate => return vec![own.clone(), own],
-            Fault::Flip(bit) => {
+            ReplyFault::Duplicate => return vec![own.clone(), own],
+            ReplyFault::Flip(bit) => {
                 let byte = own.len() - 1 - bit / 8 % own.len();
                 own[byte] ^= 1 << (bit % 8);
             }
-            Fault::Short(bytes) => own.truncate(own.len() - bytes.clamp(1, own.len())),
-            Fault::Long => own.push(0xee),
-            Fault::Junk => {
+            ReplyFault::Short(bytes) => own.truncate(own.len() - bytes.clamp(1, own.len())),
+            ReplyFault::Long => own.push(0xee),
+            ReplyFault::Junk => {
                 // Of a message's length it could be the next reply, corrupted.
                 return vec![own, vec![0xee; 401]];
             }
-            Fault::Other => {
+            ReplyFault::Other => {
                 let other = Payloads::new(4, SEED, body);
                 return vec![whole(&other, 11, own.len())];
             }
-            Fault::Swap => {
+            ReplyFault::Swap => {
                 *held = Some(own);
                 return Vec::new();
             }
@@ -169,16 +169,16 @@ impl Run<'_> {
 }
 
 /// Faults, and what they are called with frames; for raw bytes see below.
-fn framed_faults() -> impl Strategy<Value = (Fault, &'static str)> {
+fn framed_faults() -> impl Strategy<Value = (ReplyFault, &'static str)> {
     prop_oneof![
-        Just((Fault::Swallow, "timeout")),
-        Just((Fault::Late, "timeout")),
-        Just((Fault::Duplicate, "duplicate")),
-        (0_usize..4096).prop_map(|bit| (Fault::Flip(bit), "corrupt")),
-        (1_usize..400).prop_map(|bytes| (Fault::Short(bytes), "short")),
-        Just((Fault::Long, "extra")),
-        Just((Fault::Junk, "extra")),
-        Just((Fault::Swap, "reordered")),
+        Just((ReplyFault::Swallow, "timeout")),
+        Just((ReplyFault::Late, "timeout")),
+        Just((ReplyFault::Duplicate, "duplicate")),
+        (0_usize..4096).prop_map(|bit| (ReplyFault::Flip(bit), "corrupt")),
+        (1_usize..400).prop_map(|bytes| (ReplyFault::Short(bytes), "short")),
+        Just((ReplyFault::Long, "extra")),
+        Just((ReplyFault::Junk, "extra")),
+        Just((ReplyFault::Swap, "reordered")),
     ]
 }
 
@@ -196,16 +196,16 @@ proptest! {
         cut in 1_usize..2000,
     ) {
         // It takes two in flight to swap them, or to be late behind others.
-        let pipeline = if matches!(fault, Fault::Swap | Fault::Late) { pipeline.max(2) } else { pipeline };
-        let run = Run { sizes: &sizes, pipeline, fault, at, cut };
+        let pipeline = if matches!(fault, ReplyFault::Swap | ReplyFault::Late) { pipeline.max(2) } else { pipeline };
+        let run = FaultRun { sizes: &sizes, pipeline, fault, at, cut };
         let outcome = run.go(FRAMED());
         let (failures, tally) = (outcome.failures(), outcome.tally);
         prop_assert_eq!(&failures, &[(kind.to_owned(), 1)]);
         // A client with one in flight does not get past a reply that never comes.
-        let is_stuck = fault == Fault::Swallow && pipeline == 1;
+        let is_stuck = fault == ReplyFault::Swallow && pipeline == 1;
         let wrong = match kind {
             "duplicate" => 0,
-            "extra" if fault == Fault::Junk => 0,
+            "extra" if fault == ReplyFault::Junk => 0,
             _ => 1,
         };
         let expected = if is_stuck { at as u64 } else { 40 - wrong };
@@ -216,12 +216,12 @@ proptest! {
     #[test]
     fn bare_bytes_have_one_failure_too(
         fault in prop_oneof![
-            Just(Fault::Swallow),
-            Just(Fault::Duplicate),
-            (0_usize..4096).prop_map(Fault::Flip),
-            Just(Fault::Other),
-            Just(Fault::Swap),
-            Just(Fault::Close),
+            Just(ReplyFault::Swallow),
+            Just(ReplyFault::Duplicate),
+            (0_usize..4096).prop_map(ReplyFault::Flip),
+            Just(ReplyFault::Other),
+            Just(ReplyFault::Swap),
+            Just(ReplyFault::Close),
         ],
         size in prop::sample::select(vec![1_usize, 2, 5, 11, 12, 13, 64, 300]),
         pipeline in prop::sample::select(vec![2_usize, 4, 16, 64]),
@@ -229,14 +229,14 @@ proptest! {
         cut in 1_usize..2000,
     ) {
         let sizes = vec![size; 40];
-        let run = Run { sizes: &sizes, pipeline, fault, at, cut };
+        let run = FaultRun { sizes: &sizes, pipeline, fault, at, cut };
         let outcome = run.go(RAW());
         let kind = match fault {
-            Fault::Swallow => "timeout",
-            Fault::Duplicate => "duplicate",
-            Fault::Other if size >= 12 => "other_connection",
-            Fault::Swap => "reordered",
-            Fault::Close => "closed",
+            ReplyFault::Swallow => "timeout",
+            ReplyFault::Duplicate => "duplicate",
+            ReplyFault::Other if size >= 12 => "other_connection",
+            ReplyFault::Swap => "reordered",
+            ReplyFault::Close => "closed",
             _ => "corrupt",
         };
         prop_assert_eq!(outcome.failures(), [(kind.to_owned(), 1)]);
@@ -263,7 +263,7 @@ proptest! {
         cut in 1_usize..2000,
         is_raw: bool,
     ) {
-        let run = Run { sizes: &sizes, pipeline, fault: Fault::None, at: 0, cut };
+        let run = FaultRun { sizes: &sizes, pipeline, fault: ReplyFault::None, at: 0, cut };
         let outcome = run.go(if is_raw { RAW() } else { FRAMED() });
         prop_assert!(outcome.failures().is_empty());
         prop_assert_eq!(outcome.tally.replies, sizes.len() as u64);
@@ -276,8 +276,8 @@ proptest! {
     }
 }
 
-fn all(fault: Fault, pipeline: usize, size: usize, wire: Wire) -> LoadOutcome {
-    let run = Run {
+fn all(fault: ReplyFault, pipeline: usize, size: usize, wire: Wire) -> FaultOutcome {
+    let run = FaultRun {
         sizes: &[size; 40],
         pipeline,
         fault,
@@ -290,10 +290,10 @@ fn all(fault: Fault, pipeline: usize, size: usize, wire: Wire) -> LoadOutcome {
 #[test]
 fn a_reply_of_another_connection_is_told_by_its_mark() {
     for pipeline in [1, 4] {
-        let outcome = all(Fault::Other, pipeline, 64, FRAMED());
+        let outcome = all(ReplyFault::Other, pipeline, 64, FRAMED());
         assert_eq!(outcome.failures(), [("other_connection".to_owned(), 1)]);
         // Where there is no room for one, it is a wrong reply like any other.
-        let outcome = all(Fault::Other, pipeline, 5, FRAMED());
+        let outcome = all(ReplyFault::Other, pipeline, 5, FRAMED());
         assert_eq!(outcome.failures(), [("corrupt".to_owned(), 1)]);
         assert_eq!(outcome.tally.replies, 39);
     }
