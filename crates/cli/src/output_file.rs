@@ -206,8 +206,6 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::fs::File;
-
     use super::*;
 
     fn write(path: &Path, text: &str) -> Result<OutputFile> {
@@ -286,7 +284,7 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"through the link");
         assert_eq!(resolve(&link).unwrap(), resolve(&target).unwrap());
-        let usual = File::create(folder.path().join("usual")).unwrap();
+        let usual = fs::File::create(folder.path().join("usual")).unwrap();
         let mode = |file: fs::Metadata| file.permissions().mode();
         assert_eq!(
             mode(fs::metadata(&target).unwrap()),

@@ -175,7 +175,10 @@ impl Rlimits {
 
     #[cfg(not(unix))]
     fn of_process() -> Self {
-        Self::default()
+        Self {
+            threads: memory::threads_left(),
+            ..Self::default()
+        }
     }
 
     /// Processes that the user may still start.

@@ -1,7 +1,7 @@
 //! Files that may be pipes: no call waits for ever for the other end.
 
 use std::{
-    fs::{self, File, FileType, OpenOptions},
+    fs::{File, FileType, OpenOptions},
     io::{self, Read, Write},
     path::Path,
     thread,
@@ -218,7 +218,9 @@ fn is_unread(path: &Path, error: &io::Error) -> bool {
     use rustix::io::Errno;
 
     Errno::from_io_error(error) == Some(Errno::NXIO)
-        && fs::metadata(path).is_ok_and(|metadata| is_pipe(metadata.file_type()))
+        && path
+            .metadata()
+            .is_ok_and(|metadata| is_pipe(metadata.file_type()))
 }
 
 #[cfg(not(unix))]

@@ -168,7 +168,7 @@ fn explain(error: &io::Error, what: &str, advice: &str) -> io::Error {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use socket2::{Domain, SockRef, Type};
+    use socket2::SockRef;
 
     use super::*;
     use crate::{Dialer, Error, Stream};
@@ -244,7 +244,8 @@ mod tests {
         // Its port is that of one connection, not reserved for all.
         for (peer, from) in [("127.0.0.1:7", "127.0.0.2"), ("[::1]:7", "::1")] {
             let peer = peer.parse().unwrap();
-            let socket = Socket::new(Domain::for_address(peer), Type::STREAM, None).unwrap();
+            let domain = socket2::Domain::for_address(peer);
+            let socket = Socket::new(domain, socket2::Type::STREAM, None).unwrap();
             source(from).prepare(&socket, &peer).unwrap();
             let own = socket.local_addr().unwrap().as_socket().unwrap();
             assert_eq!((own.ip().to_string().as_str(), own.port()), (from, 0));

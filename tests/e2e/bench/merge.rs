@@ -10,7 +10,7 @@ use std::{
 
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde_json::Value;
-use testkit::{Output, Process, Server, installed, program, run};
+use testkit::{Output, Process, Server, program, run};
 
 /// A load over three ranks that begins together.
 struct Load {
@@ -265,7 +265,10 @@ fn a_rank_that_cannot_keep_up_is_named() {
 #[cfg(target_os = "linux")]
 fn a_rank_without_a_cpu_is_named() {
     let needed = ["chrt", "taskset"];
-    if needed.into_iter().any(|name| installed(name).is_none()) {
+    if needed
+        .into_iter()
+        .any(|name| testkit::installed(name).is_none())
+    {
         return;
     }
     if !rustix::process::geteuid().is_root() {

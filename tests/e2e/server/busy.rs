@@ -3,14 +3,13 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
-use socket2::{Domain, Socket, Type};
 use testkit::{
-    DEADLINE, Server,
+    Server,
     wire::{connect, fill, frame, read_to_end},
 };
 
@@ -112,6 +111,11 @@ fn a_peer_that_reads_late_gets_all_echoes() {
 #[test]
 #[cfg(target_os = "linux")]
 fn unread_echoes_survive_what_is_sent_after_the_end() {
+    use std::net::TcpStream;
+
+    use socket2::{Domain, Socket, Type};
+    use testkit::DEADLINE;
+
     const FRAMES: usize = 700;
 
     let bytes = frame(&[b'x'; 1000]);

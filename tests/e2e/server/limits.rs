@@ -1,9 +1,9 @@
 //! Limits known at start: what exceeds them is refused, the rest is served.
 
-use std::{io::Write, net::TcpStream, process::Command};
+use std::{io::Write, net::TcpStream};
 
 use testkit::{
-    Process, Server, program, wait_until,
+    Server, wait_until,
     wire::{assert_echoes, connect, echo, frame, read_to_end, send_and_read_back},
 };
 
@@ -29,6 +29,10 @@ fn the_machines_limit_is_logged_at_start() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_limit_of_the_address_space_counts() {
+    use std::process::Command;
+
+    use testkit::{Process, program};
+
     let limited = |name: &str, args: &[&str]| {
         let mut shell = Command::new("sh");
         shell.args(["-c", "ulimit -v 600000; exec \"$0\" \"$@\""]);

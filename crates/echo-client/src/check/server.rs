@@ -230,12 +230,11 @@ fn shown(bytes: &[u8]) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn what_this_host_lacks_is_not_held_against_the_server() {
         let fault = |errno| no_connection(&io::Error::from_raw_os_error(errno));
         // ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH.

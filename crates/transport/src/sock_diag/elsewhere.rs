@@ -1,4 +1,4 @@
-//! Systems without sock_diag report no connections.
+//! Systems without `sock_diag` report no connections.
 
 use std::{collections::HashMap, net::SocketAddr};
 
