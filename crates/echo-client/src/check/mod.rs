@@ -12,7 +12,7 @@ use std::{fmt::Display, path::Path};
 
 use anyhow::{Result, bail};
 use cli::OutputFile;
-use serde_json::json;
+use serde_json::{Value, json};
 
 mod args;
 mod fault;
@@ -50,26 +50,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
         }
     };
     show(&format_args!("{}, {wire}", args.host));
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
-    let mut rules = RULES.iter().filter(|rule| rule.applies_to(&server));
-    let mut faults = Vec::new();
-    for rule in &mut rules {
-        let row = Row::of(rule, &server)?;
-        show(&row);
-        if row.outcome == "FAIL" {
-            failed.push(rule.name);
-        }
-        let has_fault = row.came.is_some();
-        rows.push(row.to_json());
-        // A server that is gone does not break the other rules.
-        if has_fault && let Err(Fault::Server(why)) = server.dial() {
-            let (name, count) = (rule.name, rules.count());
-            faults.push(format!(
-                "is gone since {name}, {count} rules were not checked: {why}"
-            ));
-            break;
-        }
-    }
+    let Findings {
+        rows,
+        failed,
+        mut faults,
+    } = Findings::of(&server, &mut show)?;
     let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rows });
     match file {
         Some(file) => file.create()?.write(&format!("{json:#}\n"))?,
@@ -84,4 +69,40 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
         return printed;
     }
     bail!("{} {}", args.host, faults.join("; "))
+}
+
+/// What the rules of a wire found.
+#[derive(Default)]
+struct Findings {
+    rows: Vec<Value>,
+    /// The names of broken rules that a server must keep.
+    failed: Vec<&'static str>,
+    /// What ended the check early.
+    faults: Vec<String>,
+}
+
+impl Findings {
+    /// Checks rule by rule, and shows each row.
+    fn of(server: &CheckedServer, show: &mut impl FnMut(&dyn Display)) -> Result<Self> {
+        let mut found = Self::default();
+        let mut rules = RULES.iter().filter(|rule| rule.applies_to(server));
+        while let Some(rule) = rules.next() {
+            let row = Row::of(rule, server)?;
+            show(&row);
+            if row.outcome == "FAIL" {
+                found.failed.push(rule.name);
+            }
+            let has_fault = row.came.is_some();
+            found.rows.push(row.to_json());
+            // A server that is gone does not break the other rules.
+            if has_fault && let Err(Fault::Server(why)) = server.dial() {
+                let (name, count) = (rule.name, rules.count());
+                found.faults.push(format!(
+                    "is gone since {name}, {count} rules were not checked: {why}"
+                ));
+                break;
+            }
+        }
+        Ok(found)
+    }
 }
