@@ -27,7 +27,7 @@ use std::{
 };
 
 use proto::{Wire, Writer, qps};
-use testkit::{Process, Server, run, tokio_peer};
+use testkit::{Process, ServerProcess, run, tokio_peer};
 
 fn main() {
     let mut options = Options::from_args();
@@ -181,17 +181,17 @@ struct Side {
     host: String,
     /// Stopped with the comparison, if we started it.
     #[allow(dead_code)]
-    server: Option<Server>,
+    server: Option<ServerProcess>,
 }
 
 impl Side {
     fn ours(args: &[&str]) -> Self {
-        Self::of(Server::start(args))
+        Self::of(ServerProcess::start(args))
     }
 
     fn tokio(args: &[&str]) -> Self {
         let own = env::current_exe().expect("a program has a path");
-        Self::of(Server::announced_by(Process::start(
+        Self::of(ServerProcess::announced_by(Process::start(
             Command::new(own).args(args),
         )))
     }
@@ -203,7 +203,7 @@ impl Side {
         }
     }
 
-    fn of(server: Server) -> Self {
+    fn of(server: ServerProcess) -> Self {
         Self {
             host: server.host(),
             server: Some(server),

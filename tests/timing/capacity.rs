@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testkit::{Output, alone, run, wire::fake_server};
+use testkit::{ProcessOutput, alone, run, wire::fake_server};
 
 /// A frame of 12 bytes.
 const FRAME: usize = 16;
@@ -37,7 +37,7 @@ fn serving(service: impl Fn(Duration) -> Duration + Send + Sync + 'static) -> So
     })
 }
 
-fn capacity(host: SocketAddr) -> Output {
+fn capacity(host: SocketAddr) -> ProcessOutput {
     let host = host.to_string();
     let args = "capacity --slo p50<50ms -c 4 -d 2s --from 50 --json -";
     let mut args: Vec<&str> = args.split(' ').collect();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use testkit::{
-    Output, Process, alone,
+    Process, ProcessOutput, alone,
     footprint::Footprint,
     link::TestLink,
     program,
@@ -141,7 +141,7 @@ fn faults_of_a_path_that_is_cut_under_clients() {
 
 /// Checks that a client fails by itself, with the reason in its last line.
 #[track_caller]
-fn assert_gives_up(mut client: Process, why: &str) -> Output {
+fn assert_gives_up(mut client: Process, why: &str) -> ProcessOutput {
     // Before anything else: the end of its stdin would end it, too.
     let line = client.wait_for_stderr(why);
     let output = client.wait().expect_code(1);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use testkit::{
-    DEADLINE, Server, alone,
+    DEADLINE, ServerProcess, alone,
     wire::{assert_echoes, connect, fill, frame, read_to_end},
 };
 
@@ -20,7 +20,12 @@ const LATE: Duration = Duration::from_secs(1);
 /// Checks that the server closes `stream` when [`TIMEOUT`] has passed since
 /// `start`, and logs `why`.
 #[track_caller]
-fn assert_closed_in_time(server: &mut Server, stream: &TcpStream, start: Instant, why: &str) {
+fn assert_closed_in_time(
+    server: &mut ServerProcess,
+    stream: &TcpStream,
+    start: Instant,
+    why: &str,
+) {
     let (back, _) = read_to_end(stream);
     let after = start.elapsed();
     assert!(back.is_empty());
@@ -32,7 +37,7 @@ fn assert_closed_in_time(server: &mut Server, stream: &TcpStream, start: Instant
 #[test]
 fn silence_between_frames() {
     let _alone = alone();
-    let mut server = Server::start(&["--idle-timeout", "600ms"]);
+    let mut server = ServerProcess::start(&["--idle-timeout", "600ms"]);
     let stream = connect(server.addr());
     // Frames keep it open for longer than the timeout.
     let start = Instant::now();
@@ -50,7 +55,7 @@ fn silence_between_frames() {
 #[test]
 fn a_slow_drip_inside_a_frame() {
     let _alone = alone();
-    let mut server = Server::start(&["--frame-timeout", "600ms"]);
+    let mut server = ServerProcess::start(&["--frame-timeout", "600ms"]);
     let stream = connect(server.addr());
     let start = Instant::now();
     thread::scope(|scope| {
@@ -74,7 +79,7 @@ fn a_slow_drip_inside_a_frame() {
 #[test]
 fn a_peer_that_never_reads() {
     let _alone = alone();
-    let mut server = Server::start(&["--write-timeout", "600ms"]);
+    let mut server = ServerProcess::start(&["--write-timeout", "600ms"]);
     let (greedy, honest) = (connect(server.addr()), connect(server.addr()));
     let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
     thread::scope(|scope| {
@@ -106,7 +111,7 @@ fn a_peer_that_never_reads() {
 #[test]
 fn a_stopping_server_drains_no_longer_than_configured() {
     let _alone = alone();
-    let mut server = Server::start(&["--drain", "600ms"]);
+    let mut server = ServerProcess::start(&["--drain", "600ms"]);
     let greedy = connect(server.addr());
     let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
     fill(&greedy, &lump);

@@ -8,8 +8,8 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 use testkit::{
-    Behaviour, DEADLINE, Liar, Process, Server, alone,
-    measured::{Measured, measure, start},
+    Behaviour, DEADLINE, Liar, Process, ServerProcess, alone,
+    measured::{MeasuredRun, measure, start},
 };
 
 /// Longer than any test.
@@ -35,7 +35,7 @@ fn liar(mode: &str, behaviour: Behaviour) -> Liar {
 
 /// Each message sent has one outcome, and each due message was sent or not.
 #[track_caller]
-fn assert_complete(measured: &Measured, wrong: u64) {
+fn assert_complete(measured: &MeasuredRun, wrong: u64) {
     let count = |name: &str| measured.count(&format!("/messages/{name}"));
     let output = &measured.output;
     let ends = count("replies") + count("unanswered") + wrong;
@@ -144,7 +144,7 @@ fn time_goes_on_when_every_connection_times_out() {
 #[test]
 fn a_few_messages_at_a_rate_have_that_rate() {
     let _alone = alone();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for (messages, rate) in [(1, 2), (10, 20)] {
         let args = format!("-c 2 -n {messages} -r {rate}");
         let measured = measure(&server.host(), &args, 0);
@@ -157,7 +157,7 @@ fn a_few_messages_at_a_rate_have_that_rate() {
 #[test]
 fn a_connection_with_nothing_to_send_is_not_starved() {
     let _alone = alone();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for args in ["-n 5 -c 10", "-r 5 -d 1s -c 20"] {
         let measured = measure(&server.host(), &format!("{args} --expect valid"), 0);
         assert_eq!(measured.count("/messages/replies"), 5);
@@ -169,7 +169,7 @@ fn a_connection_with_nothing_to_send_is_not_starved() {
 #[test]
 fn a_ramp_ends_with_the_run() {
     let _alone = alone();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let began = Instant::now();
     let measured = measure(&server.host(), "-c 3 --ramp 1h -d 300ms", 0);
     assert!(began.elapsed() < DEADLINE);
@@ -183,9 +183,9 @@ fn a_ramp_ends_with_the_run() {
 
 /// Ends a run by a signal and returns its results.
 #[track_caller]
-fn interrupt(bench: Process, signal: &str) -> Measured {
+fn interrupt(bench: Process, signal: &str) -> MeasuredRun {
     bench.signal(signal);
-    let measured = Measured::of(bench, 0);
+    let measured = MeasuredRun::of(bench, 0);
     assert_eq!(measured.at("/interrupted"), true, "{}", measured.output);
     measured
 }
@@ -193,7 +193,7 @@ fn interrupt(bench: Process, signal: &str) -> Measured {
 #[test]
 fn a_warm_up_or_a_ramp_ends_with_a_signal() {
     let _alone = alone();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for signal in ["INT", "TERM", "HUP"] {
         let mut bench = start(&server.host(), "-c 2 --warmup 1h");
         let _ = bench.wait_for_stderr("(warm-up)");
@@ -281,12 +281,12 @@ fn a_signal_ends_the_wait_for_replies() {
 #[test]
 fn a_signal_is_the_end_of_an_endless_run() {
     let _alone = alone();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for (args, interrupted) in [("", false), ("-d 1h", true), ("-n 1000000000", true)] {
         let mut bench = start(&server.host(), &format!("-c 2 {args}"));
         let _ = bench.wait_for_stderr("Queries Per Second");
         bench.signal("INT");
-        let measured = Measured::of(bench, 0);
+        let measured = MeasuredRun::of(bench, 0);
         assert_eq!(measured.at("/interrupted"), interrupted, "{args}");
         assert_eq!(measured.at("/verdict/valid"), true, "{}", measured.output);
         assert_complete(&measured, 0);

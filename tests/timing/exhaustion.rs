@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use testkit::{
-    Server, alone,
+    ServerProcess, alone,
     wire::{assert_echoes, connect},
 };
 
@@ -48,7 +48,7 @@ struct Exhausted {
 /// Exhausts a server's descriptors for `lasting`, while one of its connections
 /// sends a frame every `interval`.
 fn exhaust_descriptors(lasting: Duration, interval: Duration) -> Exhausted {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     // The server computed its own limit at start, from a higher one.
     let id = Pid::from_raw(server.process().id().try_into().unwrap());
     let few = Rlimit {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use testkit::{
-    Process, Server, alone, certificates::Authority, measured::measure_with, program, run,
+    Process, ServerProcess, alone, certificates::Authority, measured::measure_with, program, run,
     run_with_input, wire::answering_server,
 };
 
@@ -37,7 +37,7 @@ fn a_stopped_server_is_dead() {
         (&[][..], &[][..]),
         (&identity.server(), &["--tls", "--tls-ca", &ca]),
     ] {
-        let mut server = Server::start(server_tls);
+        let mut server = ServerProcess::start(server_tls);
         let host = server.host();
 
         let mut repl = client("repl-client", &host, client_tls);
@@ -146,7 +146,7 @@ fn a_reply_that_drips_is_late() {
 #[test]
 fn an_idle_session_sends_heartbeats() {
     let _alone = alone();
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let mut repl = client("repl-client", &server.host(), &[]);
     repl.stdin().write_all(b"hello\n").unwrap();
     let _ = repl.wait_for_stdout("hello");

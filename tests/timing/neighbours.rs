@@ -10,7 +10,7 @@ use std::{
 };
 
 use testkit::{
-    DEADLINE, Server, alone, descriptors,
+    DEADLINE, ServerProcess, alone, descriptors,
     footprint::Footprint,
     memory,
     wire::{assert_echoes, connect, frame},
@@ -38,13 +38,13 @@ fn faults_of_a_thousand_slow_drips() {
 
     let _alone = alone();
     descriptors::allow(DRIPS as u64 + 100);
-    let mut server = Server::start(&["--frame-timeout", "3s"]);
+    let mut server = ServerProcess::start(&["--frame-timeout", "3s"]);
     let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     let alone = p99(addr, || thread::sleep(TIMEOUT));
     let mut ends = Vec::new();
     let beside = p99(addr, || {
-        let streams = (0..DRIPS).map(|_| Drip::start(addr)).collect();
+        let streams = (0..DRIPS).map(|_| DripClient::start(addr)).collect();
         ends = drip_until_closed(streams);
     });
     ends.sort_unstable();
@@ -69,7 +69,7 @@ fn faults_of_64_mib_that_are_never_read() {
     const MOST: u64 = 1024;
 
     let _alone = alone();
-    let mut server = Server::start(&["--write-timeout", "3s"]);
+    let mut server = ServerProcess::start(&["--write-timeout", "3s"]);
     let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     let alone = p99(addr, || thread::sleep(TIMEOUT));
@@ -149,12 +149,12 @@ fn round_trips(addr: SocketAddr, is_over: &AtomicBool) -> Vec<Duration> {
 }
 
 /// A client that sends a frame a byte at a time.
-struct Drip {
+struct DripClient {
     stream: TcpStream,
     since: Instant,
 }
 
-impl Drip {
+impl DripClient {
     fn start(addr: SocketAddr) -> Self {
         let mut stream = connect(addr);
         let since = Instant::now();
@@ -173,7 +173,7 @@ impl Drip {
 }
 
 /// Drips on each connection; returns how long each lasted.
-fn drip_until_closed(mut open: Vec<Drip>) -> Vec<Duration> {
+fn drip_until_closed(mut open: Vec<DripClient>) -> Vec<Duration> {
     let start = Instant::now();
     let mut ends = Vec::new();
     while !open.is_empty() {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use testkit::{
-    Process, Server, alone,
+    Process, ServerProcess, alone,
     footprint::Footprint,
     program,
     wire::{connect, echo, read_to_end},
@@ -103,7 +103,7 @@ fn is_waiting(stream: &TcpStream) -> bool {
 /// connections `inside`.
 #[track_caller]
 #[allow(clippy::print_stdout)] // The figure, with --nocapture.
-fn assert_rests(server: &mut Server, inside: &[TcpStream], when: &str) {
+fn assert_rests(server: &mut ServerProcess, inside: &[TcpStream], when: &str) {
     let before = server.process().cpu_time();
     let start = Instant::now();
     while start.elapsed() < WATCHED {
@@ -123,7 +123,7 @@ fn assert_rests(server: &mut Server, inside: &[TcpStream], when: &str) {
 fn faults_of_a_pids_limit() {
     let _alone = alone();
     let group = Group::new("limit", "max");
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     // The server computed its own limit at start, from the limit then.
     group.write("cgroup.procs", &server.process().id().to_string());
@@ -165,13 +165,13 @@ fn faults_of_a_pids_limit() {
 }
 
 /// Starts a server inside a group.
-fn server_in(group: &Group) -> Server {
+fn server_in(group: &Group) -> ServerProcess {
     let mut command = Command::new("sh");
     command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]);
     command.arg(group.0.join("cgroup.procs"));
     command.arg(program("echo-server"));
     command.args(["--listen", "127.0.0.1:0", "--stats", "-"]);
-    Server::announced_by(Process::start(&mut command))
+    ServerProcess::announced_by(Process::start(&mut command))
 }
 
 /// A server that finds the limit at start does not reach it.
@@ -208,7 +208,7 @@ fn faults_of_a_pids_limit_known_at_start() {
 fn faults_of_a_pids_limit_when_stopping() {
     let _alone = alone();
     let group = Group::new("stop", "max");
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let _ = Footprint::at_rest(&mut server);
     group.write("cgroup.procs", &server.process().id().to_string());
     group.write("pids.max", &group.current().to_string());

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 use testkit::{
-    Server, alone, descriptors,
+    ServerProcess, alone, descriptors,
     wire::{connect, frame, read_to_end},
 };
 
@@ -17,7 +17,7 @@ use testkit::{
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn too_large_is_refused_as_soon_as_byte_4_is_there() {
     let _alone = alone();
-    let mut server = Server::start(&["-vv", "--max-frame", "1000"]);
+    let mut server = ServerProcess::start(&["-vv", "--max-frame", "1000"]);
     for header in [1001, 1 << 27, 1 << 28, 1 << 31, u32::MAX] {
         let mut times = [(); 21].map(|()| {
             let mut stream = connect(server.addr());
@@ -45,7 +45,7 @@ fn too_large_is_refused_as_soon_as_byte_4_is_there() {
 #[test]
 fn silent_and_slow_scrapers_delay_no_other() {
     let _alone = alone();
-    let mut server = Server::start(&["--metrics", "127.0.0.1:0"]);
+    let mut server = ServerProcess::start(&["--metrics", "127.0.0.1:0"]);
     let line = server.process().wait_for_stderr("metrics on http://");
     let (_, addr) = line.split_once("http://").unwrap();
     let addr = addr.trim_end_matches("/metrics").parse().unwrap();
@@ -93,7 +93,7 @@ fn burst_of_8192_connects() {
 
 fn burst(count: u32) {
     descriptors::allow(u64::from(count) + 500);
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut connections = Vec::new();
     let mut worst = Duration::ZERO;
     for _ in 0..count {
@@ -115,7 +115,7 @@ fn burst(count: u32) {
 #[test]
 fn statistics_come_every_second() {
     let _alone = alone();
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let mut next = || -> Value {
         let line = server.process().wait_for_stdout("\"accepted\"");
         serde_json::from_str(&line).unwrap()

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::io::ioctl_fionbio;
 use testkit::{
-    Process, Server, alone,
+    Process, ServerProcess, alone,
     footprint::Footprint,
     program,
     wire::{assert_serves, connect, read_to_end},
@@ -38,7 +38,7 @@ fn nothing_wakes_a_server_without_connections() {
         // Without statistics, which are written every second.
         let mut command = Command::new(program("echo-server"));
         command.args(["--listen", "127.0.0.1:0"]).args(args);
-        let mut server = Server::announced_by(Process::start(&mut command));
+        let mut server = ServerProcess::announced_by(Process::start(&mut command));
         assert_serves(server.addr());
         let id = server.process().id();
         // The last report follows the last frame within two seconds.
@@ -62,7 +62,7 @@ fn nothing_wakes_a_server_without_connections() {
 #[test]
 fn a_deadline_wakes_it_up() {
     let _alone = alone();
-    let mut server = Server::start(&["--idle-timeout", "500ms"]);
+    let mut server = ServerProcess::start(&["--idle-timeout", "500ms"]);
     let _ = Footprint::at_rest(&mut server);
     thread::sleep(Duration::from_secs(2));
     let start = Instant::now();
@@ -78,7 +78,7 @@ fn a_deadline_wakes_it_up() {
 #[test]
 fn repl_client_waits_for_stdin() {
     let _alone = alone();
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let (reader, mut writer) = pipe().unwrap();
     ioctl_fionbio(&reader, true).unwrap();
     let mut command = Command::new(program("repl-client"));

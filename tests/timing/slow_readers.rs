@@ -11,7 +11,7 @@ use std::{
 use rustls::Connection;
 use socket2::{Domain, SockRef, Socket, Type};
 use testkit::{
-    DEADLINE, Server, alone,
+    DEADLINE, ServerProcess, alone,
     certificates::Authority,
     wire::{TOO_MUCH, fill, frame, read_to_end},
 };
@@ -56,7 +56,7 @@ fn assert_served(args: &[&str], tls: bool) {
     let identity = authority.issue();
     let common = ["--write-timeout", "1s", "--max-frame", "16MiB"];
     let tls_args = if tls { &identity.server()[..] } else { &[] };
-    let server = Server::start(&[&common, tls_args, args].concat());
+    let server = ServerProcess::start(&[&common, tls_args, args].concat());
     let bytes = frame(&vec![b'x'; FRAME - 4]);
     let stream = connect(server.addr());
     let start = Instant::now();
@@ -131,7 +131,7 @@ fn a_peer_that_reads_nothing_is_closed() {
     let _alone = alone();
     for args in [&[][..], &["--send-buffer", "64k"]] {
         let common = ["--write-timeout", "600ms", "--max-frame", "16MiB"];
-        let mut server = Server::start(&[&common, args].concat());
+        let mut server = ServerProcess::start(&[&common, args].concat());
         let stream = connect(server.addr());
         (&stream).write_all(&frame(&vec![b'x'; FRAME - 4])).unwrap();
         let start = Instant::now();
@@ -158,7 +158,7 @@ fn received_frames_are_echoed_to_a_slow_reader() {
         (["--max-connection-age", "1s"], "1 age"),
         (["--max-connection-bytes", "100k"], "1 bytes"),
     ] {
-        let server = Server::start(&[&limit[..], &["--drain", "20s"]].concat());
+        let server = ServerProcess::start(&[&limit[..], &["--drain", "20s"]].concat());
         let stream = testkit::wire::connect(server.addr());
         let sent = fill(&stream, &frame(&[b'x'; 1000]).repeat(100));
         // Until the limit is reached: the server waits for this side to read.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use testkit::{
-    DEADLINE, Server, alone, descriptors,
+    DEADLINE, ServerProcess, alone, descriptors,
     footprint::Footprint,
     wire::{assert_echoes, connect, echo, read_to_end},
 };
@@ -28,7 +28,7 @@ fn faults_of_more_connections_than_threads() {
     let _alone = alone();
     // Descriptors must not be the limit: here and, inherited, in the server.
     descriptors::allow_most();
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");
     let (_, limit) = line.split_once("INFO at most ").unwrap();
     let (most, _) = limit.split_once(' ').unwrap();

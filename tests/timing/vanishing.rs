@@ -8,7 +8,7 @@ use std::{
 };
 
 use testkit::{
-    Process, Server, alone,
+    Process, ServerProcess, alone,
     footprint::Footprint,
     program,
     wire::{assert_serves, connect, frame, reset},
@@ -20,7 +20,7 @@ const BACK: Duration = Duration::from_secs(1);
 #[test]
 fn by_a_reset_in_each_phase() {
     let _alone = alone();
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     let whole = frame(&[7; 1000]);
     let many = whole.repeat(300);
@@ -51,7 +51,7 @@ fn by_a_reset_in_each_phase() {
 #[test]
 fn all_300_at_once_inside_a_frame() {
     let _alone = alone();
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     let streams: Vec<TcpStream> = (0..300).map(|_| connect(server.addr())).collect();
     for mut stream in &streams {
@@ -69,7 +69,7 @@ fn all_300_at_once_inside_a_frame() {
 #[test]
 fn with_a_program_that_is_killed() {
     let _alone = alone();
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     let args = ["-h", &server.host(), "-c", "300", "-s", "10000"];
     let mut bench = Process::start(Command::new(program("bench-client")).args(args));

@@ -121,8 +121,8 @@ fn a_stream_that_claims_more_than_it_was_given_harms_nothing() {
 /// Bytes that a stream claims and did not write are never handed over.
 #[test]
 fn a_stream_that_claims_more_than_its_room_is_an_error() {
-    struct Liar<'a>(&'a [u8], usize);
-    impl Read for Liar<'_> {
+    struct LyingStream<'a>(&'a [u8], usize);
+    impl Read for LyingStream<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             let n = self.0.read(buf)?;
             Ok(n + std::mem::take(&mut self.1))
@@ -137,7 +137,7 @@ fn a_stream_that_claims_more_than_its_room_is_an_error() {
     ] {
         for lie in [1, 2000, usize::MAX - 200] {
             let mut reader = Reader::new(wire_format).max_read(max_read);
-            match reader.read(&mut Liar(&wire, lie)) {
+            match reader.read(&mut LyingStream(&wire, lie)) {
                 Err(Error::Io(error)) => {
                     let room = max_read.unwrap();
                     let claimed = room + lie;

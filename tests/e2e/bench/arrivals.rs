@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use testkit::{Behaviour, Liar, Server, assert_usage_error, measured::measure};
+use testkit::{Behaviour, Liar, ServerProcess, assert_usage_error, measured::measure};
 
 #[test]
 fn messages_are_sent_as_they_are_due() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     // A gap of 200 ms on each connection: the machine adds little.
     let args = "-c 40 -r 200 -d 3s --pipeline 64 --arrivals poisson --seed 3";
     let measured = measure(&server.host(), args, 0);
@@ -37,7 +37,7 @@ fn delayed_messages_are_detected() {
 
 #[test]
 fn a_seed_repeats_the_due_times() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let due = |seed| {
         let args = format!("-c 2 -r 2000 -d 300ms --pipeline 64 --arrivals poisson --seed {seed}");
         let measured = measure(&server.host(), &args, 0);

@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, process::Command, thread};
 
 use serde_json::Value;
 
-use testkit::{Process, Server, assert_usage_error, program, run};
+use testkit::{Process, ServerProcess, assert_usage_error, program, run};
 
 #[test]
 fn its_values_are_checked() {
@@ -58,7 +58,7 @@ fn a_lost_server_ends_it_with_partial_results() {
 
 #[test]
 fn a_signal_ends_it_with_partial_results() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let host = server.host();
     let args = ["capacity", "-h", &host, "--slo", "p50<10s", "--from", "20"];
     let mut process = Process::start(Command::new(program("bench-client")).args(args));

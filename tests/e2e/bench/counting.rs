@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::json;
 use testkit::{
-    Server,
-    measured::{Measured, measure, measure_with, start},
+    ServerProcess,
+    measured::{MeasuredRun, measure, measure_with, start},
     run,
     wire::fake_server,
 };
@@ -18,7 +18,7 @@ use testkit::{
 fn exactly_the_requested_messages_are_exchanged() {
     for mode in [&[][..], &["--raw"]] {
         for size in ["1", "12", "100000"] {
-            let server = Server::start(mode);
+            let server = ServerProcess::start(mode);
             let args = ["-h", &server.host(), "-c", "7", "-n", "100", "-s", size];
             let measured = measure_with(&[mode, &args].concat(), 0);
             assert_eq!(measured.count("/connections/opened"), 7);
@@ -35,7 +35,7 @@ fn exactly_the_requested_messages_are_exchanged() {
 /// The same for people: each line has its label, and latencies their units.
 #[test]
 fn a_summary_says_it_in_words() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = ["-h", &server.host(), "-c", "7", "-n", "100"];
     let output = run("bench-client", &args).expect_code(0);
     let row = |label: &str| {
@@ -66,7 +66,7 @@ fn large_messages_do_not_deadlock() {
 
 #[test]
 fn a_duration_ends_the_run_and_is_measured() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 3 -d 1200ms", 0);
     assert!(measured.output.stderr.contains("Queries Per Second: "));
     // The window is as requested, whenever the last reply arrived.
@@ -79,11 +79,11 @@ fn a_duration_ends_the_run_and_is_measured() {
 #[test]
 fn an_interrupt_ends_the_run_with_a_summary() {
     for signal in ["INT", "TERM"] {
-        let server = Server::start(&[]);
+        let server = ServerProcess::start(&[]);
         let mut bench = start(&server.host(), "-c 3");
         let _ = bench.wait_for_stderr("Queries Per Second: ");
         bench.signal(signal);
-        let measured = Measured::of(bench, 0);
+        let measured = MeasuredRun::of(bench, 0);
         assert_eq!(measured.at("/failures"), &json!({}));
         assert_eq!(measured.count("/connections/opened"), 3);
     }
@@ -91,11 +91,11 @@ fn an_interrupt_ends_the_run_with_a_summary() {
 
 #[test]
 fn a_server_killed_mid_run_is_a_failure() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let mut bench = start(&server.host(), "-c 3 -d 50s");
     let _ = bench.wait_for_stderr("Queries Per Second: ");
     server.process().kill();
-    let measured = Measured::of(bench, 1);
+    let measured = MeasuredRun::of(bench, 1);
     let failures = measured.at("/failures").as_object().unwrap();
     let counted: u64 = failures.values().map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(counted, 3, "{}", measured.output);

@@ -14,7 +14,7 @@ use hdrhistogram::{
     },
 };
 use serde_json::Value;
-use testkit::{Behaviour, Liar, Server, assert_usage_error, run};
+use testkit::{Behaviour, Liar, ServerProcess, assert_usage_error, run};
 
 const NAMES: [&str; 3] = ["results.json", "latencies.hdr", "report.html"];
 
@@ -26,7 +26,7 @@ fn paths(folder: &Path) -> [String; 3] {
 #[test]
 fn files_are_written_beside_the_summary() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let paths = paths(folder.path());
     let [json, hdr, report] = &paths;
     let files = ["--json", json, "--hdr", hdr, "--report", report];
@@ -75,7 +75,7 @@ fn old_files_survive_a_run_that_does_not_start() {
 #[cfg(target_os = "linux")]
 fn a_full_disk_costs_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let paths = paths(folder.path());
     let [json, hdr, report] = &paths;
     for full in 0..3 {
@@ -103,7 +103,7 @@ fn a_signal_ends_a_program_whose_output_blocks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe").to_str().unwrap().to_owned();
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let start = || {
         let mut command = Command::new(program("bench-client"));
         Process::start(command.args(["-h", &server.host(), "-n", "10", "--json", &path]))

@@ -2,11 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use testkit::{Behaviour, Liar, Server, measured::measure, run};
+use testkit::{Behaviour, Liar, ServerProcess, measured::measure, run};
 
 #[test]
 fn a_warm_up_is_in_no_figure() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 2 -r 1000 --warmup 500ms -d 500ms";
     let measured = measure(&server.host(), args, 0);
     let sent = measured.count("/messages/sent");
@@ -25,7 +25,7 @@ fn a_warm_up_is_in_no_figure() {
 
 #[test]
 fn a_warm_up_does_not_count_as_requested_messages() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 2 --warmup 100ms -n 50", 0);
     assert_eq!(measured.count("/messages/replies"), 50);
 }
@@ -33,7 +33,7 @@ fn a_warm_up_does_not_count_as_requested_messages() {
 /// The last of four opens at three quarters of the ramp.
 #[test]
 fn a_ramp_spreads_the_opening() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 4 --ramp 800ms -n 4", 0);
     let elapsed = measured.at("/elapsed_s").as_f64().unwrap();
     assert!(elapsed >= 0.6, "{elapsed}");
@@ -52,7 +52,7 @@ fn an_unverified_run_is_not_valid() {
 
 #[test]
 fn entropy_decides_what_compression_saves() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let wire = |entropy: &str| {
         let args = format!("-c 1 -n 10 -s 4k --compress --entropy {entropy}");
         measure(&server.host(), &args, 0).count("/messages/wire_bytes")
@@ -65,7 +65,7 @@ fn entropy_decides_what_compression_saves() {
 
 #[test]
 fn sizes_are_taken_from_the_list() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 1 -n 200 -s 10,1000", 0);
     let bytes = measured.count("/messages/payload_bytes");
     // 10 n + 1000 (200 - n), with neither size left out.
@@ -76,7 +76,7 @@ fn sizes_are_taken_from_the_list() {
 #[test]
 fn runs_are_compared_if_they_can_be() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let save = |name: &str, size: &str| -> String {
         let path: PathBuf = directory.path().join(name);
         let path = path.to_str().unwrap().to_owned();

@@ -13,16 +13,16 @@ use std::{
 use rustix::thread::{CpuSet, gettid, sched_setaffinity};
 
 use testkit::{
-    Behaviour, Liar, Process, Server,
+    Behaviour, Liar, Process, ServerProcess,
     link::TestLink,
-    measured::{Measured, measure, start},
+    measured::{MeasuredRun, measure, start},
     program,
     wire::fake_server,
 };
 
 /// Latencies and causes of the slowest messages, the slowest first.
 #[track_caller]
-fn slowest(measured: &Measured) -> Vec<(f64, String)> {
+fn slowest(measured: &MeasuredRun) -> Vec<(f64, String)> {
     let messages = measured.at("/slowest").as_array().unwrap();
     let each = messages.iter().map(|message| {
         let cause = message["cause"].as_str().unwrap().to_owned();
@@ -35,7 +35,7 @@ fn slowest(measured: &Measured) -> Vec<(f64, String)> {
 
 /// Checks that at least `least` of the slowest messages have these causes.
 #[track_caller]
-fn assert_blamed(measured: &Measured, causes: &[&str], least: usize) {
+fn assert_blamed(measured: &MeasuredRun, causes: &[&str], least: usize) {
     let slow = slowest(measured);
     let is_one = |(_, cause): &&(f64, String)| causes.contains(&cause.as_str());
     let count = slow.iter().filter(is_one).count();
@@ -43,13 +43,13 @@ fn assert_blamed(measured: &Measured, causes: &[&str], least: usize) {
 }
 
 #[track_caller]
-fn notes(measured: &Measured) -> String {
+fn notes(measured: &MeasuredRun) -> String {
     measured.at("/verdict/notes").to_string()
 }
 
 #[test]
 fn both_ends_of_every_connection_are_seen() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for args in ["-c 7 -n 700", "-c 7 -d 300ms --warmup 500ms"] {
         let measured = measure(&server.host(), args, 0);
         let sent = measured.count("/messages/sent");
@@ -92,13 +92,13 @@ fn a_lost_connection_is_not_in_the_figures() {
 #[test]
 fn a_stopped_server_is_blamed() {
     for args in ["-c 2 -d 3s", "-c 2 -d 3s -r 500", "-c 2 -d 3s --pipeline 8"] {
-        let mut server = Server::start(&[]);
+        let mut server = ServerProcess::start(&[]);
         let mut bench = start(&server.host(), args);
         let _ = bench.wait_for_stderr("Queries Per Second");
         server.process().signal("STOP");
         thread::sleep(Duration::from_millis(600));
         server.process().signal("CONT");
-        let measured = Measured::of(bench, 0);
+        let measured = MeasuredRun::of(bench, 0);
         let slow: Vec<_> = slowest(&measured)
             .into_iter()
             .filter(|(us, _)| *us > 400_000.0)
@@ -193,7 +193,7 @@ fn a_busy_neighbour_is_blamed() {
     let mut server = Command::new("chrt");
     server.args(["--fifo", "1"]).arg(program("echo-server"));
     server.args(["--cpus", "1", "--listen", "127.0.0.1:0"]);
-    let server = Server::announced_by(Process::start(&mut server));
+    let server = ServerProcess::announced_by(Process::start(&mut server));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let _over = Hog(&is_over);
@@ -263,7 +263,7 @@ fn blame_losses() {
 fn the_page_has_a_table_of_the_slowest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = [
         "-h",
         &server.host(),

@@ -5,7 +5,7 @@ use std::{io::Write, net::TcpListener, thread, time::Duration};
 
 use testkit::{
     Behaviour, Liar,
-    measured::{Measured, measure},
+    measured::{MeasuredRun, measure},
     run,
 };
 
@@ -37,7 +37,7 @@ fn assert_counted(liar: &Liar, mode: &str, pipeline: u64, kind: &str) {
 }
 
 /// The kinds of failure that happened.
-fn kinds(measured: &Measured) -> Vec<&str> {
+fn kinds(measured: &MeasuredRun) -> Vec<&str> {
     let failures = measured.at("/failures").as_object().unwrap();
     failures.keys().map(String::as_str).collect()
 }

@@ -1,10 +1,10 @@
 //! `bench-client`: whether its figures are right.
 
-use testkit::{Behaviour, Liar, Server, assert_usage_error, measured::measure};
+use testkit::{Behaviour, Liar, ServerProcess, assert_usage_error, measured::measure};
 
 #[test]
 fn counts_add_up() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 7 -n 1000 --pipeline 3 -s 12";
     let measured = measure(&server.host(), args, 0);
     for (pointer, count) in [
@@ -40,7 +40,7 @@ fn counts_add_up() {
 
 #[test]
 fn one_message_is_a_run() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 1 -n 1", 0);
     assert_eq!(measured.count("/messages/replies"), 1);
     assert_eq!(measured.replies(), [1]);
@@ -48,7 +48,7 @@ fn one_message_is_a_run() {
 
 #[test]
 fn a_seed_repeats_its_sizes() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let bytes = |seed| {
         let args = format!("-c 3 -n 500 -s 64..4k --seed {seed}");
         let measured = measure(&server.host(), &args, 0);
@@ -78,7 +78,7 @@ fn full_buffers_are_no_deadlock() {
 
 #[test]
 fn a_missed_expectation_is_named() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 2 -n 100 --expect p99<1ns";
     let measured = measure(&server.host(), args, 3);
     assert_eq!(measured.at("/expectations/0/text"), "p99<1ns");

@@ -10,12 +10,12 @@ use std::{
 
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde_json::Value;
-use testkit::{Output, Process, Server, program, run};
+use testkit::{Process, ProcessOutput, ServerProcess, program, run};
 
 /// A load over three ranks that begins together.
 struct Load {
     folder: tempfile::TempDir,
-    server: Server,
+    server: ServerProcess,
     start: f64,
     /// Of all ranks.
     args: &'static str,
@@ -26,7 +26,7 @@ const RANKS: u64 = 3;
 impl Load {
     fn new(args: &'static str) -> Self {
         // It builds the programs, if that is still to be done.
-        let server = Server::start(&[]);
+        let server = ServerProcess::start(&[]);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -67,7 +67,7 @@ impl Load {
         Process::start(&mut command)
     }
 
-    fn merge(&self, args: &[&str]) -> Output {
+    fn merge(&self, args: &[&str]) -> ProcessOutput {
         let paths: Vec<String> = fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path().display().to_string())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use testkit::{Server, assert_usage_error, measured::measure, run, wire::answering_server};
+use testkit::{ServerProcess, assert_usage_error, measured::measure, run, wire::answering_server};
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "127.0.0.2 is local on Linux only")]
@@ -33,7 +33,7 @@ fn connections_take_the_sources_in_turn() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "the reasons are those of Linux")]
 fn what_the_system_refuses_is_one_line() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for (args, what) in [
         ("--source 192.0.2.1", "cannot connect from 192.0.2.1: "),
         (
@@ -56,7 +56,7 @@ fn what_the_system_refuses_is_one_line() {
 
 #[test]
 fn options_are_in_the_results() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 2 -n 20 -4 --dscp 46";
     let measured = measure(&server.host(), args, 0);
     assert_eq!(measured.at("/arguments/ip_version"), 4);

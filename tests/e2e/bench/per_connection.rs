@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use testkit::{Server, measured::measure};
+use testkit::{ServerProcess, measured::measure};
 
 #[test]
 fn each_connection_has_its_messages_and_is_closed_in_order() {
@@ -18,7 +18,7 @@ fn each_connection_has_its_messages_and_is_closed_in_order() {
         (&[], "-n 300 --heartbeat 1s --checksum"),
         (&["--raw"], "-n 300 --raw"),
     ] {
-        let server = Server::start(wire);
+        let server = ServerProcess::start(wire);
         // 10 connections each; the last has no successor.
         let args = format!("{args} -c 3 --per-connection 10");
         let measured = measure(&server.host(), &args, 0);
@@ -34,7 +34,7 @@ fn each_connection_has_its_messages_and_is_closed_in_order() {
 
 #[test]
 fn a_run_ends_on_time_in_any_state() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for args in ["-d 500ms --warmup 200ms", "-d 500ms -r 500 --ramp 200ms"] {
         let args = format!("{args} -c 4 --per-connection 1 --pipeline 3");
         let measured = measure(&server.host(), &args, 0);
@@ -90,7 +90,7 @@ fn a_connection_that_never_opens_is_a_failure() {
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     let ca = ca.to_str().unwrap();
-    let server = Server::start(&["--tls-self-signed", "--tls-write-cert", ca]);
+    let server = ServerProcess::start(&["--tls-self-signed", "--tls-write-cert", ca]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let upstream = TcpStream::connect(server.addr()).unwrap();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use testkit::{Process, Server, assert_usage_error, program};
+use testkit::{Process, ServerProcess, assert_usage_error, program};
 
 /// A rank of so many, by a launcher's variables, that prints its results.
 fn rank(host: &str, args: &str, variables: &[(&str, &str)]) -> Process {
@@ -26,7 +26,7 @@ fn results(rank: Process) -> Value {
 
 #[test]
 fn ranks_share_connections_and_messages() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let (host, args) = (server.host(), "-c 5 -n 11 -r 1000");
     for (variables, more) in [
         (&["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"][..], ""),
@@ -55,7 +55,7 @@ fn ranks_share_connections_and_messages() {
 
 #[test]
 fn ranks_share_the_load_beside_the_messages() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let ranks = ["0", "1"].map(|index| {
         let args = format!("-c 3 -d 1s --load 3 --ranks 2 --rank {index}");
         rank(&server.host(), &args, &[])
@@ -74,7 +74,7 @@ fn ranks_share_the_load_beside_the_messages() {
 /// Each rank has a part of the rate, and draws times of its own.
 #[test]
 fn ranks_draw_their_own_arrivals() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let ranks = ["0", "1"].map(|index| {
         let args =
             format!("-c 2 -r 2000 -d 1s --pipeline 64 --arrivals poisson --ranks 2 --rank {index}");
@@ -189,7 +189,7 @@ fn unix_now() -> f64 {
 
 #[test]
 fn ranks_begin_together_after_their_warm_up() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let at = (unix_now() + 3.0).floor() + 0.5;
     let ranks = ["0", "1"].map(|index| {
         // One is launched later.
@@ -247,7 +247,7 @@ fn a_start_that_is_past_sends_nothing() {
 
 #[test]
 fn a_signal_ends_the_wait_for_the_start() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut waiting = rank(&server.host(), "-n 1 --start-at +1h -v", &[]);
     waiting.wait_for_stderr("connecting to");
     let begun = Instant::now();
@@ -260,7 +260,7 @@ fn a_signal_ends_the_wait_for_the_start() {
 fn each_rank_has_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for index in ["0", "1"] {
         let args = [
             "-h",

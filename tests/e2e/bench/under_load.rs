@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::json;
 use testkit::{
-    Server, assert_usage_error,
-    measured::{Measured, measure},
+    ServerProcess, assert_usage_error,
+    measured::{MeasuredRun, measure},
     wire::fake_server,
 };
 
@@ -24,7 +24,7 @@ fn read_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some([&header[..], &payload].concat())
 }
 
-fn p50_us(measured: &Measured, part: &str) -> f64 {
+fn p50_us(measured: &MeasuredRun, part: &str) -> f64 {
     measured.figure(&format!("/under_load/{part}/latency/p50_us"))
 }
 
@@ -37,7 +37,7 @@ fn both_parts_are_measured() {
         " -r 400 --arrivals poisson",
         " --warmup 300ms",
     ] {
-        let server = Server::start(if args == " --raw" { &["--raw"] } else { &[] });
+        let server = ServerProcess::start(if args == " --raw" { &["--raw"] } else { &[] });
         let args = format!("-c 2 -d 2s --load 3{args}");
         let measured = measure(&server.host(), &args, 0);
         assert_eq!(measured.count("/under_load/opened"), 3);
@@ -63,7 +63,7 @@ fn both_parts_are_measured() {
         assert_eq!(measured.count("/connections/opened"), 2);
     }
     // Parts need not end with a second.
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let measured = measure(&server.host(), "-c 1 -d 700ms --load 1", 0);
     let idle = measured.figure("/under_load/idle/elapsed_s");
     assert!((0.34..0.6).contains(&idle), "{idle}");

@@ -1,13 +1,13 @@
 //! `bench-client --until`: as long as it takes.
 
 use testkit::{
-    Server, assert_usage_error,
+    ServerProcess, assert_usage_error,
     measured::{measure, start},
 };
 
 #[test]
 fn what_is_not_reached_is_missed() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 2 -r 200 -d 4s --until p99+-0.01%";
     let measured = measure(&server.host(), args, 3);
     assert_eq!(measured.at("/precision/reached"), false);
@@ -18,9 +18,9 @@ fn what_is_not_reached_is_missed() {
 /// An open loop keeps its rate: the first look finds that out.
 #[test]
 fn a_run_ends_when_its_figure_is_known() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = "-c 2 -r 100 --until throughput±20%";
-    let measured = testkit::measured::Measured::of(start(&server.host(), args), 0);
+    let measured = testkit::measured::MeasuredRun::of(start(&server.host(), args), 0);
     assert_eq!(measured.at("/precision/reached"), true);
     assert_eq!(measured.at("/arguments/duration_s"), 600.0);
     let elapsed = measured.figure("/elapsed_s");

@@ -1,6 +1,6 @@
 //! The effect of buffers, as the summaries show it.
 
-use testkit::{Server, run};
+use testkit::{ServerProcess, run};
 
 /// Ten frames of twenty bytes arrive in one segment: one read.
 const TOGETHER: [&str; 3] = ["--no-wait", "--write-buffer", "64k"];
@@ -8,7 +8,7 @@ const TOGETHER: [&str; 3] = ["--no-wait", "--write-buffer", "64k"];
 #[test]
 fn a_client_collects_messages_before_a_write() {
     for (buffer, writes) in [("1", "10 writes"), ("50", "4 writes"), ("64k", "1 write")] {
-        let server = Server::start(&[]);
+        let server = ServerProcess::start(&[]);
         let args = ["-h", &server.host(), "--no-wait", "--write-buffer", buffer];
         // The client's statistics are for people only.
         let _ = run("echo-client", &args)
@@ -29,7 +29,7 @@ fn a_server_collects_echoes_before_a_write() {
         (&["--write-buffer", "1"], 10),
         (&["--write-buffer", "50"], 4),
     ] {
-        let server = Server::start(options);
+        let server = ServerProcess::start(options);
         let host = server.host();
         let args = [&["-h", &host], &TOGETHER[..]].concat();
         let _ = run("echo-client", &args).expect_code(0);
@@ -45,7 +45,7 @@ fn a_server_collects_echoes_before_a_write() {
 /// Whatever the write buffer, pending replies are sent before waiting.
 #[test]
 fn nothing_is_held_back() {
-    let server = Server::start(&["--write-buffer", "1MiB"]);
+    let server = ServerProcess::start(&["--write-buffer", "1MiB"]);
     let host = server.host();
     for client in [
         &["echo-client", "-n", "3"][..],
@@ -59,7 +59,7 @@ fn nothing_is_held_back() {
 
 #[test]
 fn a_clients_read_buffer_splits_replies() {
-    let server = Server::start(&["--raw"]);
+    let server = ServerProcess::start(&["--raw"]);
     let args = [
         "-h",
         &server.host(),
@@ -105,7 +105,7 @@ fn sockets_get_the_requested_buffers() {
     } else {
         "send buffer 16384 bytes, receive buffer 32768 bytes"
     };
-    let server = Server::start(&sizes);
+    let server = ServerProcess::start(&sizes);
     let host = server.host();
     let args = [&["-h", &host, "-n", "2"], &sizes[..]].concat();
     let _ = run("echo-client", &args)

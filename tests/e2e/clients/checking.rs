@@ -19,7 +19,7 @@ use std::{
 use serde_json::{Value, json};
 use socket2::SockRef;
 use testkit::{
-    DEADLINE, Process, Server, program, run, tokio_peer,
+    DEADLINE, Process, ServerProcess, program, run, tokio_peer,
     wire::{fake_server, silent_server},
 };
 
@@ -43,7 +43,7 @@ fn outcome<'a>(found: &'a Value, rule: &str) -> &'a Value {
 #[test]
 fn our_server_keeps_every_rule() {
     for (mode, rules) in [(&[][..], 21), (&["--raw"], 9)] {
-        let server = Server::start(mode);
+        let server = ServerProcess::start(mode);
         let args = [mode, &["--timeout", "16s", "--max-frame", "1MiB"]].concat();
         let found = check(&server.host(), &args, 0);
         let rows = found["rules"].as_array().unwrap();
@@ -203,7 +203,7 @@ fn a_server_that_dies_ends_the_check() {
 /// Also where no rule is broken.
 #[test]
 fn a_server_that_is_killed_has_not_passed() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let mut check = Command::new(program("echo-client"));
     let mut check = Process::start(check.args(["check", "-h", &server.host()]));
     let _ = check.wait_for_stdout("garbage ");
@@ -217,7 +217,7 @@ fn a_server_that_is_killed_has_not_passed() {
 #[test]
 #[cfg(unix)]
 fn a_client_without_descriptors_does_not_blame_the_server() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("found.json");
     let command = format!(
@@ -244,7 +244,7 @@ fn a_client_without_descriptors_does_not_blame_the_server() {
 #[test]
 #[cfg(unix)]
 fn an_interrupted_check_leaves_no_file() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("found.json");
     let mut check = Command::new(program("echo-client"));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use testkit::{
-    Process, Server,
+    Process, ServerProcess,
     measured::{measure, measure_with},
     run, run_with_input,
     wire::{assert_refused, coded, exchange, fake_server, frame},
@@ -25,7 +25,7 @@ const CODINGS: [&[&str]; 3] = [
 
 #[test]
 fn every_client_has_the_options_and_the_server_needs_none() {
-    let server = Server::start(&["-v"]);
+    let server = ServerProcess::start(&["-v"]);
     let host = server.host();
     let text = "abc".repeat(50);
     for coding in CODINGS {
@@ -69,7 +69,7 @@ fn raw_bytes_have_no_coding_and_no_heartbeats() {
 
 #[test]
 fn a_server_can_require_checksums() {
-    let mut server = Server::start(&["-v", "--require-checksum"]);
+    let mut server = ServerProcess::start(&["-v", "--require-checksum"]);
     let good = [
         coded(b"good", true, false),
         frame(b""),
@@ -90,7 +90,7 @@ fn a_server_can_require_checksums() {
 
 #[test]
 fn errors_of_coded_frames_are_named() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let good = coded(b"good", true, false);
 
     let mut bad = coded(b"bad", true, false);
@@ -114,7 +114,7 @@ fn corrupted_frames_are_never_echoed() {
     const CORRUPTIONS: usize = 10_000;
     const THREADS: usize = 4;
 
-    let server = Server::start(&["--require-checksum"]);
+    let server = ServerProcess::start(&["--require-checksum"]);
     let addr = server.addr();
     let good = coded(&(0..100).collect::<Vec<u8>>(), true, false);
     let (len, bits) = (good.len(), good.len() * 8);
@@ -183,7 +183,7 @@ fn every_client_reports_a_corrupted_reply() {
 /// the frame announces, without using memory.
 #[test]
 fn a_decompression_bomb_is_refused() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     // LZ4 block format: no literals, a match of 15 + 4 and then 255 for every
     // further byte, one byte back.
     let produced = 1_u32 << 30;
@@ -217,7 +217,7 @@ fn a_decompression_bomb_is_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn idle_connections_hold_no_payload() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let frame = coded(&vec![0; 8 << 20], false, true);
     let idle: Vec<_> = (0..60)
         .map(|_| {
@@ -258,7 +258,7 @@ assert crc32c.crc32c(ours[:-4]) == struct.unpack('!I', ours[-4:])[0]
 assert lz4.block.decompress(ours[8:-4], uncompressed_size=size) == b'what we wrote, others read. ' * 1000
 print('agreed')
 ";
-    let server = Server::start(&["--require-checksum"]);
+    let server = ServerProcess::start(&["--require-checksum"]);
     let ours = coded(&b"what we wrote, others read. ".repeat(1000), true, true);
     let Some(mut python) = testkit::installed("python3") else {
         return;

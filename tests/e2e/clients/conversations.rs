@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use testkit::{
-    Server,
+    ServerProcess,
     measured::{measure, measure_with},
     run, run_with_input,
     wire::{answering_server, connect, fake_server, silent_server},
@@ -37,7 +37,7 @@ fn messages(log: &str) -> Vec<&str> {
 #[test]
 fn ten_messages_and_the_servers_log() {
     for mode in MODES {
-        let server = Server::start(&[mode, &["-v"]].concat());
+        let server = ServerProcess::start(&[mode, &["-v"]].concat());
         let host = server.host();
         let _ = run("echo-client", &[mode, &["--host", &host]].concat())
             .expect_code(0)
@@ -57,7 +57,7 @@ fn ten_messages_and_the_servers_log() {
 
 #[test]
 fn count_and_message_are_options() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let _ = run(
         "echo-client",
         &[
@@ -76,12 +76,12 @@ fn count_and_message_are_options() {
 /// The tutorial's section 5: raw messages merge, frames do not.
 #[test]
 fn without_waiting_frames_stay_apart() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let _ = run("echo-client", &["-h", &server.host(), "--no-wait"])
         .expect_code(0)
         .expect_stdout(TEN_REPLIES);
 
-    let server = Server::start(&["--raw"]);
+    let server = ServerProcess::start(&["--raw"]);
     let output = run("echo-client", &["-h", &server.host(), "--no-wait", "--raw"]).expect_code(0);
     let unbroken = |text: &str| text.replace('\n', "");
     assert_eq!(unbroken(&output.stdout), unbroken(TEN_REPLIES), "{output}");
@@ -90,7 +90,7 @@ fn without_waiting_frames_stay_apart() {
 /// The tutorial's section 5 again: a reader with a small buffer.
 #[test]
 fn a_small_read_buffer_splits_raw_messages_and_no_frames() {
-    let server = Server::start(&["--raw", "--read-buffer", "15", "-v"]);
+    let server = ServerProcess::start(&["--raw", "--read-buffer", "15", "-v"]);
     let _ = run("echo-client", &["-h", &server.host(), "--raw"])
         .expect_code(0)
         .expect_stdout(TEN_REPLIES);
@@ -106,7 +106,7 @@ fn a_small_read_buffer_splits_raw_messages_and_no_frames() {
         "{output}"
     );
 
-    let server = Server::start(&["--read-buffer", "15"]);
+    let server = ServerProcess::start(&["--read-buffer", "15"]);
     let _ = run("echo-client", &["-h", &server.host()])
         .expect_code(0)
         .expect_stdout(TEN_REPLIES);
@@ -120,7 +120,7 @@ fn a_small_read_buffer_splits_raw_messages_and_no_frames() {
 #[test]
 fn more_than_the_sockets_hold_is_sent_without_waiting() {
     for mode in MODES {
-        let server = Server::start(mode);
+        let server = ServerProcess::start(mode);
         let text = "x".repeat(100_000);
         let args = ["-h", &server.host(), "--no-wait", "-n", "300", "-m", &text];
         let output = run("echo-client", &[mode, &args].concat()).expect_code(0);
@@ -133,7 +133,7 @@ fn more_than_the_sockets_hold_is_sent_without_waiting() {
 #[test]
 fn lines_from_a_pipe() {
     for mode in MODES {
-        let server = Server::start(mode);
+        let server = ServerProcess::start(mode);
         let host = server.host();
         let args = [mode, &["-h", &host]].concat();
         let lines = b"hello\n    world!\n      \n\n\r\n123\r\nq\nnot sent\n";
@@ -156,7 +156,7 @@ fn lines_from_a_pipe() {
 
 #[test]
 fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let args = ["-h", &server.host(), "--max-frame", "5"];
     let _ = run_with_input("repl-client", &args, b"123456\n12345\nq\n")
         .expect_code(1)
@@ -174,7 +174,7 @@ fn a_line_over_the_limit_is_refused_and_the_session_goes_on() {
 
 #[test]
 fn a_lost_server_ends_a_piped_session_at_once() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let mut command = std::process::Command::new(testkit::program("repl-client"));
     let mut repl = testkit::Process::start(command.args(["-h", &server.host()]));
     repl.stdin().write_all(b"hello\n").unwrap();
@@ -291,7 +291,7 @@ fn without_a_server_each_client_fails_with_one_line() {
 
 #[test]
 fn a_taken_port_is_explained() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let output = run("echo-server", &["--listen", &server.host()])
         .expect_code(1)
         .expect_stdout("")
@@ -340,7 +340,7 @@ fn a_name_and_ipv6_work() {
         }
         let mut command = std::process::Command::new(testkit::program("echo-server"));
         let process = testkit::Process::start(command.args(["--listen", listen]));
-        let server = Server::announced_by(process);
+        let server = ServerProcess::announced_by(process);
         let _ = run("echo-client", &["-h", &server.host(), "-n", "1"])
             .expect_code(0)
             .expect_stdout("1   Hello World!\n");

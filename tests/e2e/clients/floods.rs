@@ -7,7 +7,7 @@ use std::{
 };
 
 use testkit::{
-    Process, Server, memory, program,
+    Process, ServerProcess, memory, program,
     wire::{fake_server, frame, silent_server},
 };
 
@@ -62,7 +62,7 @@ fn a_flood_ends_a_session_with_an_error() {
 #[test]
 fn a_line_that_never_ends_takes_no_memory() {
     for options in [&[][..], &["--raw"]] {
-        let server = Server::start(options);
+        let server = ServerProcess::start(options);
         let mut repl = start("repl-client", &[&["-h", &server.host()], options].concat());
         repl.stdin().write_all(&vec![b'x'; 200 << 20]).unwrap();
         let _ = repl.wait_for_stderr("longer than the limit of 8388608 bytes");

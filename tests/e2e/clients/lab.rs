@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use testkit::{Process, Server, assert_usage_error, program, run, run_with_input};
+use testkit::{Process, ServerProcess, assert_usage_error, program, run, run_with_input};
 
 /// The picture by such options, without the row that not every system has.
 fn picture(options: &str) -> String {
@@ -168,7 +168,7 @@ fn bad_usage_is_refused() {
 
 #[test]
 fn the_bytes_of_a_line_and_of_its_reply() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let addr = server.addr().to_string();
     let args = ["-h", &addr, "--wire", "--time", "--checksum"];
     let output = run_with_input("repl-client", &args, b"123456789\n").expect_code(0);

@@ -11,7 +11,7 @@ use rustix::{
     fs::{OFlags, fcntl_getfl},
     io::{ioctl_fionbio, ioctl_fionread},
 };
-use testkit::{DEADLINE, Process, Server, program, pty::Terminal};
+use testkit::{DEADLINE, Process, ServerProcess, program, pty::Terminal};
 
 /// A pipe whose writing end does not block.
 fn non_blocking() -> (PipeReader, PipeWriter) {
@@ -40,7 +40,7 @@ fn read_late(mut reader: PipeReader) -> String {
 
 #[test]
 fn echo_client_waits_for_stdout() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for pace in [&[][..], &["--no-wait"]] {
         let (reader, writer) = non_blocking();
         let mut command = Command::new(program("echo-client"));
@@ -60,7 +60,7 @@ fn echo_client_waits_for_stdout() {
 
 #[test]
 fn repl_client_waits_for_stdout() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let (reader, writer) = non_blocking();
     let mut command = Command::new(program("repl-client"));
     command.args(["-h", &server.host()]);
@@ -78,7 +78,7 @@ fn repl_client_waits_for_stdout() {
 /// The line editor reads and writes directly, by descriptor.
 #[test]
 fn a_terminal_is_waited_for_and_unchanged() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for term in ["xterm", "dumb"] {
         let mut command = Command::new(program("repl-client"));
         command.args(["-h", &server.host()]).env("TERM", term);

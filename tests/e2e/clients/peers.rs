@@ -4,7 +4,7 @@
 use std::{sync::mpsc, thread};
 
 use futures_util::{SinkExt, StreamExt};
-use testkit::{DEADLINE, Process, Server, installed, run, run_with_input, tokio_peer};
+use testkit::{DEADLINE, Process, ServerProcess, installed, run, run_with_input, tokio_peer};
 use tokio::{net::TcpStream, runtime::Runtime};
 use tokio_util::{
     bytes::Bytes,
@@ -20,7 +20,7 @@ fn python(script: &str, args: &[&str]) -> Option<Process> {
 
 #[test]
 fn python_as_client() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let script = "
 import sys
 from multiprocessing.connection import Client
@@ -63,13 +63,13 @@ with Listener(('127.0.0.1', 0), backlog=16) as listener:
     let Some(python) = python(script, &[]) else {
         return;
     };
-    let server = Server::announced_by(python);
+    let server = ServerProcess::announced_by(python);
     assert_clients_are_served(&server.host());
 }
 
 #[test]
 fn tokio_util_as_client() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     Runtime::new().unwrap().block_on(async {
         let stream = TcpStream::connect(server.addr()).await.unwrap();
         let mut frames = Framed::new(stream, LengthDelimitedCodec::new());

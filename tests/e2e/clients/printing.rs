@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use testkit::{
-    Output, Server, run, run_with_input,
+    ProcessOutput, ServerProcess, run, run_with_input,
     wire::{answering_server, exchange, frame},
 };
 
@@ -27,7 +27,7 @@ fn nasty() -> Vec<Vec<u8>> {
 
 /// Checks all output of a program.
 #[track_caller]
-fn assert_harmless(output: &Output) {
+fn assert_harmless(output: &ProcessOutput) {
     for text in [&output.stdout, &output.stderr] {
         // Invalid UTF-8 was replaced while it was read.
         let acts = |c: char| {
@@ -44,7 +44,7 @@ fn assert_harmless(output: &Output) {
 #[test]
 fn the_servers_log() {
     for mode in [&["-vv"][..], &["-vv", "--raw"]] {
-        let server = Server::start(mode);
+        let server = ServerProcess::start(mode);
         for bytes in nasty() {
             let _ = exchange(server.addr(), &frame(&bytes));
             // As a header, too, and truncated.
@@ -59,14 +59,14 @@ fn the_servers_log() {
 
 #[test]
 fn the_replies_of_a_session() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut lines = nasty();
     lines.retain(|line| !line.contains(&b'\n'));
     for mode in [&[][..], &["--raw"]] {
         let server = if mode.is_empty() {
             &server
         } else {
-            &Server::start(mode)
+            &ServerProcess::start(mode)
         };
         let host = server.host();
         let args = [&["-h", &host], mode].concat();
@@ -98,7 +98,7 @@ fn unexpected_replies() {
             assert_harmless(&run_with_input(client, &args, b"one\ntwo\nthree\n"));
         }
     }
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for bytes in nasty() {
         // An argument has no NUL and is UTF-8.
         if let Ok(text) = str::from_utf8(&bytes)

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::Command};
 
-use testkit::{Process, Server, program};
+use testkit::{Process, ServerProcess, program};
 #[cfg(target_os = "linux")]
 use testkit::{send_signal, wait_until, wire::silent_server};
 
@@ -39,7 +39,7 @@ fn ignoring(signal: &str, client: &str, args: &[&str]) -> Process {
 #[test]
 #[cfg(target_os = "linux")]
 fn signals_ignored_at_start_stay_ignored() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for signal in ["INT", "TERM"] {
         let args = ["-h", &server.host(), "-c", "1", "-d", "2s"];
         let mut bench = ignoring(signal, "bench-client", &args);
@@ -59,7 +59,7 @@ fn signals_ignored_at_start_stay_ignored() {
 /// From a pipe: the input was not finished.
 #[test]
 fn a_piped_session_reports_the_signal_that_ended_it() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let mut command = Command::new(program("repl-client"));
         let mut repl = Process::start(command.args(["-h", &server.host()]));
@@ -75,7 +75,7 @@ fn a_piped_session_reports_the_signal_that_ended_it() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_stdout_does_not_keep_a_session_from_ending() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = Command::new(program("repl-client"));
     let mut repl = Process::start_with_stdout(command.args(["-h", &server.host()]), writer);

@@ -13,7 +13,7 @@ use std::{
 
 use rustix::termios::{Action, tcflow};
 use testkit::{
-    Server, program,
+    ServerProcess, program,
     pty::Terminal,
     wire::{fake_server, frame},
 };
@@ -27,7 +27,7 @@ const CTRL_Z: &str = "\x1a";
 
 #[test]
 fn lines_are_edited_and_remembered() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     repl.type_keys("hllo");
     repl.type_keys(LEFT.repeat(3));
@@ -46,7 +46,7 @@ fn lines_are_edited_and_remembered() {
 
 #[test]
 fn keys_typed_ahead_are_kept() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     repl.type_keys("one\rtwo\rthree\r");
     for reply in ["one", "two", "three"] {
@@ -59,7 +59,7 @@ fn keys_typed_ahead_are_kept() {
 
 #[test]
 fn ctrl_c_and_ctrl_d_end_the_session() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for key in [CTRL_C, CTRL_D] {
         let mut repl = Terminal::repl(&server.host());
         repl.type_keys(key);
@@ -70,7 +70,7 @@ fn ctrl_c_and_ctrl_d_end_the_session() {
 /// SIGINT is like Ctrl-C; other signals are failures.
 #[test]
 fn a_signal_ends_the_session_and_restores_the_terminal() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for term in ["xterm", "dumb"] {
         for (signal, code) in [("INT", 0), ("TERM", 143), ("HUP", 129)] {
             let mut repl = Terminal::repl_on(term, &["-h", &server.host()]);
@@ -85,7 +85,7 @@ fn a_signal_ends_the_session_and_restores_the_terminal() {
 /// Its other threads block the signal, so that the editor gets it.
 #[test]
 fn ctrl_z_restores_the_terminal_and_then_the_line() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut command = Command::new(program("repl-client"));
     command.args(["-h", &server.host()]).env("TERM", "xterm");
     // The signal goes to the process group, which includes these tests.
@@ -109,7 +109,7 @@ fn ctrl_z_restores_the_terminal_and_then_the_line() {
 /// As after Ctrl-S. Stderr is elsewhere: it would block, too.
 #[test]
 fn a_stopped_terminal_is_restored() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]);
     command.arg(program("repl-client")).env("TERM", "xterm");
@@ -126,7 +126,7 @@ fn a_stopped_terminal_is_restored() {
 
 #[test]
 fn a_lost_server_ends_the_session_while_a_line_is_typed() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let host = server.host();
     let mut repl = Terminal::repl(&host);
     // A reply proves that the connection was accepted: killing a server resets
@@ -202,7 +202,7 @@ fn a_flood_ends_the_session_while_a_line_is_typed() {
 /// The same with a terminal of unknown capabilities.
 #[test]
 fn a_terminal_without_an_editor_has_a_prompt() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for term in ["dumb", "emacs", ""] {
         let mut repl = Terminal::repl_on(term, &["-h", &server.host()]);
         repl.type_keys("hello\r");
@@ -221,7 +221,7 @@ fn a_terminal_without_an_editor_has_a_prompt() {
 
 #[test]
 fn colors_are_off_on_request() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     for (term, no_color, has_color) in [
         ("xterm", "", true),
         ("xterm", "1", false),
@@ -247,7 +247,7 @@ fn colors_are_off_on_request() {
 /// A line that the editor cannot hold is refused; the session continues.
 #[test]
 fn a_line_that_is_not_utf_8_is_refused() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     // Latin-1; an invalid first byte; a character truncated at the end of the
     // line.
@@ -265,7 +265,7 @@ fn a_line_that_is_not_utf_8_is_refused() {
 
 #[test]
 fn a_peers_bytes_do_not_reach_the_terminal() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut repl = Terminal::repl(&server.host());
     // Ctrl-V quotes the next key: an escape sequence becomes text.
     repl.type_keys("\x16\x1b]0;title\r");

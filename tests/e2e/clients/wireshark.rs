@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 use testkit::{
-    Process, Server, installed,
+    Process, ServerProcess, installed,
     link::{Host, command},
     program,
     wire::{coded, connect, frame, read_to_end},
@@ -72,7 +72,7 @@ fn frames_are_shown_as_they_were_sent() {
     let _ = host.enter(|| command("ip link set lo up"));
     let mut server = Command::new(program("echo-server"));
     server.args(["--listen", "127.0.0.1:0"]);
-    let server = Server::announced_by(host.enter(|| Process::start(&mut server)));
+    let server = ServerProcess::announced_by(host.enter(|| Process::start(&mut server)));
     let addr = server.addr();
     let port = addr.port();
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use testkit::{
-    Process, Server,
+    Process, ServerProcess,
     link::{Host, command},
     program, run,
 };
@@ -37,7 +37,7 @@ fn faults_of_zones() {
                 "echo-server",
                 &[&["--listen", &listen], server_tls].concat(),
             );
-            let server = Server::announced_by(server);
+            let server = ServerProcess::announced_by(server);
             let addr = format!("[fe80::1%{zone}]:{}", server.addr().port());
             let client = |name: &str, args: &[&str]| {
                 start(name, &[&["-h", &addr], args, client_tls].concat())

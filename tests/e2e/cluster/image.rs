@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
-use testkit::{Process, Server, program, skip};
+use testkit::{Process, ServerProcess, program, skip};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -24,7 +24,7 @@ fn a_static_binary_is_all_that_an_image_takes() {
     if !rustix::process::geteuid().is_root() {
         return skip("a root of its own takes root");
     }
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let port = server.addr().port();
     // What a container runtime puts there, and nothing else.
     let root = tempfile::tempdir().unwrap();

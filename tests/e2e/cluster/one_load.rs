@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testkit::{Output, Process, program};
+use testkit::{Process, ProcessOutput, program};
 
 use crate::bench::samples;
 
@@ -98,7 +98,7 @@ fn check_once(launch: impl Fn(&str, &Path) -> Command) -> Result<(), String> {
 }
 
 /// Merges the results, which have all samples of the ranks, bucket by bucket.
-fn merge(results: &Path, output: &Output) -> Value {
+fn merge(results: &Path, output: &ProcessOutput) -> Value {
     let paths: Vec<_> = (0..RANKS)
         .map(|rank| results.join(format!("{rank}.json")))
         .collect();

@@ -11,7 +11,7 @@ use std::{
 use fastrand::Rng;
 use proto::{Error, Framing, Reader, Received, Wire, Writer};
 use testkit::{
-    Chaos, ChaosProxy, Plan, Server,
+    Chaos, ChaosProxy, Plan, ServerProcess,
     footprint::Footprint,
     run,
     wire::{assert_serves, connect},
@@ -33,7 +33,7 @@ fn faults_of_a_network() {
 }
 
 fn survive(seeds: impl Iterator<Item = u64>) {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     let mut complete = 0;
     for seed in seeds {
@@ -47,7 +47,7 @@ fn survive(seeds: impl Iterator<Item = u64>) {
 }
 
 /// One conversation with a seed's faults; returns whether it was complete.
-fn converse(server: &Server, seed: u64) -> bool {
+fn converse(server: &ServerProcess, seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
     let wire = Wire::Framed(Framing {
         checksum: true,
@@ -116,7 +116,7 @@ fn exchange(addr: SocketAddr, bytes: &[u8], wire: Wire) -> (Vec<Vec<u8>>, Result
 /// it.
 #[test]
 fn echo_client() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let replies: Vec<String> = (1..=20).map(|i| format!("{i:<3} Hello World!\n")).collect();
     let replies = replies.concat();
     for seed in 0..2 * (Chaos::KINDS + 1) {

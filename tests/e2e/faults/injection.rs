@@ -8,7 +8,7 @@
 use std::{fs, io, net::SocketAddr, process::Command, thread};
 
 use testkit::{
-    Process, Server,
+    Process, ServerProcess,
     footprint::Footprint,
     wait_until,
     wire::{assert_serves, connect, echo},
@@ -51,7 +51,7 @@ fn assert_survives(threads: &[&str], calls: &[(&str, &[&str])]) {
 
 /// How often a fault hit a surviving server, or how the server ended.
 fn outcome(threads: &[&str], fault: &str) -> Result<usize, String> {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let at_rest = Footprint::at_rest(&mut server);
     let log = tempfile::NamedTempFile::new().unwrap();
     let id = server.process().id().to_string();

@@ -15,7 +15,7 @@ use rustix::{
     pipe::fcntl_setpipe_size,
 };
 use serde_json::Value;
-use testkit::{Process, Server, program, run};
+use testkit::{Process, ServerProcess, program, run};
 
 fn fifo(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
@@ -92,7 +92,7 @@ fn a_pipe_without_another_end_is_a_failure() {
 #[test]
 fn results_through_a_slow_pipe_are_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let host = server.host();
     let names = ["json", "hdr", "report"];
     let readers = names.map(|name| {
@@ -130,7 +130,7 @@ fn results_through_a_slow_pipe_are_whole() {
 #[test]
 fn process_substitution_works() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let host = server.host();
     let bench = program("bench-client");
     let bench = bench.to_str().unwrap();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testkit::{Server, run};
+use testkit::{ServerProcess, run};
 
 use super::document::{MarkdownFile, spans};
 
@@ -44,7 +44,7 @@ fn fields(value: &Value, path: &str, whole: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn json_fields() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let host = server.host();
     // An open loop has all of them.
     let args = format!("-h {host} -c 2 -d 200ms -r 1000 --expect errors=0 --json -");
@@ -86,7 +86,7 @@ fn json_fields() {
 
 #[test]
 fn statistics_and_close_reasons() {
-    let mut server = Server::start(&["--stats", "-"]);
+    let mut server = ServerProcess::start(&["--stats", "-"]);
     let line = server.process().wait_for_stdout("{");
     let stats: Value = serde_json::from_str(&line).expect("JSON");
     let manual = MarkdownFile::read("crates/echo-server/README.md");
@@ -100,7 +100,7 @@ fn statistics_and_close_reasons() {
 
 #[test]
 fn metrics() {
-    let mut server = Server::start(&["--metrics", "127.0.0.1:0"]);
+    let mut server = ServerProcess::start(&["--metrics", "127.0.0.1:0"]);
     let line = server.process().wait_for_stderr("metrics on http://");
     let addr = line.split('/').nth(2).expect("an address");
     let mut stream = TcpStream::connect(addr).expect("a connection");

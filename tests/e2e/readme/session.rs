@@ -3,7 +3,7 @@
 use std::{env, process::Command};
 
 use tempfile::TempDir;
-use testkit::{Output, Process, program};
+use testkit::{Process, ProcessOutput, program};
 
 use super::{
     document::{Block, root},
@@ -155,7 +155,7 @@ impl<'a> DocumentSession<'a> {
     }
 
     /// Runs a command to its end; a measurement is shortened.
-    fn output(&self, command: &str) -> Output {
+    fn output(&self, command: &str) -> ProcessOutput {
         // They are already built.
         let command = command.replace("cargo run --release --bin bench-client --", "bench-client");
         let mut command = short(&self.addressed(&command));

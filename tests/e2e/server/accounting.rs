@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use socket2::SockRef;
 use testkit::{
-    Process, Server, program, run,
+    Process, ServerProcess, program, run,
     wire::{assert_echoes, connect, exchange, frame, read_to_end},
 };
 
@@ -30,7 +30,7 @@ fn parse(line: &str) -> Value {
 fn a_mix_of_endings_adds_up() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("stats.jsonl");
-    let mut server = Server::start(&["-v", "--stats", file.to_str().unwrap()]);
+    let mut server = ServerProcess::start(&["-v", "--stats", file.to_str().unwrap()]);
     let stays = connect(server.addr());
     assert_echoes(&stays, b"hi");
     for _ in 0..3 {
@@ -119,7 +119,7 @@ fn a_partly_written_frame_does_not_count() {
     let file = folder.path().join("stats.jsonl");
     let args = ["--write-timeout", "600ms", "--max-frame", "64MiB"];
     let stats = ["--stats", file.to_str().unwrap()];
-    let mut server = Server::start(&[&args[..], &stats].concat());
+    let mut server = ServerProcess::start(&[&args[..], &stats].concat());
     let mut stream = connect(server.addr());
     stream.write_all(&frame(b"whole")).unwrap();
     stream.write_all(&frame(&vec![b'x'; 32 << 20])).unwrap();

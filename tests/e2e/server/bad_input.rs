@@ -8,7 +8,7 @@ use std::{
 
 use socket2::SockRef;
 use testkit::{
-    DEADLINE, Server, run,
+    DEADLINE, ServerProcess, run,
     wire::{assert_refused, connect, exchange, frame},
 };
 
@@ -16,7 +16,7 @@ const MAX: usize = 8 << 20;
 
 #[test]
 fn bad_headers_are_named_and_earlier_frames_echoed() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     let too_large = format!("frame of {} bytes exceeds the limit of {MAX}", MAX + 1);
     let header = u32::try_from(MAX + 1).unwrap().to_be_bytes();
     assert_refused(&mut server, &header, b"", &too_large);
@@ -67,7 +67,7 @@ fn bad_headers_are_named_and_earlier_frames_echoed() {
 
 #[test]
 fn other_protocols_are_named() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     for (bytes, speaks) in [
         (
             &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
@@ -100,7 +100,7 @@ fn other_protocols_are_named() {
 fn a_hundred_random_streams() {
     const STREAMS: usize = 100;
 
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     for seed in 0..STREAMS {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         let bytes: Vec<u8> = (0..64).map(|_| rng.u8(..)).collect();
@@ -114,7 +114,7 @@ fn a_hundred_random_streams() {
 
 #[test]
 fn a_megabyte_of_noise_is_survived() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     // xorshift64: the same noise in every run, 40 streams of it.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..40 {
@@ -137,7 +137,7 @@ fn a_megabyte_of_noise_is_survived() {
 #[test]
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn empty_frames_are_echoed_together() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let bytes = vec![0; 16_384 * 4];
     // One write: the send buffer has room for it, or the kernel waits.
     assert_eq!(exchange(server.addr(), &bytes), (bytes, true));
@@ -158,7 +158,7 @@ fn empty_frames_are_echoed_together() {
 #[test]
 fn vanished_clients_leave_nothing_behind() {
     // A leaked connection would keep the server running for that long.
-    let mut server = Server::start(&["-v", "--drain", "1h"]);
+    let mut server = ServerProcess::start(&["-v", "--drain", "1h"]);
     for _ in 0..50 {
         let stream: TcpStream = connect(server.addr());
         (&stream).write_all(&frame(&vec![7; 100_000])).unwrap();
@@ -176,7 +176,7 @@ fn vanished_clients_leave_nothing_behind() {
 /// A refused peer that keeps sending is read for a limited time.
 #[test]
 fn a_refused_peer_cannot_keep_its_connection() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let mut stream = connect(server.addr());
     stream.write_all(&u32::MAX.to_be_bytes()).unwrap();
     let start = Instant::now();

@@ -10,7 +10,7 @@ use std::{
 
 use fastrand::Rng;
 use testkit::{
-    Server,
+    ServerProcess,
     footprint::Footprint,
     memory, wait_until,
     wire::{assert_echoes, coded, connect, frame, send_and_read_back},
@@ -28,7 +28,7 @@ const BESIDE: u64 = 16 * MIB;
 /// not the content.
 #[test]
 fn compressed_frames_take_no_memory_for_their_content() {
-    let mut server = Server::start(&["--max-memory", "64MiB"]);
+    let mut server = ServerProcess::start(&["--max-memory", "64MiB"]);
     let at_rest = Footprint::at_rest(&mut server);
     let first = connect(server.addr());
     assert_echoes(&first, b"first");
@@ -68,7 +68,7 @@ impl FloodCase<'_> {
         let max_memory = format!("{}MiB", self.budget_mib);
         let mut args = vec!["--max-memory", &max_memory];
         args.extend(self.args);
-        let mut server = Server::start(&args);
+        let mut server = ServerProcess::start(&args);
         let first = connect(server.addr());
         // A frame is echoed as raw bytes, too.
         let echo = |payload| send_and_read_back(&first, &frame(payload));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{connect, fill, frame, read_to_end},
 };
 
@@ -32,7 +32,7 @@ const LIMITS: [([&str; 2], &str, &str); 2] = [
 #[test]
 fn a_peer_that_keeps_sending_gets_all_echoes_and_a_clean_end() {
     for (limit, why, reason) in LIMITS {
-        let mut server = Server::start(&limit);
+        let mut server = ServerProcess::start(&limit);
         let stream = connect(server.addr());
         let read = AtomicU64::new(0);
         let bytes = frame(&[b'x'; 1000]);
@@ -77,7 +77,7 @@ fn a_peer_that_reads_late_gets_all_echoes() {
     let stop: ([&str; 2], &str) = (["--stats", "-"], "1 shutdown");
     let limits = LIMITS.map(|(limit, _, reason)| (limit, reason));
     for (options, reason) in limits.into_iter().chain([stop]) {
-        let mut server = Server::start(&[&options[..], &SLOW].concat());
+        let mut server = ServerProcess::start(&[&options[..], &SLOW].concat());
         let stream = connect(server.addr());
         let mut sent = fill(&stream, &bytes);
         let is_stopped = reason == stop.1;
@@ -124,7 +124,7 @@ fn unread_echoes_survive_what_is_sent_after_the_end() {
         ("-v", "the server stops", "1 shutdown"),
         ("--max-connection-age=2s", "--max-connection-age", "1 age"),
     ] {
-        let mut server = Server::start(&["--stats", "-", "--drain", "1h", option]);
+        let mut server = ServerProcess::start(&["--stats", "-", "--drain", "1h", option]);
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         // Most of the echoes have to wait at the server.
         socket.set_recv_buffer_size(16 << 10).unwrap();

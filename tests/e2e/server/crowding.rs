@@ -3,14 +3,14 @@
 use std::{io::Write, net::TcpStream, time::Instant};
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{assert_echoes, connect, read_to_end},
 };
 
 /// A thread that is about to end does not cause the next client to be refused.
 #[test]
 fn a_client_is_served_when_another_leaves() {
-    let server = Server::start(&["--max-connections", "100"]);
+    let server = ServerProcess::start(&["--max-connections", "100"]);
     let mut inside: Vec<TcpStream> = (0..100).map(|_| connect(server.addr())).collect();
     for _ in 0..20 {
         for stream in &mut inside {
@@ -36,7 +36,7 @@ fn a_client_is_served_when_another_leaves() {
 #[test]
 fn bad_peers_do_not_fill_the_log() {
     for (args, is_verbose) in [(&[][..], false), (&["-v"], true)] {
-        let server = Server::start(args);
+        let server = ServerProcess::start(args);
         let start = Instant::now();
         for _ in 0..200 {
             let mut stream = connect(server.addr());

@@ -12,7 +12,7 @@ use std::{
 };
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{connect, frame, read_to_end, wait_until_refused},
 };
 
@@ -20,7 +20,7 @@ use testkit::{
 #[test]
 fn received_frames_are_echoed_before_the_end() {
     for _ in 0..10 {
-        let mut server = Server::start(&[]);
+        let mut server = ServerProcess::start(&[]);
         let mut stream = connect(server.addr());
         let bytes: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
         stream.write_all(&bytes).unwrap();
@@ -56,7 +56,7 @@ fn stop_under_load(runs: usize) {
 
     for _ in 0..runs {
         // A client that reads needs no drain time.
-        let server = Server::start(&["--drain", "1h"]);
+        let server = ServerProcess::start(&["--drain", "1h"]);
         let addr = server.addr();
         let is_signalled = AtomicBool::new(false);
         let warm = Barrier::new(CLIENTS + 1);
@@ -107,7 +107,7 @@ fn stop_under_load(runs: usize) {
 #[test]
 #[cfg(target_os = "linux")]
 fn frames_behind_a_slow_reader_are_echoed_before_the_end() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let stream = connect(server.addr());
     // Less than any receive buffer holds.
     let lump: Vec<u8> = (0..40).flat_map(|_| frame(&[b'x'; 1000])).collect();
@@ -128,7 +128,7 @@ fn frames_behind_a_slow_reader_are_echoed_before_the_end() {
 /// server counts, and then the end.
 #[test]
 fn a_client_that_keeps_sending_gets_its_echoes() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let stream = connect(server.addr());
     let lump: Vec<u8> = (0..100).flat_map(|_| frame(&[b'x'; 1000])).collect();
     let taken = AtomicUsize::new(0);
@@ -190,7 +190,7 @@ fn is_read_soon(server: std::net::SocketAddr, client: std::net::SocketAddr) -> b
 /// echoed, and all get a clean end, no reset.
 #[test]
 fn queued_clients_are_served() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     server.process().signal("STOP");
     let queued: Vec<TcpStream> = (0..150).map(|_| connect(server.addr())).collect();
     let (speaking, silent) = queued.split_at(100);

@@ -5,7 +5,7 @@ use std::thread;
 
 use fastrand::Rng;
 use testkit::{
-    Server,
+    ServerProcess,
     footprint::Footprint,
     wire::{assert_serves, exchange},
 };
@@ -24,7 +24,7 @@ fn faults_of_a_million_clients() {
 }
 
 fn survive(streams: u64) {
-    let mut server = Server::start(&["-v", "--max-frame", "1000"]);
+    let mut server = ServerProcess::start(&["-v", "--max-frame", "1000"]);
     let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     thread::scope(|scope| {

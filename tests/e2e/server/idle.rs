@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use rustls::StreamOwned;
 use testkit::{
-    Server,
+    ServerProcess,
     certificates::Authority,
     descriptors,
     footprint::Footprint,
@@ -28,9 +28,9 @@ const MAX_TLS: f64 = if cfg!(debug_assertions) { 48.0 } else { 24.0 };
 #[test]
 #[ignore = "needs 10,100 descriptors: cargo test -p e2e -- --ignored faults"]
 fn faults_of_ten_thousand_idle_connections() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
-    let connect = |server: &Server| connect(server.addr());
+    let connect = |server: &ServerProcess| connect(server.addr());
     let echo = |stream: &mut TcpStream, payload: &[u8]| assert_echoes(stream, payload);
     let resident = idle(&mut server, connect, echo);
     assert!(resident < MAX_PLAIN, "{resident} KiB");
@@ -47,8 +47,9 @@ fn faults_of_ten_thousand_idle_connections() {
 #[ignore = "needs 10,100 descriptors: cargo test -p e2e -- --ignored faults"]
 fn faults_of_ten_thousand_idle_tls_connections() {
     let authority = Authority::new("authority");
-    let mut server = Server::start(&authority.issue().server());
-    let connect = |server: &Server| StreamOwned::new(authority.session(), connect(server.addr()));
+    let mut server = ServerProcess::start(&authority.issue().server());
+    let connect =
+        |server: &ServerProcess| StreamOwned::new(authority.session(), connect(server.addr()));
     let echo = |stream: &mut StreamOwned<_, TcpStream>, payload: &[u8]| {
         assert_echoes(stream, payload);
     };
@@ -68,8 +69,8 @@ fn faults_of_ten_thousand_idle_tls_connections() {
 /// their memory. Returns the server's memory per connection, in KiB.
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn idle<C>(
-    server: &mut Server,
-    connect: impl Fn(&Server) -> C,
+    server: &mut ServerProcess,
+    connect: impl Fn(&ServerProcess) -> C,
     echo: impl Fn(&mut C, &[u8]),
 ) -> f64 {
     descriptors::allow(u64::from(CONNECTIONS) + 100);
@@ -112,7 +113,7 @@ struct Held {
 }
 
 impl Held {
-    fn now(server: &mut Server) -> Self {
+    fn now(server: &mut ServerProcess) -> Self {
         Self {
             resident: memory::of_server(server, "VmRSS"),
             stacks: memory::of_machine("KernelStack"),

@@ -3,7 +3,7 @@
 use std::{io::Write, net::Shutdown};
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{assert_refused, connect, exchange, frame, read_to_end},
 };
 
@@ -16,7 +16,7 @@ const INSIDE: &str = "inside a frame: true";
 
 #[test]
 fn a_frame_at_the_limit_passes_and_one_above_does_not() {
-    let mut server = Server::start(&["-v", "--max-frame", "1000"]);
+    let mut server = ServerProcess::start(&["-v", "--max-frame", "1000"]);
     for len in [0, 1, 3, 4, 5, 999, 1000] {
         let bytes = frame(&vec![b'x'; len]);
         assert_eq!(exchange(server.addr(), &bytes), (bytes, true), "{len}");
@@ -36,7 +36,7 @@ fn a_frame_at_the_limit_passes_and_one_above_does_not() {
 fn the_default_limit_is_exact_too() {
     const MAX: usize = 8 << 20;
 
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     for len in [MAX - 1, MAX] {
         let bytes = frame(&vec![b'x'; len]);
         assert!(exchange(server.addr(), &bytes) == (bytes, true), "{len}");
@@ -49,7 +49,7 @@ fn the_default_limit_is_exact_too() {
 /// The rest of a header arrives after the server has read its first part.
 #[test]
 fn a_header_may_be_split_at_each_byte() {
-    let mut server = Server::start(&["-vv", "--max-frame", "1000"]);
+    let mut server = ServerProcess::start(&["-vv", "--max-frame", "1000"]);
     let whole = [0, 1, 5, 1000].map(|len| frame(&vec![b'x'; len]));
     let refused = TOO_LARGE.map(|header| header.to_be_bytes().to_vec());
     let mut cuts = 0;

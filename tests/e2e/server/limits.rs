@@ -3,13 +3,13 @@
 use std::{io::Write, net::TcpStream};
 
 use testkit::{
-    Server, wait_until,
+    ServerProcess, wait_until,
     wire::{assert_echoes, connect, echo, frame, read_to_end, send_and_read_back},
 };
 
 #[test]
 fn the_machines_limit_is_logged_at_start() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");
     assert!(line.contains(" connections, limited by "), "{line}");
     assert!(line.ends_with("; memory for at most 1 GiB"), "{line}");
@@ -17,10 +17,10 @@ fn the_machines_limit_is_logged_at_start() {
     let all = "idle 5 min, frame 30 s, write 30 s, handshake 10 s; drain 5 s";
     assert!(line.ends_with(all), "{line}");
     let if_asked_for = ["--max-connection-age", "1m", "--max-connection-bytes", "1k"];
-    let mut server = Server::start(&if_asked_for);
+    let mut server = ServerProcess::start(&if_asked_for);
     let all = "handshake 10 s, age 1 min, 1 KiB; drain 5 s";
     let _ = server.process().wait_for_stderr(all);
-    let mut server = Server::start(&["--max-connections", "1000000000"]);
+    let mut server = ServerProcess::start(&["--max-connections", "1000000000"]);
     let why = "--max-connections 1000000000 is more than ";
     let _ = server.process().wait_for_stderr(why);
 }
@@ -39,7 +39,7 @@ fn the_limit_of_the_address_space_counts() {
         Process::start(shell.arg(program(name)).args(args))
     };
     let server = limited("echo-server", &["--listen", "127.0.0.1:0"]);
-    let mut server = Server::announced_by(server);
+    let mut server = ServerProcess::announced_by(server);
     let line = server.process().wait_for_stderr("INFO at most ");
     let limit = " connections, limited by address space (ulimit -v)";
     assert!(line.contains(limit), "{line}");
@@ -55,7 +55,7 @@ fn the_limit_of_the_address_space_counts() {
 
 #[test]
 fn one_connection_too_many_is_closed_at_once() {
-    let mut server = Server::start(&["-v", "--max-connections", "3"]);
+    let mut server = ServerProcess::start(&["-v", "--max-connections", "3"]);
     let said = "at most 3 connections, limited by --max-connections";
     let _ = server.process().wait_for_stderr(said);
     let mut inside: Vec<TcpStream> = (0..3).map(|_| connect(server.addr())).collect();
@@ -93,7 +93,7 @@ fn one_connection_too_many_is_closed_at_once() {
 /// up to the budget.
 #[test]
 fn the_connection_that_would_exceed_the_memory_is_ended() {
-    let mut server = Server::start(&["--max-memory", "5MiB"]);
+    let mut server = ServerProcess::start(&["--max-memory", "5MiB"]);
     let modest = connect(server.addr());
     assert_echoes(&modest, b"hi");
     // An announced length costs nothing.

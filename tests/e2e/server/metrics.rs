@@ -6,12 +6,12 @@ use std::{
 };
 
 use testkit::{
-    Server, run, wait_until,
+    ServerProcess, run, wait_until,
     wire::{connect, exchange},
 };
 
-fn start() -> (Server, SocketAddr) {
-    let mut server = Server::start(&["--metrics", "127.0.0.1:0"]);
+fn start() -> (ServerProcess, SocketAddr) {
+    let mut server = ServerProcess::start(&["--metrics", "127.0.0.1:0"]);
     let line = server.process().wait_for_stderr("metrics on http://");
     let (_, addr) = line.split_once("http://").unwrap();
     let addr = addr.trim_end_matches("/metrics").parse().unwrap();

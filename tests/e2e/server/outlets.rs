@@ -11,13 +11,13 @@ use std::{
 
 use rustix::io::ioctl_fionbio;
 use testkit::{
-    DEADLINE, Lines, Process, Server, program, wait_until,
+    DEADLINE, OutputLines, Process, ServerProcess, program, wait_until,
     wire::{assert_serves, connect, exchange, frame, read_to_end},
 };
 
 /// A listening server whose stderr is a full pipe, and the pipe's reading end:
 /// closed, it would cause an error instead of a full pipe.
-fn server_with_full_stderr(args: &[&str]) -> (Server, PipeReader) {
+fn server_with_full_stderr(args: &[&str]) -> (ServerProcess, PipeReader) {
     let (reader, mut writer) = pipe().unwrap();
     ioctl_fionbio(&writer, true).unwrap();
     while writer.write(b"\n").is_ok() {}
@@ -25,7 +25,7 @@ fn server_with_full_stderr(args: &[&str]) -> (Server, PipeReader) {
     let mut command = Command::new(program("echo-server"));
     command.args(["--listen", "127.0.0.1:0"]).args(args);
     let process = Process::start_with_stderr(&mut command, writer);
-    (Server::announced_by(process), reader)
+    (ServerProcess::announced_by(process), reader)
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_stderr_that_is_drained_late_has_the_count_of_dropped_lines() {
     let message = frame(&[b'x'; 1000]).repeat(1000);
     let (back, _) = exchange(server.addr(), &message);
     assert!(back == message);
-    let mut stderr = Lines::of(reader);
+    let mut stderr = OutputLines::of(reader);
     assert!(stderr.wait_for("lines of the log dropped").is_some());
     let _ = server.stop().expect_code(0);
     let said = stderr.rest();

@@ -5,7 +5,7 @@ use std::{io::Write, net::TcpStream, thread};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use testkit::{
-    Server, memory, wait_until,
+    ServerProcess, memory, wait_until,
     wire::{assert_echoes, assert_serves, connect, echo, frame, read_to_end, send_and_read_back},
 };
 
@@ -26,7 +26,7 @@ fn memory_of_many_small_bursts_is_returned() {
 /// Each of `connections` sends a frame at once and stays connected.
 #[track_caller]
 fn assert_given_back(connections: u64, size: usize) {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let streams: Vec<TcpStream> = (0..connections)
         .map(|_| {
             let stream = connect(server.addr());
@@ -61,7 +61,7 @@ fn assert_given_back(connections: u64, size: usize) {
 /// ones served; with memory available, so is the next.
 #[test]
 fn a_process_at_its_memory_limit_survives() {
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     assert_serves(server.addr());
     let id = Pid::from_raw(server.process().id().try_into().unwrap());
     let limit = |bytes| {

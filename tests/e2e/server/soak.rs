@@ -12,7 +12,7 @@ use std::{
 
 use fastrand::Rng;
 use testkit::{
-    Server,
+    ServerProcess,
     footprint::Footprint,
     memory,
     wire::{assert_serves, connect, frame, reset},
@@ -35,7 +35,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A sample and its time.
 #[derive(Clone, Copy)]
-struct Sample {
+struct SoakSample {
     seconds: f64,
     resident: f64,
     threads: f64,
@@ -47,7 +47,7 @@ struct Sample {
 #[allow(clippy::print_stdout)] // The figures, with --nocapture.
 fn soak() {
     let seconds = env::var("SOAK_SECONDS").map_or(1800, |seconds| seconds.parse().unwrap());
-    let mut server = Server::start(&[]);
+    let mut server = ServerProcess::start(&[]);
     let at_rest = Footprint::at_rest(&mut server);
     let addr = server.addr();
     let is_over = AtomicBool::new(false);
@@ -73,7 +73,7 @@ fn soak() {
                 threads,
                 descriptors,
             } = Footprint::of(server.process().id());
-            samples.push(Sample {
+            samples.push(SoakSample {
                 seconds: start.elapsed().as_secs_f64(),
                 resident: memory::of_server(&mut server, "VmRSS") as f64,
                 threads: threads as f64,
@@ -89,7 +89,11 @@ fn soak() {
     println!("{seconds} s: {ended} connections ended, {killed} were killed");
     samples.drain(..samples.len() / WARM_UP);
     for (name, of, most_per_hour) in [
-        ("resident KiB", (|s| s.resident) as fn(&Sample) -> f64, 4e3),
+        (
+            "resident KiB",
+            (|s| s.resident) as fn(&SoakSample) -> f64,
+            4e3,
+        ),
         ("threads", |s| s.threads, 20.0),
         ("descriptors", |s| s.descriptors, 20.0),
     ] {
@@ -125,12 +129,12 @@ fn converse(addr: SocketAddr, rng: &mut Rng, is_killed: bool) {
 }
 
 /// The mean, and its growth per hour: the slope of a least-squares fit.
-fn trend(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> (f64, f64) {
+fn trend(samples: &[SoakSample], of: impl Fn(&SoakSample) -> f64) -> (f64, f64) {
     let count = samples.len() as f64;
     let mean_x = samples.iter().map(|s| s.seconds).sum::<f64>() / count;
     let mean_y = samples.iter().map(&of).sum::<f64>() / count;
-    let covariance = |s: &Sample| (s.seconds - mean_x) * (of(s) - mean_y);
-    let variance = |s: &Sample| (s.seconds - mean_x).powi(2);
+    let covariance = |s: &SoakSample| (s.seconds - mean_x) * (of(s) - mean_y);
+    let variance = |s: &SoakSample| (s.seconds - mean_x).powi(2);
     let slope =
         samples.iter().map(covariance).sum::<f64>() / samples.iter().map(variance).sum::<f64>();
     (mean_y, slope * 3600.0)

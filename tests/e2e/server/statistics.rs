@@ -15,10 +15,10 @@ use rustix::{
     io::ioctl_fionbio,
 };
 use serde_json::Value;
-use testkit::{Lines, Process, Server, program, run, wait_until, wire::assert_serves};
+use testkit::{OutputLines, Process, ServerProcess, program, run, wait_until, wire::assert_serves};
 
-fn start(stats: &Path) -> Server {
-    Server::start(&["--stats", stats.to_str().unwrap()])
+fn start(stats: &Path) -> ServerProcess {
+    ServerProcess::start(&["--stats", stats.to_str().unwrap()])
 }
 
 /// Waits until a file has `lines` complete lines, and checks each.
@@ -90,7 +90,7 @@ fn a_fifo_may_have_no_reader() {
             .unwrap();
         let _ = server.process().wait_for_stderr("again; ");
         ioctl_fionbio(&reader, false).unwrap();
-        let mut lines = Lines::of(reader);
+        let mut lines = OutputLines::of(reader);
         let line = lines.wait_for("\"accepted\":1,").unwrap();
         let parsed: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["frames"], 1);
@@ -186,7 +186,7 @@ fn faults_of_a_log_on_a_full_disk() {
         .unwrap();
     let mut command = Command::new(program("echo-server"));
     command.args(["--listen", "127.0.0.1:0", "-v"]);
-    let server = Server::announced_by(Process::start_with_stderr(&mut command, log));
+    let server = ServerProcess::announced_by(Process::start_with_stderr(&mut command, log));
     // Until it is full, possibly in the middle of a line.
     for _ in 0..500 {
         assert_serves(server.addr());
@@ -223,7 +223,7 @@ fn a_file_may_not_grow() {
         "ulimit -f 2; exec \"$0\" --listen 127.0.0.1:0 --stats \"$1\"",
     ]);
     command.arg(program("echo-server")).arg(&file);
-    let mut server = Server::announced_by(Process::start(&mut command));
+    let mut server = ServerProcess::announced_by(Process::start(&mut command));
     let _ = server
         .process()
         .wait_for_stderr("cannot write statistics to");
@@ -269,7 +269,7 @@ fn a_stream_that_does_not_block_loses_whole_lines() {
     command.args(["--listen", "127.0.0.1:0", "-vv"]);
     let process = Process::start_with_stderr(&mut command, writer);
     drop(command);
-    let server = Server::announced_by(process);
+    let server = ServerProcess::announced_by(process);
     // Far more than a pipe holds; then it is read.
     for _ in 0..300 {
         assert_serves(server.addr());

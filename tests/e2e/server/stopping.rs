@@ -7,14 +7,14 @@ use std::{
 };
 
 use testkit::{
-    Process, Server, program, run, wait_until,
+    Process, ServerProcess, program, run, wait_until,
     wire::{connect, fill, frame, read_to_end, wait_until_refused},
 };
 
 #[test]
 fn sigterm_and_sigint_end_with_a_summary() {
     for signal in ["TERM", "INT"] {
-        let mut server = Server::start(&["--drain", "1h"]);
+        let mut server = ServerProcess::start(&["--drain", "1h"]);
         let idle = connect(server.addr());
         let _ = run("echo-client", &["-h", &server.host()]).expect_code(0);
         server.process().signal(signal);
@@ -40,7 +40,7 @@ fn sigterm_and_sigint_end_with_a_summary() {
 
 #[test]
 fn a_stopped_server_accepts_no_new_connection() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let addr = server.addr();
     let _ = server.stop().expect_code(0);
     assert!(TcpStream::connect(addr).is_err());
@@ -48,7 +48,7 @@ fn a_stopped_server_accepts_no_new_connection() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut server = Server::start(&["--drain", "1h"]);
+    let mut server = ServerProcess::start(&["--drain", "1h"]);
     // A peer that sends and never reads keeps its connection busy.
     let stream = connect(server.addr());
     fill(&stream, &frame(&[b'x'; 1000]));
@@ -63,7 +63,7 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn stdout_needs_no_reader() {
     let closed = || pipe().unwrap().1;
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let host = server.host();
     for (client, args) in [
         ("echo-client", &["-n", "100000"][..]),
@@ -83,7 +83,7 @@ fn stdout_needs_no_reader() {
 
     // The server continues; with port 0 the port would be unknown, so use one
     // that was free a moment ago.
-    let free = Server::start(&[]);
+    let free = ServerProcess::start(&[]);
     let host = free.host();
     let _ = free.stop();
     let mut command = Command::new(program("echo-server"));

@@ -3,13 +3,13 @@
 use std::{io::Write, net::Shutdown, thread, time::Instant};
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{connect, exchange, frame, read_to_end},
 };
 
 #[test]
 fn one_byte_per_segment() {
-    let server = Server::start(&[]);
+    let server = ServerProcess::start(&[]);
     let stream = connect(server.addr());
     let bytes = [frame(b"abc"), frame(b""), frame(b"hello")].concat();
     for byte in &bytes {
@@ -46,7 +46,7 @@ fn faults_of_ten_thousand_half_closes() {
 fn half_close(rounds: usize) -> usize {
     let mut runs = 0;
     for mode in [&[][..], &["--raw"]] {
-        let server = Server::start(mode);
+        let server = ServerProcess::start(mode);
         let addr = server.addr();
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -78,7 +78,7 @@ fn half_close(rounds: usize) -> usize {
 
 #[test]
 fn frames_of_every_size_in_one_stream() {
-    let server = Server::start(&["--read-buffer", "1000"]);
+    let server = ServerProcess::start(&["--read-buffer", "1000"]);
     let sizes = [
         0,
         1,

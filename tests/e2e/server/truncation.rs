@@ -7,7 +7,7 @@ use std::{
 };
 
 use testkit::{
-    Server,
+    ServerProcess,
     wire::{coded, connect, exchange, frame, read_to_end, reset},
 };
 
@@ -38,7 +38,7 @@ fn send(addr: SocketAddr, cut: &[u8]) -> TcpStream {
 /// Stops the server and checks the reasons, and that it has echoed only the
 /// complete frames.
 #[track_caller]
-fn assert_accounts(server: Server, closed: &str) {
+fn assert_accounts(server: ServerProcess, closed: &str) {
     let _ = server
         .stop()
         .expect_code(0)
@@ -50,7 +50,7 @@ fn assert_accounts(server: Server, closed: &str) {
 
 #[test]
 fn by_a_close() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     for frame in frames() {
         for at in 0..frame.len() {
             let bytes = [&whole(), &frame[..at]].concat();
@@ -71,7 +71,7 @@ fn by_a_close() {
 
 #[test]
 fn by_a_reset() {
-    let mut server = Server::start(&["-v"]);
+    let mut server = ServerProcess::start(&["-v"]);
     for cut in cuts() {
         let mut stream = send(server.addr(), &cut);
         let mut back = vec![0; whole().len()];
@@ -85,7 +85,7 @@ fn by_a_reset() {
 
 #[test]
 fn by_silence() {
-    let server = Server::start(&["--frame-timeout", "500ms", "--idle-timeout", "1s"]);
+    let server = ServerProcess::start(&["--frame-timeout", "500ms", "--idle-timeout", "1s"]);
     let streams: Vec<TcpStream> = cuts().iter().map(|cut| send(server.addr(), cut)).collect();
     for stream in &streams {
         let (back, end) = read_to_end(stream);

@@ -9,7 +9,7 @@ use std::{
 use rustls::Stream;
 use socket2::SockRef;
 use testkit::{
-    Server,
+    ServerProcess,
     certificates::Authority,
     run, run_with_input,
     wire::{assert_echoes, connect, fake_server, frame, read_to_end},
@@ -30,7 +30,7 @@ fn send(mut socket: &TcpStream, bytes: &[u8], urgent: impl Fn(usize) -> bool) {
 #[test]
 fn a_server_echoes_urgent_bytes_in_their_place() {
     for raw in [true, false] {
-        let server = Server::start(if raw { &["--raw"] } else { &[] });
+        let server = ServerProcess::start(if raw { &["--raw"] } else { &[] });
         let bytes = if raw {
             b"hello".to_vec()
         } else {
@@ -78,7 +78,7 @@ fn a_client_takes_urgent_bytes_in_their_place() {
 #[test]
 fn records_of_tls_may_be_urgent() {
     let authority = Authority::new("authority");
-    let server = Server::start(&authority.issue().server());
+    let server = ServerProcess::start(&authority.issue().server());
     let mut session = authority.session();
     let mut socket = connect(server.addr());
     let mut hello = Vec::new();

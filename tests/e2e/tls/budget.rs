@@ -4,7 +4,7 @@ use std::{io::Write, net::TcpStream, thread};
 
 use rustls::{ClientConnection, StreamOwned};
 use testkit::{
-    Server,
+    ServerProcess,
     certificates::Authority,
     memory, wait_until,
     wire::{assert_echoes, connect, echo, frame},
@@ -16,7 +16,7 @@ type Tls = StreamOwned<ClientConnection, TcpStream>;
 const MIB: u64 = 1 << 10;
 
 /// Does a handshake; `None` if the server closes.
-fn handshake(server: &Server, authority: &Authority) -> Option<Tls> {
+fn handshake(server: &ServerProcess, authority: &Authority) -> Option<Tls> {
     let mut tls = StreamOwned::new(authority.session(), connect(server.addr()));
     while tls.conn.is_handshaking() {
         tls.conn.complete_io(&mut tls.sock).ok()?;
@@ -28,7 +28,8 @@ fn handshake(server: &Server, authority: &Authority) -> Option<Tls> {
 fn idle_sessions_count() {
     let authority = Authority::new("authority");
     let identity = authority.issue();
-    let mut server = Server::start(&[&identity.server()[..], &["--max-memory", "1MiB"]].concat());
+    let mut server =
+        ServerProcess::start(&[&identity.server()[..], &["--max-memory", "1MiB"]].concat());
     let mut inside: Vec<Tls> = (0..800)
         .filter_map(|_| handshake(&server, &authority))
         .filter_map(|mut tls| echo(&mut tls, b"hi").is_ok().then_some(tls))
@@ -62,7 +63,8 @@ fn peers_that_send_parts_of_large_frames_hold_no_more() {
     let authority = Authority::new("authority");
     let identity = authority.issue();
     let budget = format!("{BUDGET}MiB");
-    let mut server = Server::start(&[&identity.server()[..], &["--max-memory", &budget]].concat());
+    let mut server =
+        ServerProcess::start(&[&identity.server()[..], &["--max-memory", &budget]].concat());
     let mut first = handshake(&server, &authority).unwrap();
     assert_echoes(&mut first, b"first");
     let before = memory::of_server(&mut server, "VmRSS");

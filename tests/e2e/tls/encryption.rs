@@ -3,7 +3,7 @@
 use std::{io::Write, process::Command};
 
 use testkit::{
-    Process, Server,
+    Process, ServerProcess,
     certificates::{Authority, Files},
     installed,
     measured::measure_with,
@@ -11,8 +11,8 @@ use testkit::{
 };
 
 /// A server with a valid certificate, and the trust options of its clients.
-fn server(authority: &Authority, args: &[&str]) -> Server {
-    Server::start(&[&authority.issue().server()[..], &["-v"], args].concat())
+fn server(authority: &Authority, args: &[&str]) -> ServerProcess {
+    ServerProcess::start(&[&authority.issue().server()[..], &["-v"], args].concat())
 }
 
 fn trusting<'a>(host: &'a str, ca: &'a str, args: &[&'a str]) -> Vec<&'a str> {
@@ -50,7 +50,7 @@ fn every_client_talks_over_tls() {
 
 #[test]
 fn a_self_signed_server_needs_no_files() {
-    let mut server = Server::start(&["--tls-self-signed"]);
+    let mut server = ServerProcess::start(&["--tls-self-signed"]);
     let host = server.host();
     let line = server.process().wait_for_stderr("fingerprint (SHA-256): ");
     let (_, pin) = line.rsplit_once(' ').unwrap();
@@ -77,7 +77,7 @@ fn a_written_certificate_is_trusted() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("server.pem");
     let file = file.to_str().unwrap();
-    let server = Server::start(&["--tls-self-signed", "--tls-write-cert", file]);
+    let server = ServerProcess::start(&["--tls-self-signed", "--tls-write-cert", file]);
     let host = server.host();
     let _ = run("echo-client", &trusting(&host, file, &[])).expect_code(0);
     let port = server.addr().port();
@@ -94,7 +94,7 @@ fn each_wrong_certificate_has_its_own_error() {
     let stranger = Authority::new("stranger");
     let ca = authority.file();
     let refused = |files: &Files, args: &[&str], why: &str| {
-        let server = Server::start(&files.server());
+        let server = ServerProcess::start(&files.server());
         let host = server.host();
         for client in ["echo-client", "bench-client", "repl-client"] {
             let _ = run(client, &[&["-h", &host, "--tls"], args].concat())
@@ -190,7 +190,7 @@ fn a_mismatch_of_plain_and_tls_is_reported() {
         .expect_code(1)
         .expect_stderr("the peer speaks TLS, not frames");
 
-    let mut plain = Server::start(&[]);
+    let mut plain = ServerProcess::start(&[]);
     let host = plain.host();
     let _ = run("echo-client", &trusting(&host, &ca, &[]))
         .expect_code(1)
@@ -198,7 +198,7 @@ fn a_mismatch_of_plain_and_tls_is_reported() {
     let _ = plain
         .process()
         .wait_for_stderr("the peer speaks TLS, not frames");
-    let raw = Server::start(&["--raw"]);
+    let raw = ServerProcess::start(&["--raw"]);
     let _ = run("echo-client", &trusting(&raw.host(), &ca, &[]))
         .expect_code(1)
         .expect_stderr("it does not speak TLS, leave out --tls");

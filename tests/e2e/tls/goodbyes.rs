@@ -21,13 +21,13 @@ use testkit::{
 };
 
 /// A server that reports how each client ended.
-struct Host {
+struct GoodbyeHost {
     addr: String,
     authority: Authority,
     ends: Receiver<io::Result<()>>,
 }
 
-impl Host {
+impl GoodbyeHost {
     /// A server that echoes, or answers messages that begin with `bad` with
     /// something else.
     fn new() -> Self {
@@ -78,7 +78,7 @@ fn serve(mut socket: TcpStream, config: &Arc<ServerConfig>) -> io::Result<()> {
 
 #[test]
 fn a_session_from_a_pipe() {
-    let host = Host::new();
+    let host = GoodbyeHost::new();
     for (input, code) in [
         ("", 0),
         ("hello\n", 0),
@@ -104,7 +104,7 @@ fn a_session_from_a_pipe() {
 
 #[test]
 fn a_session_at_a_terminal() {
-    let host = Host::new();
+    let host = GoodbyeHost::new();
     let args = host.args(&[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     for term in ["xterm", "dumb"] {
@@ -129,7 +129,7 @@ fn a_session_at_a_terminal() {
 
 #[test]
 fn the_other_clients() {
-    let host = Host::new();
+    let host = GoodbyeHost::new();
     for (args, code) in [
         (&["-n", "3"][..], 0),
         (&["-n", "1", "-m", "worse"], 1),

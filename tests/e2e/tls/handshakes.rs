@@ -9,7 +9,7 @@ use std::{
 
 use rustls::Stream;
 use testkit::{
-    Process, Server,
+    Process, ServerProcess,
     certificates::Authority,
     installed,
     wire::{assert_echoes, connect, fake_server, frame, read_to_end},
@@ -19,14 +19,14 @@ use testkit::{
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
 
 struct Setup {
-    server: Server,
+    server: ServerProcess,
     authority: Authority,
 }
 
 impl Setup {
     fn new(args: &[&str]) -> Self {
         let authority = Authority::new("authority");
-        let server = Server::start(&[&authority.issue().server(), args].concat());
+        let server = ServerProcess::start(&[&authority.issue().server(), args].concat());
         Self { server, authority }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Server, wait_until};
+use crate::{ServerProcess, wait_until};
 
 /// Threads and descriptors of a process, from `/proc/PID` (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Footprint {
 impl Footprint {
     /// The footprint of an idle server. One connection is made first: what the
     /// first thread of a process allocates is not a leak.
-    pub fn at_rest(server: &mut Server) -> Self {
+    pub fn at_rest(server: &mut ServerProcess) -> Self {
         crate::wire::assert_serves(server.addr());
         let id = server.process().id();
         // Acceptor, signals, log, watchdog and reporter.
@@ -38,13 +38,18 @@ impl Footprint {
 
     /// Waits until the server is back to this footprint after some event.
     #[track_caller]
-    pub fn wait_until_back(self, server: &mut Server, after: &dyn fmt::Display) {
+    pub fn wait_until_back(self, server: &mut ServerProcess, after: &dyn fmt::Display) {
         self.assert_back(server, crate::DEADLINE, after);
     }
 
     /// The same, within a given time.
     #[track_caller]
-    pub fn assert_back(self, server: &mut Server, within: Duration, after: &dyn fmt::Display) {
+    pub fn assert_back(
+        self,
+        server: &mut ServerProcess,
+        within: Duration,
+        after: &dyn fmt::Display,
+    ) {
         let id = server.process().id();
         let start = Instant::now();
         loop {

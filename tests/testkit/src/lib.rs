@@ -41,10 +41,10 @@ pub use build::program;
 pub use chaos::{Chaos, ChaosProxy, Plan};
 pub use installed::{installed, skip};
 pub use liar::{Behaviour, Liar};
-pub use lines::Lines;
-pub use output::Output;
+pub use lines::OutputLines;
+pub use output::ProcessOutput;
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{Process, assert_usage_error, run, run_with_input};
-pub use server::Server;
+pub use server::ServerProcess;
 pub use wait::{DEADLINE, alone, wait_until};

@@ -11,12 +11,12 @@ use crate::DEADLINE;
 
 /// The output of a stream, collected by a thread so that the child never blocks
 /// on a full pipe.
-pub struct Lines {
+pub struct OutputLines {
     incoming: Receiver<String>,
     seen: String,
 }
 
-impl Lines {
+impl OutputLines {
     /// Starts collecting.
     #[must_use]
     pub fn of(stream: impl Read + Send + 'static) -> Self {

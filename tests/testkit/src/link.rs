@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use crate::{Process, Server, program};
+use crate::{Process, ServerProcess, program};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
@@ -95,11 +95,11 @@ impl TestLink {
     }
 
     /// Starts an `echo-server` on the server's host.
-    pub fn start_server(&self, args: &[&str]) -> Server {
+    pub fn start_server(&self, args: &[&str]) -> ServerProcess {
         let mut command = Command::new(program("echo-server"));
         command.arg(format!("--listen={}:0", ADDRS[1]));
         command.args(["--stats", "-"]).args(args);
-        Server::announced_by(self.server.enter(|| Process::start(&mut command)))
+        ServerProcess::announced_by(self.server.enter(|| Process::start(&mut command)))
     }
 }
 

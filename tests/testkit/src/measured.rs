@@ -4,26 +4,26 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Output, Process, program};
+use crate::{Process, ProcessOutput, program};
 
 /// A run of `bench-client` and its results.
-pub struct Measured {
+pub struct MeasuredRun {
     /// Its complete output.
-    pub output: Output,
+    pub output: ProcessOutput,
     results: Value,
 }
 
 /// Runs `bench-client` with `args`, split at spaces, against `host`. It must
 /// exit with `code` and print only its results on stdout.
 #[track_caller]
-pub fn measure(host: &str, args: &str, code: i32) -> Measured {
-    Measured::of(start(host, args), code)
+pub fn measure(host: &str, args: &str, code: i32) -> MeasuredRun {
+    MeasuredRun::of(start(host, args), code)
 }
 
 /// The same with a list of arguments, which includes the server.
 #[track_caller]
-pub fn measure_with(args: &[&str], code: i32) -> Measured {
-    Measured::of(start_with(args), code)
+pub fn measure_with(args: &[&str], code: i32) -> MeasuredRun {
+    MeasuredRun::of(start_with(args), code)
 }
 
 /// Starts a run.
@@ -38,7 +38,7 @@ fn start_with(args: &[&str]) -> Process {
     Process::start(bench.args(args))
 }
 
-impl Measured {
+impl MeasuredRun {
     /// Waits for a started run to exit with `code`.
     #[track_caller]
     pub fn of(process: Process, code: i32) -> Self {

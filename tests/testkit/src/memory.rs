@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::Server;
+use crate::ServerProcess;
 
 /// A field of the server's `/proc/PID/status` in KiB: `VmRSS` is the resident
 /// memory, `VmHWM` its peak.
 #[track_caller]
-pub fn of_server(server: &mut Server, field: &str) -> u64 {
+pub fn of_server(server: &mut ServerProcess, field: &str) -> u64 {
     of_process(server.process().id(), field)
 }
 

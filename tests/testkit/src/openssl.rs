@@ -1,6 +1,6 @@
 //! OpenSSL as a peer.
 
-use crate::{Process, Server, certificates::Authority, installed};
+use crate::{Process, ServerProcess, certificates::Authority, installed};
 
 /// An echo server of bytes on OpenSSL, through Python. It sends two tickets on
 /// each TLS 1.3 connection, and prints `closed well` and the version for each
@@ -30,9 +30,9 @@ while True:
 /// Starts it with one protocol version: `TLSv1_2` or `TLSv1_3`. `None` if
 /// Python is not installed.
 #[track_caller]
-pub fn serve(authority: &Authority, version: &str) -> Option<Server> {
+pub fn serve(authority: &Authority, version: &str) -> Option<ServerProcess> {
     let mut python = installed("python3")?;
     let files = authority.issue();
     python.args(["-c", SCRIPT, &files.cert, &files.key, version]);
-    Some(Server::announced_by(Process::start(&mut python)))
+    Some(ServerProcess::announced_by(Process::start(&mut python)))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The output of a child that has ended.
 #[derive(Debug)]
-pub struct Output {
+pub struct ProcessOutput {
     pub(crate) command: String,
     /// Its exit code, as shells report it.
     pub code: Option<i32>,
@@ -16,7 +16,7 @@ pub struct Output {
     pub stderr: String,
 }
 
-impl Output {
+impl ProcessOutput {
     /// Checks the exit code.
     #[must_use]
     #[track_caller]
@@ -115,7 +115,7 @@ impl Output {
     }
 }
 
-impl fmt::Display for Output {
+impl fmt::Display for ProcessOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             command,

@@ -11,7 +11,7 @@ use std::{
 
 use signal_hook::{consts::SIGINT, flag};
 
-use crate::{Lines, Output, program, wait::poll};
+use crate::{OutputLines, ProcessOutput, program, wait::poll};
 
 /// How long to read the stderr of a killed child: its own children may hold it
 /// open.
@@ -19,13 +19,13 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a program to its end.
 #[must_use]
-pub fn run(name: &str, args: &[&str]) -> Output {
+pub fn run(name: &str, args: &[&str]) -> ProcessOutput {
     run_with_input(name, args, b"")
 }
 
 /// Runs a program to its end, with `input` on its stdin.
 #[must_use]
-pub fn run_with_input(name: &str, args: &[&str], input: &[u8]) -> Output {
+pub fn run_with_input(name: &str, args: &[&str], input: &[u8]) -> ProcessOutput {
     let mut process = Process::start(Command::new(program(name)).args(args));
     // A program may exit before it has read all input.
     let _ = process.stdin().write_all(input);
@@ -54,8 +54,8 @@ pub fn assert_usage_error(program: &str, args: &[&str], named: &str) {
 pub struct Process {
     command: String,
     child: Child,
-    stdout: Lines,
-    stderr: Lines,
+    stdout: OutputLines,
+    stderr: OutputLines,
 }
 
 impl Process {
@@ -103,8 +103,8 @@ impl Process {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         Self {
-            stdout: stdout.map_or_else(|| Lines::of(io::empty()), Lines::of),
-            stderr: stderr.map_or_else(|| Lines::of(io::empty()), Lines::of),
+            stdout: stdout.map_or_else(|| OutputLines::of(io::empty()), OutputLines::of),
+            stderr: stderr.map_or_else(|| OutputLines::of(io::empty()), OutputLines::of),
             command: format!("{command:?}"),
             child,
         }
@@ -166,7 +166,7 @@ impl Process {
     /// child must not have panicked.
     #[track_caller]
     #[must_use]
-    pub fn wait(self) -> Output {
+    pub fn wait(self) -> ProcessOutput {
         let output = self.wait_whatever_it_says();
         assert_no_panic(&output.stderr, &output);
         output
@@ -175,7 +175,7 @@ impl Process {
     /// The same, where a panic is allowed.
     #[track_caller]
     #[must_use]
-    pub fn wait_whatever_it_says(mut self) -> Output {
+    pub fn wait_whatever_it_says(mut self) -> ProcessOutput {
         drop(self.child.stdin.take());
         let mut status = None;
         let has_ended = poll(|| {
@@ -183,7 +183,7 @@ impl Process {
             status.is_some()
         });
         assert!(has_ended, "still running: {self}");
-        Output {
+        ProcessOutput {
             command: self.command.clone(),
             code: status.and_then(exit_code),
             stdout: self.stdout.rest(),

@@ -2,18 +2,18 @@
 
 use std::{net::SocketAddr, process::Command};
 
-use crate::{Output, Process, program};
+use crate::{Process, ProcessOutput, program};
 
 /// An echo server on a free port.
-pub struct Server {
+pub struct ServerProcess {
     process: Process,
     addr: SocketAddr,
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts `echo-server` with `args` and waits until it listens. Unless
     /// `args` set `--stats`, statistics go to stdout, where
-    /// [`Output::expect_stat`] reads them.
+    /// [`ProcessOutput::expect_stat`] reads them.
     #[must_use]
     pub fn start(args: &[&str]) -> Self {
         let mut command = Command::new(program("echo-server"));
@@ -54,7 +54,7 @@ impl Server {
     #[cfg(unix)]
     #[must_use]
     #[track_caller]
-    pub fn stop(self) -> Output {
+    pub fn stop(self) -> ProcessOutput {
         self.process.signal("TERM");
         self.wait()
     }
@@ -62,14 +62,14 @@ impl Server {
     /// Returns its output once it has exited.
     #[must_use]
     #[track_caller]
-    pub fn wait(self) -> Output {
+    pub fn wait(self) -> ProcessOutput {
         self.process.wait()
     }
 
     /// The same, where a panic is allowed.
     #[must_use]
     #[track_caller]
-    pub fn wait_whatever_it_says(self) -> Output {
+    pub fn wait_whatever_it_says(self) -> ProcessOutput {
         self.process.wait_whatever_it_says()
     }
 }

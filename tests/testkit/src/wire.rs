@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{DEADLINE, Server, wait_until};
+use crate::{DEADLINE, ServerProcess, wait_until};
 use proto::{Framing, Wire, Writer};
 use socket2::SockRef;
 
@@ -171,7 +171,7 @@ pub fn coded(payload: &[u8], checksum: bool, compress: bool) -> Vec<u8> {
 /// Sends `bytes` to `server`, checks the echo, that the server still serves
 /// others, and its one log line.
 #[track_caller]
-pub fn assert_refused(server: &mut Server, bytes: &[u8], echoed: &[u8], reason: &str) {
+pub fn assert_refused(server: &mut ServerProcess, bytes: &[u8], echoed: &[u8], reason: &str) {
     let (back, clean) = exchange(server.addr(), bytes);
     assert_eq!(back.len(), echoed.len(), "{reason}");
     assert!(back == echoed, "{reason}");
