@@ -5,7 +5,7 @@ mod support;
 
 use proptest::{collection::vec, prelude::*};
 use proto::{FrameError, Framing, MaxFrame, Reader, Wire, Writer};
-use support::{Chunks, cuts, limit, read_all, stream_and_cuts, written_as};
+use support::{ArbitraryChunks, cuts, limit, read_all, stream_and_cuts, written_as};
 
 /// Frames with a checksum, which the reader requires.
 const CHECKED: Wire = Wire::Framed(Framing {
@@ -27,7 +27,7 @@ proptest! {
         let payloads: Vec<Vec<u8>> = payloads.iter().map(|payload| payload.repeat(repeat)).collect();
         let wire = Wire::Framed(Framing { checksum, compress, ..Framing::default() });
         let bytes = written_as(wire, &payloads);
-        let stream = Chunks { stream: &bytes, cuts: &cuts, at: 0 };
+        let stream = ArbitraryChunks { stream: &bytes, cuts: &cuts, at: 0 };
         let (read, raw, ending) = read_all(&mut Reader::new(Wire::default()), stream);
         prop_assert_eq!(&read, &payloads);
         prop_assert_eq!(&raw, &bytes);

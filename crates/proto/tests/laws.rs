@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
 use proto::{Error, FrameError, HEADER_LEN, Reader, Received, Wire, Writer};
-use support::{Chunks, cuts, limit, payloads_of, read_all, stream_and_cuts, written};
+use support::{ArbitraryChunks, cuts, limit, payloads_of, read_all, stream_and_cuts, written};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 #[test]
@@ -45,7 +45,7 @@ proptest! {
         read_size in 1_usize..64,
     ) {
         let wire = written(&payloads);
-        let stream = Chunks { stream: &wire, cuts: &cuts, at: 0 };
+        let stream = ArbitraryChunks { stream: &wire, cuts: &cuts, at: 0 };
         let mut reader = Reader::new(Wire::default()).max_read(Some(read_size));
         let (read, raw, ending) = read_all(&mut reader, stream);
         prop_assert_eq!(read, payloads);
@@ -96,7 +96,7 @@ proptest! {
             boundaries.push(boundaries.last().unwrap() + HEADER_LEN + payload.len());
         }
         for at in 0..=wire.len() {
-            let stream = Chunks { stream: &wire[..at], cuts: &cuts, at: 0 };
+            let stream = ArbitraryChunks { stream: &wire[..at], cuts: &cuts, at: 0 };
             let mut reader = Reader::new(Wire::default());
             let (read, raw, ending) = read_all(&mut reader, stream);
             let whole = boundaries.iter().filter(|&&boundary| boundary <= at).count() - 1;
@@ -164,7 +164,7 @@ proptest! {
 }
 
 #[derive(Debug, PartialEq)]
-enum StreamEnd {
+enum HowItEnds {
     Closed,
     Refused,
     Truncated,
@@ -178,7 +178,7 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
         .max_frame_length(max)
         .new_codec();
     let mut buffered = BytesMut::new();
-    let mut stream = Chunks {
+    let mut stream = ArbitraryChunks {
         stream: wire,
         cuts,
         at: 0,
@@ -190,15 +190,15 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             Ok(Received::Batch(batch)) => {
                 our_frames = payloads_of(&batch);
             }
-            Ok(Received::Closed) => our_end = Some(StreamEnd::Closed),
-            Err(Error::Refused { .. }) => our_end = Some(StreamEnd::Refused),
-            Err(Error::Truncated { .. }) => our_end = Some(StreamEnd::Truncated),
+            Ok(Received::Closed) => our_end = Some(HowItEnds::Closed),
+            Err(Error::Refused { .. }) => our_end = Some(HowItEnds::Refused),
+            Err(Error::Truncated { .. }) => our_end = Some(HowItEnds::Truncated),
             Err(error) => panic!("{error}"),
         }
         // A bad header after complete frames is returned by the next call.
         let after = stream.at;
         if our_end.is_none() && ours.read(&mut io::empty()).is_err_and(|e| is_refusal(&e)) {
-            our_end = Some(StreamEnd::Refused);
+            our_end = Some(HowItEnds::Refused);
         }
 
         buffered.extend_from_slice(&wire[before..after]);
@@ -212,11 +212,11 @@ fn assert_agreement(wire: &[u8], cuts: &[usize], max: usize) {
             };
             match decoded {
                 Ok(Some(frame)) => their_frames.push(frame.to_vec()),
-                Ok(None) => break at_end.then_some(StreamEnd::Closed),
+                Ok(None) => break at_end.then_some(HowItEnds::Closed),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    break Some(StreamEnd::Refused);
+                    break Some(HowItEnds::Refused);
                 }
-                Err(_) => break Some(StreamEnd::Truncated),
+                Err(_) => break Some(HowItEnds::Truncated),
             }
         };
         assert_eq!(our_frames, their_frames);
@@ -241,7 +241,7 @@ fn every_partition_of_a_stream_gives_the_same_frames() {
     for partition in 0_u32..1 << 19 {
         cuts.clear();
         cuts.extend((1..20).filter(|bit| partition & (1 << (bit - 1)) != 0));
-        let mut stream = Chunks {
+        let mut stream = ArbitraryChunks {
             stream: &wire,
             cuts: &cuts,
             at: 0,

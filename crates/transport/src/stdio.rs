@@ -154,15 +154,15 @@ mod tests {
 
     /// Like std's stdout: complete lines are written at once, the rest is
     /// buffered.
-    struct Lines(LineWriter<PipeWriter>);
+    struct LinesToPipe(LineWriter<PipeWriter>);
 
-    impl Descriptor for Lines {
+    impl Descriptor for LinesToPipe {
         fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
             self.0.get_ref().as_fd()
         }
     }
 
-    impl Write for Lines {
+    impl Write for LinesToPipe {
         fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
             self.0.write(buf)
         }
@@ -186,7 +186,7 @@ mod tests {
         let lines: Vec<String> = (0..5000).map(|n| "x".repeat(n)).collect();
         let expected = lines.join("\n") + "\n";
         let writing = thread::spawn(move || {
-            let mut writer = Patient(Lines(LineWriter::new(writer)));
+            let mut writer = Patient(LinesToPipe(LineWriter::new(writer)));
             for line in lines {
                 writeln!(writer, "{line}").unwrap();
             }

@@ -204,7 +204,7 @@ fn serve(client: &TcpStream, server: &TcpStream, plan: &Plan) {
     }
     let mut rng = Rng::with_seed(plan.seed);
     let is_reset = &AtomicBool::new(false);
-    let pipe = |from, to, chaos| Pipe {
+    let pipe = |from, to, chaos| ChaosPipe {
         from,
         to,
         chaos,
@@ -221,7 +221,7 @@ fn serve(client: &TcpStream, server: &TcpStream, plan: &Plan) {
 }
 
 /// One direction of a connection.
-struct Pipe<'a> {
+struct ChaosPipe<'a> {
     from: &'a TcpStream,
     to: &'a TcpStream,
     chaos: &'a [Chaos],
@@ -229,7 +229,7 @@ struct Pipe<'a> {
     passed: usize,
 }
 
-impl Pipe<'_> {
+impl ChaosPipe<'_> {
     fn run(mut self, mut rng: Rng) {
         let mut buf = [0; 16 * 1024];
         loop {

@@ -10,13 +10,13 @@ use proto_fuzz::read_all;
 
 /// A stream in chunks of 1 to 255 bytes, with repeating sizes; a size of 0 is a
 /// pause.
-struct Chunks<'a> {
+struct FuzzChunks<'a> {
     stream: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, u8>>,
     arrived: usize,
 }
 
-impl Read for Chunks<'_> {
+impl Read for FuzzChunks<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         // A buffer doubles only when full; its first size is 1 KiB.
         assert!(buf.len() <= (2 * self.arrived).max(1024));
@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
     }
     // Squares reach buffers smaller and larger than a frame.
     let reader = Reader::new(wire).max_read(Some(usize::from(*read_size).pow(2)));
-    let mut chunks = Chunks {
+    let mut chunks = FuzzChunks {
         stream,
         sizes: sizes.iter().cycle(),
         arrived: 0,

@@ -7,14 +7,14 @@ use proptest::{collection::vec, prelude::*};
 use proto::{Batch, Error, Framing, MaxFrame, Reader, Received, Wire, Writer};
 
 /// A stream whose reads end at chunk boundaries.
-pub(crate) struct Chunks<'a> {
+pub(crate) struct ArbitraryChunks<'a> {
     pub(crate) stream: &'a [u8],
     /// The ends of chunks, ascending; the rest of the stream is the last chunk.
     pub(crate) cuts: &'a [usize],
     pub(crate) at: usize,
 }
 
-impl Read for Chunks<'_> {
+impl Read for ArbitraryChunks<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let end = self
             .cuts
