@@ -8,7 +8,7 @@ use cli::{
 };
 use proto::Writer;
 
-use crate::{check::CheckArgs, lab::LabArgs};
+use crate::{check::CheckArgs, lab::args::LabArgs};
 
 /// Sends numbered messages to an echo server and prints the replies
 #[derive(Debug, Parser)]

@@ -7,6 +7,7 @@
 //! | `experiment` | one connection: what was written, read and understood |
 //! | `segments` | what the kernel sent |
 //! | `picture` | all of it as rows of pieces |
+//! | `section` | a picture and the text around it |
 //! | `layout` | a picture as lines, to scale |
 //! | `text`, `svg` | lines drawn |
 //! | `offsets` | every cut of a stream |
@@ -18,55 +19,23 @@ use anyhow::Result;
 use cli::OutputFile;
 use terminal_size::{Width, terminal_size_of};
 
-mod args;
+pub(crate) mod args;
 mod codec;
 mod experiment;
 mod layout;
 mod offsets;
 mod picture;
+mod section;
 mod segments;
 mod svg;
 mod text;
 mod tour;
 
-pub(crate) use args::LabArgs;
-use codec::Codec;
-use layout::{Ink, Line, line};
-use picture::Picture;
+use args::LabArgs;
+use section::TourSection;
 
 /// Columns where stdout is not a terminal.
 const COLUMNS: usize = 80;
-
-/// A picture and the text around it: none, or a title, a command and sentences.
-struct TourSection {
-    text: Vec<&'static str>,
-    picture: Picture,
-}
-
-impl TourSection {
-    /// The experiment that is asked for, run.
-    fn of(args: &LabArgs) -> Result<Self> {
-        let experiment = args.experiment(args.reader.unwrap_or(Codec::OneRead))?;
-        let picture = Picture::of(&experiment, &experiment.run()?);
-        let text = Vec::new();
-        Ok(Self { text, picture })
-    }
-
-    fn lines(&self, columns: usize) -> Vec<Line> {
-        let mut lines = layout::lines(&self.picture, columns);
-        if let [title, command, sentences @ ..] = &self.text[..] {
-            let above = [
-                line(*title, Ink::Title),
-                line(*command, Ink::Plain),
-                Vec::new(),
-            ];
-            lines.splice(..0, above);
-            lines.push(Vec::new());
-            lines.extend(sentences.iter().map(|text| line(*text, Ink::Plain)));
-        }
-        lines
-    }
-}
 
 /// Runs what is asked for, draws it on stdout and, if wanted, into a file.
 pub(crate) fn run(args: &LabArgs) -> Result<()> {

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use clap::Parser;
 
 use super::{
-    TourSection,
     picture::{PictureRow, Piece},
+    section::TourSection,
 };
 use crate::args::{EchoArgs, EchoCommand};
 
