@@ -256,14 +256,27 @@ impl Stream {
     ///
     /// The system's error.
     pub fn unread(&self) -> io::Result<u64> {
-        #[cfg(unix)]
-        let arrived = rustix::io::ioctl_fionread(self.socket())?;
-        #[cfg(not(unix))]
-        let arrived = u64::MAX;
+        let arrived = self.arrived()?.unwrap_or(u64::MAX);
         match self {
             Self::Plain(_) => Ok(arrived),
             Self::Tls(stream) => Ok(arrived.saturating_add(stream.unread() as u64)),
         }
+    }
+
+    /// Whether the socket has nothing to read now, so that a read waits. `true`
+    /// where the system cannot tell.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        matches!(self.arrived(), Ok(None | Some(0)))
+    }
+
+    /// Bytes that the kernel holds for a read; `None` where it cannot tell.
+    #[cfg_attr(not(unix), allow(clippy::unnecessary_wraps, clippy::unused_self))]
+    fn arrived(&self) -> io::Result<Option<u64>> {
+        #[cfg(unix)]
+        return Ok(Some(rustix::io::ioctl_fionread(self.socket())?));
+        #[cfg(not(unix))]
+        Ok(None)
     }
 
     /// Ends the sending direction, then reads and discards what the peer is

@@ -132,10 +132,11 @@ impl Connection {
 
     /// Wakes the thread if it waits for input; `false` if it does not.
     ///
-    /// Some systems discard received data when reading is shut down. There is
-    /// none by now, or the thread would be busy.
+    /// With unread data it does not wait, even if it gets no CPU. It notices the
+    /// end by itself, and its peer, which may go on sending, sees no reset.
     pub(crate) fn wake_reader(&self) -> bool {
-        let is_reading = !matches!(self.phase(), Phase::Writing | Phase::Closing);
+        let is_reading =
+            !matches!(self.phase(), Phase::Writing | Phase::Closing) && self.stream.is_silent();
         if is_reading {
             // Fails if the peer has closed already, which is harmless.
             let _ = self.stream.shutdown(Shutdown::Read);
