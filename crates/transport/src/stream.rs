@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Ready, is_timeout, poll, sock_diag,
+    Ready, poll, sock_diag,
     socket::{write, write_now},
     tls::TlsStream,
 };
@@ -299,17 +299,26 @@ impl Stream {
             let has_unacknowledged =
                 || sock_diag::find(ends).is_some_and(|info| info.unacknowledged_bytes > 0);
             while !deadline.left().is_zero() && has_unacknowledged() {
-                // Unread input could keep the peer from reading.
-                match self.discard(deadline.left().min(ACKNOWLEDGEMENT_CHECK)) {
-                    // The peer has closed, or the reading direction is shut down.
-                    Ok(0) => thread::sleep(ACKNOWLEDGEMENT_CHECK),
-                    Ok(_) => {}
-                    Err(error) if is_timeout(&error) => {}
-                    Err(_) => return,
-                }
+                self.discard_until(Deadline::after(deadline.left().min(ACKNOWLEDGEMENT_CHECK)));
             }
         }
         self.linger_until(u64::MAX, deadline);
+    }
+
+    /// Discards input until `deadline`: if it stayed unread, the peer might not
+    /// read either.
+    fn discard_until(&self, deadline: Deadline) {
+        loop {
+            let left = deadline.left();
+            if left.is_zero() {
+                return;
+            }
+            // The peer has closed, the reading direction is shut down, or the
+            // connection has failed: nothing more comes.
+            if matches!(self.discard(left), Ok(0) | Err(_)) {
+                thread::sleep(deadline.left());
+            }
+        }
     }
 
     fn linger_until(&self, most: u64, deadline: Deadline) {
@@ -334,7 +343,13 @@ impl Stream {
         let mut socket = self.socket();
         // Zero is an error.
         socket.set_read_timeout(Some(timeout))?;
-        socket.read(&mut [0; 4096])
+        loop {
+            match socket.read(&mut [0; 4096]) {
+                // A signal interrupts a read that has a timeout (signal(7)).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     }
 
     /// The local and the peer's address.
