@@ -13,7 +13,7 @@ use echo_server::{Cost, MaxConnections};
 use transport::{ClientTls, ServerTls};
 
 use super::{LoadArgs, MessageArgs, OutputArgs, RankArgs, rank, values::ArrivalsArg};
-use crate::{generate::Kind, load::MAX_CONNECTIONS, plan::RunPlan};
+use crate::{generate::Kind, load::MAX_CONNECTIONS, plan::RunPlan, rank::Rank};
 
 /// The configuration of a run.
 #[derive(Args, Clone, Debug)]
@@ -84,6 +84,29 @@ impl RunArgs {
         }
     }
 
+    /// Checks the options together, and whether the machine can open so many
+    /// connections.
+    fn check(&self, rank: Rank, arguments: &Arguments) -> Result<(), UsageError> {
+        let shape = &self.load.shape;
+        rank::check_shares(rank, arguments)?;
+        rank::check_end(rank, self.load.until.is_some())?;
+        let (connections, beside) = (shape.connections, arguments.load.unwrap_or(0));
+        let own = rank.share(connections).saturating_add(rank.share(beside));
+        let option = if beside > 0 {
+            "--connections and --load"
+        } else {
+            "--connections"
+        };
+        check_connections(option, own, shape.with_server)?;
+        check_numbers(option, connections.saturating_add(beside))?;
+        shape.network.check(shape.with_server)?;
+        if self.load.rate.is_none() && shape.arrivals == ArrivalsArg::Poisson {
+            let what = "--arrivals poisson takes an open loop: give --rate";
+            return Err(UsageError(what.to_owned()));
+        }
+        Ok(())
+    }
+
     /// How to reach the server, and how it encrypts if it is in this process: with
     /// a certificate of its own, which the client pins.
     fn resolve(&self) -> Result<(ClientSettings, Option<ServerTls>)> {
@@ -102,26 +125,10 @@ impl TryFrom<RunArgs> for RunPlan {
 
     fn try_from(args: RunArgs) -> Result<Self> {
         let rank = args.rank.resolve()?;
-        let connections = args.load.shape.connections;
         let arguments = args.arguments(rank.ranks());
-        rank::check_shares(rank, &arguments)?;
-        rank::check_end(rank, args.load.until.is_some())?;
-        let beside = arguments.load.unwrap_or(0);
-        let own = rank.share(connections).saturating_add(rank.share(beside));
-        let option = if beside > 0 {
-            "--connections and --load"
-        } else {
-            "--connections"
-        };
-        check_connections(option, own, args.load.shape.with_server)?;
-        check_numbers(option, connections.saturating_add(beside))?;
+        args.check(rank, &arguments)?;
         let outputs = args.output.files.of_rank(rank);
         export::check(&outputs).map_err(UsageError)?;
-        args.load.shape.network.check(args.load.shape.with_server)?;
-        if args.load.rate.is_none() && args.load.shape.arrivals == ArrivalsArg::Poisson {
-            let what = "--arrivals poisson takes an open loop: give --rate";
-            return Err(UsageError(what.to_owned()).into());
-        }
         let (mut client, server_tls) = args.resolve()?;
         client.dialer.network = args.load.shape.network.options();
         let launched = SystemTime::now();

@@ -44,20 +44,18 @@ impl Conductor<'_> {
         under_load: Option<UnderLoad>,
     ) -> LoadOutcome {
         let start_ns = self.shared.window.start_ns();
-        let elapsed = Duration::from_nanos(end_ns.saturating_sub(start_ns));
         self.done.sort_unstable_by_key(|done| done.index);
         let view = self.view();
         let has_successors = self.shared.plan.arguments.per_connection.is_some();
         let (payload_bytes, wire_bytes) = (self.measured.payload_bytes, self.measured.wire_bytes);
         let (latency, latency_uncorrected, schedule_lag) = self.measured.into_latencies();
         let failures = self.done.iter().map(|done| &done.failures);
-        let failures = failures.fold(self.not_opened, Failures::plus);
         LoadOutcome {
             started,
             measured_from: started + Duration::from_nanos(start_ns),
             slices: self.slices.finish(started, end_ns),
             interrupted: self.is_interrupted,
-            elapsed,
+            elapsed: Duration::from_nanos(end_ns.saturating_sub(start_ns)),
             latency,
             latency_uncorrected,
             schedule_lag,
@@ -68,7 +66,7 @@ impl Conductor<'_> {
             payload_bytes,
             wire_bytes,
             series: self.series,
-            failures: failures.by_name(),
+            failures: failures.fold(self.not_opened, Failures::plus).by_name(),
             requested: self.shared.plan.connections(),
             opened: self.links.len() as u64,
             connections: self.done.iter().map(|done| done.tally).collect(),
