@@ -170,7 +170,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// Shows a line, cut to the terminal.
+    /// Shows what the terminal holds of a line.
     fn show(&self, line: &str) {
         let columns = terminal_size_of(io::stderr());
         let columns = columns.map_or(usize::MAX, |(Width(columns), _)| columns.into());
@@ -201,10 +201,21 @@ impl Watch for View<'_> {
     }
 }
 
-/// As much of `line` as `columns` hold; no line is cut to nothing.
+/// As many whole figures, which stand two blanks apart, as `columns` hold; no line is
+/// cut to nothing.
 fn cut(line: &str, columns: usize) -> &str {
-    let end = line.char_indices().nth(columns.max(1));
-    end.and_then(|(end, _)| line.get(..end)).unwrap_or(line)
+    let first = |columns| {
+        let end = line.char_indices().nth(columns);
+        end.and_then(|(end, _)| line.get(..end)).unwrap_or(line)
+    };
+    let columns = columns.max(1);
+    let part = first(columns);
+    if part == line {
+        return line;
+    }
+    // With the blanks behind the last figure.
+    let whole = first(columns.saturating_add(2)).rsplit_once("  ");
+    whole.map_or(part, |(whole, _)| whole)
 }
 
 #[cfg(test)]
@@ -217,5 +228,12 @@ mod tests {
         assert_eq!(cut("40 µs", 5), "40 µs");
         assert_eq!(cut("40 µs", 80), "40 µs");
         assert_eq!(cut("40 µs", 0), "4");
+        assert_eq!(cut("1 s  40 µs  3 in flight", 22), "1 s  40 µs");
+        assert_eq!(cut("1 s  40 µs  3 in flight", 10), "1 s  40 µs");
+        assert_eq!(cut("1 s  40 µs  3 in flight", 9), "1 s");
+        assert_eq!(
+            cut("1 s  40 µs  3 in flight", 23),
+            "1 s  40 µs  3 in flight"
+        );
     }
 }

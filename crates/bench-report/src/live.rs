@@ -39,15 +39,16 @@ impl Live {
         let throughput = whole(second.throughput);
         let mut line =
             format!("{elapsed_s:.decimals$} s{progress}  Queries Per Second: {throughput}");
+        // Before what a narrow terminal has no room for.
+        if self.failures > 0 {
+            let _ = write!(line, "  {}", plural(self.failures, "failure"));
+        }
         for (name, us) in [("p50", second.p50_us), ("p99", second.p99_us)] {
             if let Some(us) = us {
                 let _ = write!(line, "  {name} {}", Latency(us));
             }
         }
         let _ = write!(line, "  {} in flight", second.in_flight);
-        if self.failures > 0 {
-            let _ = write!(line, "  {}", plural(self.failures, "failure"));
-        }
         line
     }
 
@@ -117,7 +118,7 @@ mod tests {
         second.throughput = 0.49;
         assert_eq!(
             shown.second(&second, SECOND),
-            "7 s (25 %)  Queries Per Second: 0.49  p50 40.0 µs  p99 90.0 µs  4 in flight  2 failures"
+            "7 s (25 %)  Queries Per Second: 0.49  2 failures  p50 40.0 µs  p99 90.0 µs  4 in flight"
         );
         second.p50_us = None;
         second.p99_us = None;
