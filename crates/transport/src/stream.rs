@@ -308,14 +308,10 @@ impl Stream {
     /// Discards input until `deadline`: if it stayed unread, the peer might not
     /// read either.
     fn discard_until(&self, deadline: Deadline) {
-        loop {
-            let left = deadline.left();
-            if left.is_zero() {
-                return;
-            }
+        while !deadline.left().is_zero() {
             // The peer has closed, the reading direction is shut down, or the
             // connection has failed: nothing more comes.
-            if matches!(self.discard(left), Ok(0) | Err(_)) {
+            if matches!(self.discard(deadline), Ok(0) | Err(_)) {
                 thread::sleep(deadline.left());
             }
         }
@@ -330,7 +326,7 @@ impl Stream {
         }
         let mut left = most;
         while left > 0 {
-            match self.discard(deadline.left()) {
+            match self.discard(deadline) {
                 Ok(0) | Err(_) => return,
                 Ok(n) => left = left.saturating_sub(n as u64),
             }
@@ -339,11 +335,11 @@ impl Stream {
 
     /// Reads from the socket and discards what came.
     #[inline(never)] // Or its buffer would be on every connection's stack.
-    fn discard(&self, timeout: Duration) -> io::Result<usize> {
+    fn discard(&self, deadline: Deadline) -> io::Result<usize> {
         let mut socket = self.socket();
-        // Zero is an error.
-        socket.set_read_timeout(Some(timeout))?;
         loop {
+            // Zero, at the deadline, is an error.
+            socket.set_read_timeout(Some(deadline.left()))?;
             match socket.read(&mut [0; 4096]) {
                 // A signal interrupts a read that has a timeout (signal(7)).
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
