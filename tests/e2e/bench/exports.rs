@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram,
     serialization::{
@@ -162,7 +163,7 @@ fn read_log(path: &str) -> (Histogram<u64>, SystemTime) {
             }
             LogEntry::BaseTime(_) => {}
             LogEntry::Interval(interval) => {
-                let encoded = base64(interval.encoded_histogram());
+                let encoded = STANDARD.decode(interval.encoded_histogram()).unwrap();
                 let histogram: Histogram<u64> = Deserializer::new()
                     .deserialize(&mut encoded.as_slice())
                     .unwrap();
@@ -171,22 +172,6 @@ fn read_log(path: &str) -> (Histogram<u64>, SystemTime) {
         }
     }
     (all, started.expect("a start time"))
-}
-
-/// RFC 4648, section 4.
-pub(super) fn base64(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: Vec<u8> = text
-        .bytes()
-        .take_while(|byte| *byte != b'=')
-        .flat_map(|byte| {
-            let value = alphabet.iter().position(|each| *each == byte).unwrap();
-            (0..6).rev().map(move |bit| u8::from(value >> bit & 1 == 1))
-        })
-        .collect();
-    bits.chunks_exact(8)
-        .map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit))
-        .collect()
 }
 
 /// The samples of the results, including unanswered and unsent messages, with

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{Histogram, serialization::Deserializer};
 use serde_json::Value;
 use testkit::{Process, ProcessOutput, ServerProcess, program, run};
@@ -87,7 +88,7 @@ fn read(path: &Path) -> Value {
 pub(crate) fn samples(results: &Value, name: &str) -> Histogram<u64> {
     let mut all = Histogram::<u64>::new(3).unwrap();
     for slice in results["slices"].as_array().unwrap() {
-        let bytes = super::exports::base64(slice[name].as_str().unwrap());
+        let bytes = STANDARD.decode(slice[name].as_str().unwrap()).unwrap();
         let more: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
         all.add(more).unwrap();
     }
