@@ -164,6 +164,39 @@ fn a_client_that_waits_for_acknowledgements_is_named() {
     assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
 }
 
+/// Several messages in one segment, and their replies in two.
+#[test]
+fn a_server_that_waits_is_named_with_messages_in_flight() {
+    let host = fake_server(answer_in_parts).to_string();
+    let measured = measure(&host, "-c 2 -n 200 --pipeline 4", 0);
+    let notes = notes(&measured);
+    assert!(notes.contains("the server sends 2."), "{notes}");
+}
+
+/// Thinks, and then answers with a segment for the header and one for the payload.
+fn think_and_answer_in_parts(stream: TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    let mut message = [0; 16];
+    while (&stream).read_exact(&mut message).is_ok() {
+        thread::sleep(Duration::from_millis(41));
+        let (header, payload) = message.split_at(4);
+        let written = (&stream).write_all(header);
+        if written.and_then(|()| (&stream).write_all(payload)).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_server_that_thinks_and_writes_in_parts_is_not_named() {
+    let host = fake_server(think_and_answer_in_parts).to_string();
+    for args in ["-c 2 -n 60", "-c 4 -n 60 -r 40"] {
+        let measured = measure(&host, args, 0);
+        assert!(measured.figure("/latency/p50_us") > 40_000.0);
+        assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+    }
+}
+
 /// The same latencies without a delayed segment.
 #[test]
 fn a_server_that_thinks_as_long_is_not_named() {

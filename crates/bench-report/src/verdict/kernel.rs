@@ -23,11 +23,21 @@ pub(super) fn retransmitted(results: &Results) -> Option<String> {
     let timeout = Latency(MIN_RETRANSMISSION_US);
     let over = |each: &&SlowMessage| each.latency_us >= MIN_RETRANSMISSION_US;
     let mut over = results.slowest.iter().filter(over).peekable();
+    let unseen = match tcp.server {
+        Some(_) => "",
+        None => " (what the server's host retransmits is not seen from here)",
+    };
     let weight = if over.peek().is_some() && over.all(is_lost) {
         format!("latencies above {timeout:#} are loss on the path, not the server")
+    } else if lost > 0 {
+        format!(
+            "loss on the path, not the server, made at least {lost} of the {slowest} slowest \
+             messages slow{unseen}"
+        )
     } else {
         format!(
-            "loss on the path, not the server, made {lost} of the {slowest} slowest messages slow"
+            "loss on the path, but it is not known to have made any of the slowest messages \
+             slow{unseen}"
         )
     };
     let percent = 100.0 * retransmitted as f64 / sent.max(1) as f64;
@@ -60,24 +70,24 @@ pub(super) fn delayed_acks(results: &Results) -> Option<String> {
     if share < MIN_PLATEAU || framed > client.end?.mss.median {
         return None;
     }
-    let each = |count: u64| count as f64 / results.messages.replies as f64;
-    let is_plateau = |bare: f64| bare > share / 2.0;
+    // For each segment with messages: several can be in one, and so can their replies.
+    let each = |count: u64| count as f64 / client.data_segments_out.max(1) as f64;
     let bare = |all: u64, data: u64| each(all.saturating_sub(data));
     let acks = bare(client.segments_out, client.data_segments_out);
     let acks_of_server = bare(client.segments_in, client.data_segments_in);
     let parts = each(client.data_segments_in);
     let arguments = &results.arguments;
-    let cause = if is_plateau(acks) && is_plateau(parts - 1.0) {
+    let cause = if is_held_back(results, share, acks, parts - 1.0) {
         format!(
-            "the server sends {parts:.2} segments per reply, and Nagle's algorithm holds the second \
-             back until this host acknowledges the first ({acks:.2} bare ACKs per message): let \
-             the server write each reply at once, or set TCP_NODELAY; `ip route change … quickack \
-             1` on this host shows that it is this"
+            "the server sends {parts:.2} segments for each that it gets, and Nagle's algorithm \
+             holds the second back until this host acknowledges the first ({acks:.2} bare ACKs), \
+             unless the server pauses between them: let the server write each reply at once, or \
+             set TCP_NODELAY; `ip route change … quickack 1` on this host shows that it is this"
         )
-    } else if !arguments.nodelay && arguments.pipeline > 1 && is_plateau(acks_of_server) {
+    } else if !arguments.nodelay && arguments.pipeline > 1 && acks_of_server > share / 2.0 {
         format!(
             "this client holds messages back (--no-nodelay) until the server's host acknowledges \
-             those before ({acks_of_server:.2} bare ACKs per message): leave out --no-nodelay"
+             those before ({acks_of_server:.2} bare ACKs for each segment): leave out --no-nodelay"
         )
     } else {
         return None;
@@ -86,6 +96,21 @@ pub(super) fn delayed_acks(results: &Results) -> Option<String> {
         "{:.0} % of the latencies are about 40 ms, the timeout of delayed acknowledgements: {cause}",
         100.0 * share
     ))
+}
+
+/// Whether the second segments of replies, `extra` in number, waited for `acks`. A
+/// receiver acknowledges two small segments at once, so one bare ACK for both is no
+/// proof: the server may have been slow, and written in parts.
+fn is_held_back(results: &Results, share: f64, acks: f64, extra: f64) -> bool {
+    let pause_us = results
+        .arguments
+        .rate
+        .map_or(0.0, |rate| 1e6 * results.connections.opened as f64 / rate);
+    // Linux acknowledges at once after a pause of more than the timeout, and a shorter
+    // one leaves a reply without a message that carries its ACK.
+    let timeout_us = *DELAYED_ACK_US.start();
+    let ordinary = if pause_us > timeout_us { 1.0 } else { extra };
+    pause_us < 2.0 * timeout_us && extra > share / 2.0 && acks > ordinary + extra / 2.0
 }
 
 /// The share of the latencies that are about as long as a delayed
@@ -141,11 +166,12 @@ mod tests {
         // The server has its share.
         noted(
             lose(34, 0, vec![server.clone(), timeout.clone()]),
-            "loss on the path, not the server, made 1 of the 2 slowest messages slow",
+            "not the server, made at least 1 of the 2 slowest messages slow (what the server's host \
+             retransmits is not seen from here); find",
         );
         noted(
             lose(34, 33, vec![server.clone()]),
-            "made 0 of the 1 slowest",
+            "(0.28 %): loss on the path, but it is not known to have made any",
         );
         // Nothing was lost, and the replies were.
         valid(lose(34, 34, vec![server]));
@@ -182,8 +208,15 @@ mod tests {
         ];
     }
 
-    /// The server's replies come in two segments, with an ACK between them.
+    /// The server's replies come in two segments, with an ACK for each.
     fn split_replies(share: f64, results: &mut Results) {
+        slow_replies(share, results);
+        let more = client(results).data_segments_in - client(results).data_segments_out;
+        client(results).segments_out += more;
+    }
+
+    /// They come in two segments at once, and late.
+    fn slow_replies(share: f64, results: &mut Results) {
         stay(share, results);
         let more = (1e6 * share).round();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // up to a million
@@ -203,6 +236,15 @@ mod tests {
             );
         }
         valid(|results| split_replies(0.04, results));
+        // Four messages and their replies at a time.
+        noted(
+            |results| {
+                split_replies(1.0, results);
+                results.messages.replies *= 4;
+                results.messages.wire_bytes *= 4;
+            },
+            "the server sends 2.00 segments for each that it gets",
+        );
         // The same segments without the plateau are an ordinary server.
         valid(|results| {
             split_replies(1.0, results);
@@ -218,6 +260,15 @@ mod tests {
     #[test]
     fn a_server_that_thinks_for_40_ms_is_not() {
         valid(|results| stay(1.0, results));
+        // Nor if it writes in parts.
+        for share in [0.05, 1.0] {
+            valid(|results| slow_replies(share, results));
+        }
+        // Then each of them is acknowledged when messages are far apart.
+        valid(|results| {
+            split_replies(1.0, results);
+            results.arguments.rate = Some(4.0 / 0.1);
+        });
         // Its host acknowledges meanwhile.
         valid(|results| {
             stay(1.0, results);
