@@ -193,7 +193,7 @@ fn a_bad_run_says_all_that_is_bad() {
     let few = Histogram::<u64>::new(3).unwrap();
     results.expectations = vec![Expect::check(&"p99<5us".parse().unwrap(), &results, &few)];
     results.verdict = verdict::verdict(&results);
-    let text = show(&results, 38);
+    let text = show(&results, 39);
     for line in [
         "connections  3 of 4",
         "unanswered   2 of 1000000 messages sent",

@@ -1,6 +1,9 @@
 //! Whether messages were sent when they were due.
 
-use crate::{format::Latency, results::Results};
+use crate::{
+    format::Latency,
+    results::{Cause, Results},
+};
 
 /// Kinds of failures that end a connection, and with it what it had to send.
 const ENDED: [&str; 4] = ["closed", "reset", "io_error", "not_a_frame"];
@@ -15,8 +18,7 @@ pub(super) fn unsent(results: &Results) -> Option<String> {
     {
         "connections ended before they were due"
     } else {
-        "the server or the generator could not keep up, so lower --rate, or allow more in flight \
-         (--pipeline, -c)"
+        culprit(results)
     };
     (unsent > 0).then(|| format!("{unsent} of the {due} messages due were never sent: {cause}"))
 }
@@ -26,12 +28,33 @@ pub(super) fn late(results: &Results) -> Option<String> {
     let lag = Lag::of(results).filter(|lag| !lag.is_overshoot(results))?;
     Some(format!(
         "1 % of the messages were sent {} late or more, with one due every {} and a median latency \
-         of {}: the generator or the server could not keep up, so lower --rate, spread it over \
-         more connections (-c), or free CPUs",
+         of {}: {}",
         Latency(lag.p99_us),
         Latency(lag.interval_us),
-        Latency(lag.median_us)
+        Latency(lag.median_us),
+        culprit(results)
     ))
+}
+
+/// What held messages up, by the cause of most of the slowest, and what to do.
+fn culprit(results: &Results) -> &'static str {
+    let slowest = &results.slowest;
+    let are_most = |causes: &[Cause]| {
+        let caused = slowest.iter().filter(|each| causes.contains(&each.cause));
+        2 * caused.count() > slowest.len()
+    };
+    if are_most(&[Cause::RunQueue, Cause::LateSend]) {
+        "the generator did not get a CPU in time, so lower --rate, or free CPUs"
+    } else if are_most(&[Cause::Retransmission]) {
+        "they waited for segments lost on the path, so find where packets are dropped, or allow \
+         more in flight (--pipeline, -c)"
+    } else if are_most(&[Cause::ServerOrPath]) {
+        "the server or the path could not keep up, so lower --rate, or allow more in flight \
+         (--pipeline, -c)"
+    } else {
+        "the generator or the server could not keep up, so lower --rate, allow more in flight \
+         (--pipeline, -c), or free CPUs"
+    }
 }
 
 /// p-value below which the messages were not sent as a Poisson process: one run in a
@@ -102,7 +125,7 @@ pub(super) fn closed_loop(results: &Results) -> Option<String> {
 mod tests {
     use super::*;
     use crate::{
-        results::sample,
+        results::{SlowMessage, sample},
         statistics::Fit,
         verdict::tests::{noted, suspect, valid},
     };
@@ -119,7 +142,7 @@ mod tests {
                 results.messages.sent = 1500;
                 results.messages.unsent = 3;
             },
-            "3 of the 1503 messages due were never sent: the server or the generator could not",
+            "3 of the 1503 messages due were never sent: the generator or the server could not",
         );
         let mut results = sample();
         results.messages.unsent = 3;
@@ -147,6 +170,41 @@ mod tests {
             },
             "41.0 µs late",
         );
+    }
+
+    #[test]
+    fn the_cause_of_most_slow_messages_is_blamed() {
+        use Cause::{LateSend, Retransmission, RunQueue, ServerOrPath};
+        for (causes, blamed) in [
+            ([LateSend, RunQueue, ServerOrPath], "the generator did not"),
+            (
+                [Retransmission, Retransmission, RunQueue],
+                "lost on the path",
+            ),
+            (
+                [ServerOrPath, ServerOrPath, LateSend],
+                "the server or the path",
+            ),
+            (
+                [ServerOrPath, Retransmission, LateSend],
+                "the generator or the server",
+            ),
+        ] {
+            suspect(
+                |results| {
+                    results.messages.unsent = 1;
+                    results.slowest = causes.map(caused_by).into();
+                },
+                blamed,
+            );
+        }
+    }
+
+    fn caused_by(cause: Cause) -> SlowMessage {
+        SlowMessage {
+            cause,
+            ..SlowMessage::default()
+        }
     }
 
     #[test]
