@@ -2,7 +2,7 @@
 
 // Read, write and socket buffers.
 mod buffering;
-// `echo-client check`, on ours and on broken servers.
+// `echo-client check`: what it shows and writes, and how it ends.
 mod checking;
 // Checksums and compression.
 mod coded;
@@ -13,6 +13,8 @@ mod conversations;
 mod floods;
 // `echo-client lab`, and the bytes that `repl-client` shows.
 mod lab;
+// Servers that break one rule of `echo-client check`.
+mod mutants;
 // Standard streams that do not block.
 mod nonblocking;
 // Peers of other languages and libraries: Python, tokio-util.
