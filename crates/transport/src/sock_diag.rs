@@ -1,6 +1,9 @@
 //! TCP connections as the kernel sees them, by `sock_diag(7)`. It takes no privilege.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+};
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -28,7 +31,7 @@ const REPLY_BYTES: usize = 32 * 1024;
 const ALIGNMENT: usize = 4;
 
 /// All connections with these ports, 0 for any, by their [`key`]; `None` where
-/// the system does not report them.
+/// the system does not report them. Takes time for each socket of the system.
 #[must_use]
 pub fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
     let mut connections = HashMap::new();
@@ -43,7 +46,8 @@ pub fn dump(own_port: u16, peer_port: u16) -> Option<HashMap<Ends, TcpInfo>> {
     Some(connections)
 }
 
-/// One connection; `None` if it does not exist, or is not reported.
+/// The connection with these addresses, its own first; `None` if it does not exist,
+/// or the system does not report it.
 #[must_use]
 pub fn find([own, peer]: Ends) -> Option<TcpInfo> {
     let id = SocketId {
@@ -61,11 +65,14 @@ pub fn find([own, peer]: Ends) -> Option<TcpInfo> {
     ask(id, 0)?.pop().map(|(_, info)| info)
 }
 
-/// Addresses as they are compared: an IPv4 address in an IPv6 socket is an IPv4
-/// address, and the kernel does not report zones.
+/// Addresses as [`dump`] reports them: an IPv4 address in an IPv6 socket is an IPv4
+/// address, and a link-local one keeps its zone.
 #[must_use]
 pub fn key(ends: Ends) -> Ends {
-    ends.map(|addr| SocketAddr::new(addr.ip().to_canonical(), addr.port()))
+    ends.map(|addr| match addr {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => addr,
+        _ => SocketAddr::new(addr.ip().to_canonical(), addr.port()),
+    })
 }
 
 /// Sends one request and takes all replies. The kernel has them when the request
@@ -129,9 +136,14 @@ fn connection(response: &InetResponse) -> Option<(Ends, TcpInfo)> {
         _ => None,
     })?;
     let id = &response.header.socket_id;
+    let end = |ip, port| match ip {
+        IpAddr::V4(_) => SocketAddr::new(ip, port),
+        // `key` drops the zone where it has no meaning.
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, id.interface_id).into(),
+    };
     let ends = key([
-        SocketAddr::new(id.source_address, id.source_port),
-        SocketAddr::new(id.destination_address, id.destination_port),
+        end(id.source_address, id.source_port),
+        end(id.destination_address, id.destination_port),
     ]);
     let info = TcpInfo {
         retransmitted: info.total_retrans,
@@ -156,7 +168,7 @@ fn connection(response: &InetResponse) -> Option<(Ends, TcpInfo)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use std::{
         io::{Read, Write},
@@ -196,6 +208,31 @@ mod tests {
             assert_eq!(dumped[0][&key(own)].data_segments_out, 3);
             assert_eq!(dumped[1][&key(peer)].data_segments_in, 3);
             drop(far);
+        }
+    }
+
+    /// Where an interface has a link-local address.
+    #[test]
+    fn both_ends_of_a_link_local_connection_are_found() {
+        let interfaces = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+        for line in interfaces.lines().filter(|line| line.starts_with("fe80")) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let ip = u128::from_str_radix(fields[0], 16).unwrap().into();
+            let zone = u32::from_str_radix(fields[1], 16).unwrap();
+            let addr = SocketAddrV6::new(ip, 0, 0, zone);
+            let listener = TcpListener::bind(addr).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (far, _) = listener.accept().unwrap();
+            let dumped = [dump(0, port).unwrap(), dump(port, 0).unwrap()];
+            for (stream, dumped) in [&near, &far].into_iter().zip(&dumped) {
+                let ends = ends(stream);
+                assert!(
+                    find(ends).is_some() && find(key(ends)).is_some(),
+                    "{ends:?}"
+                );
+                assert!(dumped.contains_key(&key(ends)), "{ends:?} in {dumped:?}");
+            }
         }
     }
 

@@ -295,7 +295,6 @@ impl Stream {
     pub fn drain(&self, timeout: Duration) {
         let deadline = Deadline::after(timeout);
         if let Ok(ends) = self.addrs() {
-            let ends = sock_diag::key(ends);
             let has_unacknowledged =
                 || sock_diag::find(ends).is_some_and(|info| info.unacknowledged_bytes > 0);
             while !deadline.left().is_zero() && has_unacknowledged() {
