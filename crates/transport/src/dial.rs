@@ -84,12 +84,25 @@ impl Dialer {
         self.dial_while(|| true)
     }
 
-    /// Like [`dial`](Self::dial), but gives up once `is_wanted` returns
-    /// `false`: no connection is made after that.
+    /// Like [`dial`](Self::dial), but gives up within 20 ms once `is_wanted`
+    /// returns `false`: no connection is made after that.
     ///
     /// # Errors
     ///
-    /// As [`dial`](Self::dial).
+    /// As [`dial`](Self::dial); `Interrupted` for what is not wanted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, net::TcpListener};
+    ///
+    /// use transport::Dialer;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let dialer = Dialer::new(listener.local_addr().unwrap().to_string());
+    /// let error = dialer.dial_while(|| false).unwrap_err();
+    /// assert_eq!(error.kind(), Some(ErrorKind::Interrupted));
+    /// ```
     pub fn dial_while(&self, is_wanted: impl Fn() -> bool) -> Result<Stream, Error> {
         let host = &self.host;
         let mut failures = Vec::new();
@@ -122,11 +135,13 @@ impl Dialer {
     }
 
     /// Connects to one address of the host, without resolving it; gives up once
-    /// `is_wanted` returns `false`.
+    /// `is_wanted` returns `false`. The IP version and the source address limit
+    /// the choice of addresses in [`dial`](Self::dial) only.
     ///
     /// # Errors
     ///
-    /// The system's error, or that of the TLS handshake.
+    /// The system's error, or that of the TLS handshake; `Interrupted` for what is
+    /// not wanted.
     pub fn dial_addr(
         &self,
         addr: &SocketAddr,
@@ -160,13 +175,18 @@ impl Dialer {
 }
 
 /// Connects within `timeout` and while `is_wanted`. Systems without poll check
-/// `is_wanted` only at the end.
+/// `is_wanted` only before the attempt and after it.
 fn connect(
     socket: Socket,
     addr: &SocketAddr,
     timeout: Duration,
     is_wanted: &impl Fn() -> bool,
 ) -> io::Result<TcpStream> {
+    let check_wanted = || {
+        let unwanted = || io::Error::new(io::ErrorKind::Interrupted, "no longer wanted");
+        is_wanted().then_some(()).ok_or_else(unwanted)
+    };
+    check_wanted()?;
     let started = Instant::now();
     let first = if cfg!(unix) {
         CHECK_INTERVAL.min(timeout)
@@ -180,8 +200,9 @@ fn connect(
     // The connection attempt continues in the background.
     let stream = TcpStream::from(socket);
     loop {
+        check_wanted()?;
         let left = timeout.saturating_sub(started.elapsed());
-        if left.is_zero() || !is_wanted() {
+        if left.is_zero() {
             let error = io::Error::new(io::ErrorKind::TimedOut, "connection timed out");
             return Err(error);
         }
@@ -301,6 +322,16 @@ mod tests {
             let stream = dial.join().unwrap().unwrap();
             assert!(stream.is_same_host());
         });
+    }
+
+    #[test]
+    fn a_connection_that_is_not_wanted_is_not_made() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let dialer = dialer(&listener.local_addr().unwrap(), SocketOptions::default());
+        let error = dialer.dial_while(|| false).unwrap_err();
+        assert_eq!(error.kind(), Some(io::ErrorKind::Interrupted), "{error}");
+        assert!(listener.accept().is_err());
     }
 
     #[test]

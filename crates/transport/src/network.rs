@@ -9,6 +9,15 @@ use std::{
 use socket2::{SockAddr, Socket};
 
 /// A version of IP.
+///
+/// # Examples
+///
+/// ```
+/// use transport::{Dialer, IpVersion};
+///
+/// let mut dialer = Dialer::new("localhost:60000");
+/// dialer.network.version = Some(IpVersion::V6);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpVersion {
     /// IPv4.

@@ -1,8 +1,24 @@
 //! What the kernel knows of one end of a connection.
 
 /// `TCP_INFO` of one end of a connection (tcp(7)). Counts are since it was opened,
-/// and begin again after 2^32.
+/// and wrap at the size of their type.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+///
+/// use transport::{Stream, sock_diag};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = Stream::from(TcpStream::connect(listener.local_addr()?)?);
+/// if let Some(info) = sock_diag::find(stream.addrs()?) {
+///     println!("{} µs, {} segments sent again", info.rtt_us, info.retransmitted);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TcpInfo {
     /// Segments sent again.
     pub retransmitted: u32,

@@ -110,11 +110,12 @@ mod tests {
 
     #[test]
     fn counts_are_those_since_the_start() {
-        let info = |retransmitted, segments_out, rtt_us| TcpInfo {
-            retransmitted,
-            segments_out,
-            rtt_us,
-            ..TcpInfo::default()
+        let info = |retransmitted, segments_out, rtt_us| {
+            let mut info = TcpInfo::default();
+            info.retransmitted = retransmitted;
+            info.segments_out = segments_out;
+            info.rtt_us = rtt_us;
+            info
         };
         let end = sum(&[
             Some((Some(info(1, 10, 5)), info(4, 30, 7))),

@@ -76,11 +76,12 @@ mod tests {
 
     #[test]
     fn segments_between_samples() {
-        let info = |data_segments_out, bytes_sent| TcpInfo {
-            data_segments_out,
-            bytes_sent,
-            mss: 100,
-            ..TcpInfo::default()
+        let info = |data_segments_out, bytes_sent| {
+            let mut info = TcpInfo::default();
+            info.data_segments_out = data_segments_out;
+            info.bytes_sent = bytes_sent;
+            info.mss = 100;
+            info
         };
         let found = |count: u32, bytes: u64| lens(&info(7, 70), &info(7 + count, 70 + bytes));
         assert_eq!(found(0, 0), Some(vec![]));
@@ -89,10 +90,8 @@ mod tests {
         // Two of 12 bytes together: where is the boundary?
         assert_eq!(found(2, 24), None);
         assert_eq!(found(0, 1), None);
-        let again = TcpInfo {
-            retransmitted: 1,
-            ..info(8, 82)
-        };
+        let mut again = info(8, 82);
+        again.retransmitted = 1;
         assert_eq!(lens(&info(7, 70), &again), None);
     }
 }
