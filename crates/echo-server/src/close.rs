@@ -1,6 +1,6 @@
 //! Why connections ended, and how many for each reason.
 
-use std::{fmt, io};
+use std::{fmt, io, iter::FusedIterator};
 
 use proto::{Error, FrameError};
 use strum::{IntoStaticStr, VariantArray};
@@ -17,7 +17,7 @@ use strum::{IntoStaticStr, VariantArray};
 /// assert_eq!(CloseReason::FrameTimeout.to_string(), "frame timeout");
 /// assert!(CloseReason::ALL.contains(&CloseReason::Clean));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -111,7 +111,7 @@ impl From<&Error> for CloseReason {
 /// assert_eq!(closed.iter().count(), CloseReason::ALL.len());
 /// assert_eq!(closed.to_string(), "none");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct CloseCounts([u64; CloseReason::ALL.len()]);
 
 impl CloseCounts {
@@ -134,8 +134,16 @@ impl CloseCounts {
     }
 
     /// Every reason with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (CloseReason, u64)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (CloseReason, u64)> + FusedIterator {
         CloseReason::ALL.iter().copied().zip(self.0)
+    }
+}
+
+/// The counts above zero: `{Clean: 3, Truncated: 1}`.
+impl fmt::Debug for CloseCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.iter().filter(|&(_, count)| count > 0);
+        f.debug_map().entries(counts).finish()
     }
 }
 
@@ -180,5 +188,6 @@ mod tests {
         closed.add(CloseReason::Clean);
         closed.add(CloseReason::Clean);
         assert_eq!(closed.to_string(), "2 clean, 1 frame timeout");
+        assert_eq!(format!("{closed:?}"), "{Clean: 2, FrameTimeout: 1}");
     }
 }

@@ -53,8 +53,8 @@ pub struct Config {
     pub tls: Option<ServerTls>,
     /// Deadlines and limits of a connection.
     pub deadlines: Deadlines,
-    /// Maximum connections at once; `None`, or more than the machine allows:
-    /// the machine's limit.
+    /// Maximum connections at once, where 0 refuses all; `None`, or more than
+    /// the machine allows: the machine's limit.
     pub max_connections: Option<u64>,
     /// Maximum bytes that all connections hold together: read buffers and TLS
     /// state, without the threads themselves.

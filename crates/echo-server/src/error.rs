@@ -26,7 +26,7 @@ use crate::StatsTo;
 pub enum Error {
     /// The server cannot listen on [`Config::listen`](crate::Config::listen).
     #[error(transparent)]
-    Listen(#[from] transport::Error),
+    Listen(transport::Error),
     /// The server cannot listen on [`Config::metrics`](crate::Config::metrics).
     #[error("cannot serve metrics")]
     Metrics(#[source] transport::Error),

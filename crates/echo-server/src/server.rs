@@ -1,6 +1,7 @@
 //! The server: bind, serve, stop, summary.
 
 use std::{
+    fmt,
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -42,7 +43,7 @@ const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// println!("{}", serving.join().unwrap()?);
 /// # Ok::<(), echo_server::Error>(())
 /// ```
-#[derive(Debug)]
+#[must_use = "connections are served once `serve` is called"]
 pub struct Server {
     acceptor: Acceptor,
     waker: Arc<Waker>,
@@ -73,10 +74,26 @@ pub struct Server {
 /// serving.join().unwrap()?;
 /// # Ok::<(), echo_server::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServerHandle {
     waker: Arc<Waker>,
     registry: Arc<Registry>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("local_addr", &self.local_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ServerHandle {
@@ -105,7 +122,7 @@ impl Server {
     /// When an address cannot be listened on, or another part of `config`
     /// cannot be applied; one line.
     pub fn bind(config: &Config) -> Result<Self, Error> {
-        let listener = transport::listen(&config.listen, config.socket)?;
+        let listener = transport::listen(&config.listen, config.socket).map_err(Error::Listen)?;
         Self::over(listener, config)
     }
 

@@ -1,6 +1,6 @@
 //! A client's trust in servers, and its own certificate.
 
-use std::{io, net::TcpStream, path::Path, sync::Arc};
+use std::{fmt, io, net::TcpStream, path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore,
@@ -30,7 +30,7 @@ use crate::{Error, resolve::without_zone};
 /// let stream = dialer.dial()?;
 /// # Ok::<(), transport::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     trust: Arc<Trust>,
@@ -45,7 +45,7 @@ impl ClientTls {
     ///
     /// [`Error::NoSystemCas`].
     pub fn trusting_system() -> Result<Self, Error> {
-        Self::new(Trust::authorities(system_roots()?)?)
+        Self::new(Trust::cas(system_roots()?)?)
     }
 
     /// Trusts servers with a certificate of one of the CAs in a PEM file, or
@@ -55,7 +55,7 @@ impl ClientTls {
     ///
     /// [`Error::File`].
     pub fn trusting(file: &Path) -> Result<Self, Error> {
-        Self::new(Trust::authorities(pem::roots(file)?)?)
+        Self::new(Trust::cas(pem::roots(file)?)?)
     }
 
     /// Trusts the one server with this certificate, whatever its name.
@@ -107,6 +107,12 @@ impl ClientTls {
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| errors::io_error(&error))?;
         Ok(TlsStream::new(socket, connection))
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `client` | a client's trust in servers, and its own certificate |
 //! | `server` | a server's certificate, and its check of clients |
 //! | `trust` | verification of a server's certificate |
+//! | `fingerprint` | the fingerprint of a certificate, to pin it |
 //! | `stream` | a TLS connection: handshake, reads, writes, waits |
 //! | `incoming` | received bytes, ciphertext and unread plaintext |
 //! | `outgoing` | ciphertext to send |
@@ -17,6 +18,7 @@
 mod client;
 mod clock;
 mod errors;
+mod fingerprint;
 mod incoming;
 mod outgoing;
 mod pem;
@@ -32,10 +34,10 @@ mod workers;
 use std::sync::Arc;
 
 pub use client::ClientTls;
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
 use rustls::crypto::{CryptoProvider, ring};
 pub use server::{Certificate, ServerTls};
 pub use stream::TlsStream;
-pub use trust::{Fingerprint, ParseFingerprintError};
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

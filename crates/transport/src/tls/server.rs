@@ -1,6 +1,6 @@
 //! A server's certificate, and its check of clients.
 
-use std::{io, net::TcpStream, path::Path, sync::Arc};
+use std::{fmt, io, net::TcpStream, path::Path, sync::Arc};
 
 use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair};
 use rustls::{
@@ -38,7 +38,7 @@ use crate::{Error, resolve::without_zone};
 /// serving.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServerTls(Arc<ServerConfig>);
 
 /// A generated certificate. Its key stays in memory.
@@ -142,6 +142,12 @@ impl ServerTls {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.0))
             .map_err(|error| errors::io_error(&error))?;
         Ok(TlsStream::new(socket, connection))
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive()
     }
 }
 
