@@ -3,13 +3,15 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{
-    ClientTls, Error, NetworkOptions, SocketOptions, Stream, poll,
+    ClientTls, Error, NetworkOptions, SocketOptions, Stream,
+    deadline::Deadline,
+    poll,
     resolve::{resolve, zone_advice},
     socket::buffer_sizes,
 };
@@ -147,8 +149,7 @@ impl Dialer {
         addr: &SocketAddr,
         is_wanted: &impl Fn() -> bool,
     ) -> io::Result<Stream> {
-        // `None`: later than an instant can represent, so no deadline.
-        let deadline = Instant::now().checked_add(self.timeout);
+        let deadline = Deadline::after(self.timeout);
         let socket = Socket::new(
             Domain::for_address(*addr),
             Type::STREAM,
@@ -156,7 +157,7 @@ impl Dialer {
         )?;
         self.socket.prepare(&SockRef::from(&socket))?;
         self.network.prepare(&socket, addr)?;
-        let stream = connect(socket, addr, self.timeout, is_wanted)?;
+        let stream = connect(socket, addr, deadline, is_wanted)?;
         if is_self_connected(&stream) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
@@ -169,17 +170,17 @@ impl Dialer {
             return Ok(stream.into());
         };
         let stream = Stream::from(tls.over(stream, &self.host)?);
-        stream.handshake(deadline)?;
+        stream.handshake(deadline.0)?;
         Ok(stream)
     }
 }
 
-/// Connects within `timeout` and while `is_wanted`. Systems without poll check
+/// Connects until `deadline` and while `is_wanted`. Systems without poll check
 /// `is_wanted` only before the attempt and after it.
 fn connect(
     socket: Socket,
     addr: &SocketAddr,
-    timeout: Duration,
+    deadline: Deadline,
     is_wanted: &impl Fn() -> bool,
 ) -> io::Result<TcpStream> {
     let check_wanted = || {
@@ -187,11 +188,10 @@ fn connect(
         is_wanted().then_some(()).ok_or_else(unwanted)
     };
     check_wanted()?;
-    let started = Instant::now();
     let first = if cfg!(unix) {
-        CHECK_INTERVAL.min(timeout)
+        CHECK_INTERVAL.min(deadline.left())
     } else {
-        timeout
+        deadline.left()
     };
     match socket.connect_timeout(&(*addr).into(), first) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
@@ -201,7 +201,7 @@ fn connect(
     let stream = TcpStream::from(socket);
     loop {
         check_wanted()?;
-        let left = timeout.saturating_sub(started.elapsed());
+        let left = deadline.left();
         if left.is_zero() {
             let error = io::Error::new(io::ErrorKind::TimedOut, "connection timed out");
             return Err(error);
@@ -226,7 +226,7 @@ fn is_self_connected(stream: &TcpStream) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{net::TcpListener, time::Instant};
 
     use super::*;
 

@@ -18,6 +18,8 @@
 //! | `heartbeat` | detection of dead peers |
 //! | `error` | errors before a connection exists |
 
+mod closing;
+mod deadline;
 mod dial;
 mod error;
 mod file;

@@ -1,6 +1,11 @@
 //! Waiting until a socket is ready, in both directions at once.
 
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::{io, net::TcpStream, time::Duration};
+
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// The result of a [wait](crate::Stream::wait).
 ///
@@ -52,16 +57,11 @@ impl From<Found> for Ready {
 /// `timeout`.
 #[cfg(unix)]
 pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
     let mut interest = PollFlags::IN;
     interest.set(PollFlags::OUT, for_room);
-    let mut fds = [PollFd::new(socket, interest)];
-    let timeout = Timespec::try_from(timeout).ok();
-    let events = match poll(&mut fds, timeout.as_ref()) {
-        Ok(0) | Err(rustix::io::Errno::INTR) => PollFlags::empty(),
-        Ok(_) => fds.first().map_or(PollFlags::empty(), PollFd::revents),
-        Err(error) => return Err(error.into()),
+    let events = match poll_one(socket, interest, Some(timeout)) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => PollFlags::empty(),
+        other => other?,
     };
     Ok(Found {
         // Reading returns the error.
@@ -70,16 +70,20 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
     })
 }
 
-/// Waits until `socket` can be written, or has failed, for at most `timeout`.
+/// Waits for one descriptor, without a `timeout` until it is ready or has failed;
+/// returns no events once the timeout has passed.
 #[cfg(unix)]
-pub(crate) fn wait_for_room(socket: &TcpStream, timeout: Duration) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let timeout = Timespec::try_from(timeout).ok();
-    match poll(&mut [PollFd::new(socket, PollFlags::OUT)], timeout.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+pub(crate) fn poll_one(
+    descriptor: &impl AsFd,
+    interest: PollFlags,
+    timeout: Option<Duration>,
+) -> io::Result<PollFlags> {
+    // A timeout that does not fit is longer than any wait.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    let mut fds = [PollFd::new(descriptor, interest)];
+    poll(&mut fds, timeout.as_ref())?;
+    let [fd] = fds;
+    Ok(fd.revents())
 }
 
 /// Other systems peek at the socket every millisecond; a write finds out

@@ -4,10 +4,12 @@
 use std::time::Duration;
 use std::{io, net::TcpStream};
 
+#[cfg(unix)]
+use rustix::event::PollFlags;
 use socket2::SockRef;
 
 #[cfg(unix)]
-use crate::poll;
+use crate::poll::poll_one;
 
 /// Options of a socket.
 ///
@@ -141,7 +143,14 @@ fn write_once_there_is_room(socket: &TcpStream, bytes: &[u8]) -> io::Result<usiz
     let started = Instant::now();
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
-        poll::wait_for_room(socket, left.unwrap_or(RETRY).min(RETRY))?;
+        match poll_one(
+            socket,
+            PollFlags::OUT,
+            Some(left.unwrap_or(RETRY).min(RETRY)),
+        ) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
         match write_now(socket, bytes) {
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock

@@ -11,6 +11,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use crate::poll::poll_one;
+
 /// A stream that always blocks: on `WouldBlock` it waits until it is ready,
 /// without a deadline.
 ///
@@ -88,15 +91,13 @@ pub(crate) fn wait(
     what: For,
     timeout: Option<Duration>,
 ) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::event::PollFlags;
 
-    let events = match what {
+    let interest = match what {
         For::Input => PollFlags::IN,
         For::Room => PollFlags::OUT,
     };
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    let count = poll(&mut [PollFd::new(stream, events)], timeout.as_ref())?;
-    Ok(count > 0)
+    Ok(!poll_one(stream, interest, timeout)?.is_empty())
 }
 
 /// Whether a stream accepts some bytes without blocking: a pipe at least a page
@@ -112,11 +113,7 @@ pub(crate) fn wait(
 #[cfg(unix)]
 #[must_use]
 pub fn has_room(stream: &impl Descriptor) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let now = Timespec::default();
-    let found = poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&now));
-    found.map_or(true, |count| count > 0)
+    wait(stream, For::Room, Some(Duration::ZERO)).unwrap_or(true)
 }
 
 /// Unknown on other systems.

@@ -4,7 +4,10 @@ use std::{io, net::TcpStream};
 
 use rustls::Error;
 
-use super::session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, Step, TlsSession};
+use super::{
+    session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, TlsSession},
+    step::Step,
+};
 use crate::socket::{Patience, read};
 
 /// Maximum ciphertext in the buffer: four records per system call. It also

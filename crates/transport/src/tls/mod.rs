@@ -6,10 +6,12 @@
 //! | `server` | a server's certificate, and its check of clients |
 //! | `trust` | verification of a server's certificate |
 //! | `fingerprint` | the fingerprint of a certificate, to pin it |
-//! | `stream` | a TLS connection: handshake, reads, writes, waits |
+//! | `stream` | a TLS connection: reads and writes |
+//! | `handshake` | its handshake |
 //! | `incoming` | received bytes, ciphertext and unread plaintext |
 //! | `outgoing` | ciphertext to send |
 //! | `session` | TLS in memory: records in, records out |
+//! | `step` | one step of a session, by rustls' state |
 //! | `clock` | the clock for the validity of certificates |
 //! | `workers` | threads that compute handshakes |
 //! | `errors` | TLS errors as one line of text |
@@ -19,11 +21,13 @@ mod client;
 mod clock;
 mod errors;
 mod fingerprint;
+mod handshake;
 mod incoming;
 mod outgoing;
 mod pem;
 mod server;
 mod session;
+mod step;
 mod stream;
 #[cfg(all(test, unix))]
 #[allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]

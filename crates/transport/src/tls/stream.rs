@@ -1,4 +1,4 @@
-//! A TLS connection: handshake, reads, writes.
+//! A TLS connection: reads and writes.
 
 use std::{
     fmt, io,
@@ -7,26 +7,20 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
     errors,
-    incoming::{HANDSHAKE_BUFFER, Incoming, StreamEnd},
+    incoming::{Incoming, StreamEnd},
     outgoing::Outgoing,
     session::{MAX_OVERHEAD, MAX_PLAINTEXT, TlsSession},
-    workers,
 };
-use crate::socket::{Patience, is_timeout};
+use crate::socket::Patience;
 
 /// Maximum plaintext per write: five records in one system call, so that a
 /// frame of 64 KiB fits.
 const MAX_WRITE: usize = 5 * MAX_PLAINTEXT;
-
-/// The types of the first record in a handshake (RFC 8446, section 5.1): a
-/// handshake message, or an alert.
-const HANDSHAKE: u8 = 22;
-const ALERT: u8 = 21;
 
 /// TLS over a socket; both directions work at once.
 ///
@@ -51,8 +45,8 @@ const ALERT: u8 = 21;
 // needs: decryption and encryption work in memory. Locks are taken in the order
 // of the fields.
 pub struct TlsStream {
-    socket: TcpStream,
-    incoming: Mutex<Incoming>,
+    pub(super) socket: TcpStream,
+    pub(super) incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
     session: Mutex<TlsSession>,
     /// Bytes in the buffers of `incoming` and `outgoing`.
@@ -74,73 +68,12 @@ impl TlsStream {
         &self.socket
     }
 
-    /// See [`Stream::handshake`](crate::Stream::handshake).
-    #[inline(never)] // Or 3 KiB of it would be on a plain connection's stack.
-    pub(crate) fn handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let outcome = self.complete_handshake(deadline);
-        if outcome.is_err() {
-            // Send the alert with the reason, if there is one.
-            let _ = self.flush(Patience::Now);
-        }
-        if deadline.is_some() {
-            self.socket.set_read_timeout(None)?;
-            self.socket.set_write_timeout(None)?;
-        }
-        self.shrink();
-        outcome
-    }
-
-    fn complete_handshake(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let mut incoming = lock(&self.incoming);
-        let mut is_first = true;
-        loop {
-            let is_done = {
-                let mut session = self.session();
-                workers::advance(&mut session, &mut incoming);
-                !session.is_handshaking()
-            };
-            match incoming.ending() {
-                Some(StreamEnd::Failed(error)) => return Err(errors::io_error(error)),
-                Some(StreamEnd::Closed) if !is_done => return Err(closed_in_handshake()),
-                _ => {}
-            }
-            self.limit(deadline)?;
-            self.flush(Patience::Wait).map_err(in_handshake)?;
-            if is_done {
-                return Ok(());
-            }
-            self.limit(deadline)?;
-            incoming
-                .fill(&self.socket, HANDSHAKE_BUFFER, Patience::Wait)
-                .map_err(in_handshake)?;
-            self.note_incoming(&incoming);
-            if std::mem::take(&mut is_first) && incoming.ending().is_none() {
-                check_first_byte(incoming.first_byte())?;
-            }
-        }
-    }
-
-    fn session(&self) -> MutexGuard<'_, TlsSession> {
+    pub(super) fn session(&self) -> MutexGuard<'_, TlsSession> {
         self.session.lock().unwrap_or_else(|poisoned| {
             let mut session = poisoned.into_inner();
             *session = TlsSession::gone();
             session
         })
-    }
-
-    /// Limits the wait of the next system call to `deadline`.
-    fn limit(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let Some(deadline) = deadline else {
-            return Ok(());
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(in_handshake(io::ErrorKind::TimedOut.into()));
-        }
-        // A timeout below the system's resolution could mean none.
-        let left = left.max(Duration::from_millis(1));
-        self.socket.set_read_timeout(Some(left))?;
-        self.socket.set_write_timeout(Some(left))
     }
 
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -282,7 +215,7 @@ impl TlsStream {
         Incoming::max_held(len) + write + (records + 1) * MAX_OVERHEAD
     }
 
-    fn note_incoming(&self, incoming: &Incoming) {
+    pub(super) fn note_incoming(&self, incoming: &Incoming) {
         self.held[0].store(incoming.held(), Ordering::Relaxed);
     }
 
@@ -302,7 +235,7 @@ impl TlsStream {
     }
 
     /// Sends the session's queued records.
-    fn flush(&self, patience: Patience) -> io::Result<()> {
+    pub(super) fn flush(&self, patience: Patience) -> io::Result<()> {
         let mut outgoing = lock(&self.outgoing);
         self.take_pending(&mut outgoing);
         while outgoing.send(&self.socket, patience)? {}
@@ -328,25 +261,6 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-/// TLS begins with a handshake message, or an alert with the reason for none.
-/// The closing alert shows a peer of another protocol that this end speaks TLS.
-fn check_first_byte(first: Option<u8>) -> io::Result<()> {
-    match first {
-        Some(HANDSHAKE | ALERT) => Ok(()),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the peer does not speak TLS",
-        )),
-    }
-}
-
-fn closed_in_handshake() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::ConnectionAborted,
-        "the peer closed the connection during the TLS handshake; does it speak TLS?",
-    )
-}
-
 fn truncated() -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
@@ -354,19 +268,8 @@ fn truncated() -> io::Error {
     )
 }
 
-fn in_handshake(error: io::Error) -> io::Error {
-    if is_timeout(&error) {
-        io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the peer did not answer during the TLS handshake; does it speak TLS?",
-        )
-    } else {
-        error
-    }
-}
-
 /// A panic leaves the buffers consistent, so a poisoned lock is usable.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
