@@ -134,6 +134,7 @@ impl CloseCounts {
     }
 
     /// Every reason with its count.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (CloseReason, u64)> + FusedIterator {
         CloseReason::ALL.iter().copied().zip(self.0)
     }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
-use transport::stdio;
+use transport::{WholeLines, stdio};
 
 use crate::{Error, stats::Stats};
 
@@ -62,9 +62,7 @@ impl fmt::Display for StatsTo {
 pub(crate) struct StatsWriter {
     to: StatsTo,
     /// `None` while the file cannot be opened.
-    out: Option<File>,
-    /// The unwritten rest of a partly written line.
-    rest: Vec<u8>,
+    out: Option<WholeLines<File>>,
     /// Whether the failure is logged, and lines dropped since.
     has_failed: bool,
     lost: u64,
@@ -85,13 +83,12 @@ impl StatsWriter {
                 let to = to.clone();
                 return Err(Error::Stats { to, source });
             }
-            Ok(out) => Some(out),
+            Ok(out) => Some(WholeLines::new(out)),
         };
         Ok(Self {
             to: to.clone(),
             has_failed: out.is_none(),
             lost: 0,
-            rest: Vec::new(),
             reopen: Arc::default(),
             started: Instant::now(),
             out,
@@ -134,40 +131,21 @@ impl StatsWriter {
     fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.reopen.swap(false, Ordering::Relaxed) {
             self.out = None;
-            self.rest.clear();
         }
         let out = match self.out.take() {
             Some(out) => out,
-            None => open(&self.to)?,
+            None => WholeLines::new(open(&self.to)?),
         };
         let out = self.out.insert(out);
-        if !stdio::has_room(out) {
+        if !stdio::has_room(out.get_ref()) {
             return Err(io::Error::other("the buffer is full"));
         }
-        write_most(out, &mut self.rest)?;
-        self.rest = line.to_vec();
-        let outcome = write_most(out, &mut self.rest);
-        if self.rest.len() == line.len() {
-            // No byte of it was written.
-            self.rest.clear();
-            return outcome;
-        }
-        // The rest of a partial line precedes the next one.
-        Ok(())
-    }
-}
-
-/// Writes until an error; `bytes` keeps the rest.
-fn write_most(out: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => drop(bytes.drain(..n.min(bytes.len()))),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match out.write(line) {
+            (1.., Some(error)) => Err(error),
+            // The rest of a partial line precedes the next one.
+            _ => Ok(()),
         }
     }
-    Ok(())
 }
 
 fn open(to: &StatsTo) -> io::Result<File> {

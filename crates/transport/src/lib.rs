@@ -14,6 +14,7 @@
 //! | `poll` | waiting until a socket is ready |
 //! | `file` | files that may be pipes, whose other end is waited for a bounded time |
 //! | [`stdio`] | blocking access to standard streams that may be non-blocking |
+//! | `whole_lines` | lines to an output that may take a part of one |
 //! | `waker` | wakes a thread that waits for a listener |
 //! | `heartbeat` | detection of dead peers |
 //! | `error` | errors before a connection exists |
@@ -36,6 +37,7 @@ mod stream;
 mod tcp_info;
 mod tls;
 mod waker;
+mod whole_lines;
 
 pub use dial::Dialer;
 pub use error::Error;
@@ -50,3 +52,4 @@ pub use stream::Stream;
 pub use tcp_info::TcpInfo;
 pub use tls::{Certificate, ClientTls, Fingerprint, ParseFingerprintError, ServerTls, TlsStream};
 pub use waker::Waker;
+pub use whole_lines::WholeLines;
