@@ -1,30 +1,24 @@
 //! Results on stdout, exit codes, and one-line errors on stderr.
 
 use std::{
-    error, fmt,
+    fmt,
     io::{self, Write},
     process::ExitCode,
 };
 
 use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use anyhow::{Context, Result};
-
+use proto::Escaped;
 use transport::stdio::Patient;
 
 /// Exit code for bad usage.
 const USAGE: u8 = 2;
 
-/// Options that are valid alone and not together.
-#[derive(Debug)]
+/// A command line that is refused: an option, or options that are valid alone and
+/// not together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; see --help")]
 pub struct UsageError(pub String);
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; see --help", self.0)
-    }
-}
-
-impl error::Error for UsageError {}
 
 /// Prints one line and flushes it, in one write, so that output of stderr to
 /// the same terminal or file cannot split the line.
@@ -58,16 +52,9 @@ pub fn has_color(stream: &impl RawStream) -> bool {
 }
 
 /// Stdout has no reader any more: a success, not a failure.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("stdout is closed")]
 pub struct StdoutClosed;
-
-impl fmt::Display for StdoutClosed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stdout is closed")
-    }
-}
-
-impl error::Error for StdoutClosed {}
 
 /// Converts the outcome into an exit code, with one line on stderr for an
 /// error: 0 success, 1 failure, 2 bad usage.
@@ -79,9 +66,11 @@ pub fn exit_code(outcome: Result<()>) -> ExitCode {
     if error.is::<StdoutClosed>() {
         return ExitCode::SUCCESS;
     }
-    let line = printable(&format!("{}: {error:#}", program()));
+    // One line, even if a path or a peer has line ends or terminal controls in it.
+    let line = format!("{}: {error:#}", program());
+    let line = format!("{}\n", Escaped(line.as_bytes()));
     // Not eprintln!, which panics when stderr is closed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(line.as_bytes());
     if error.is::<UsageError>() {
         ExitCode::from(USAGE)
     } else {
@@ -98,37 +87,4 @@ fn program() -> String {
             Some(stem.to_string_lossy().into_owned())
         })
         .unwrap_or_default()
-}
-
-/// Text as one line: line ends and terminal controls are escaped.
-fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            // The controls of the bidirectional algorithm (UAX #9), and the
-            // separators of lines and paragraphs.
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => line.extend(c.escape_unicode()),
-            c if c.is_control() => line.extend(c.escape_default()),
-            c => line.push(c),
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_and_terminal_controls_are_escaped() {
-        assert_eq!(printable("cannot read \"ü\""), "cannot read \"ü\"");
-        assert_eq!(
-            printable("a\nb\r\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2028}\u{61c}\t"),
-            "a\\nb\\r\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}\\u{2028}\\u{61c}\\t"
-        );
-    }
 }

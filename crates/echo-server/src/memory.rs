@@ -1,7 +1,6 @@
 //! The memory budget of all connections, and the headroom beside it.
 
 use std::{
-    fmt,
     num::NonZero,
     sync::{
         Arc,
@@ -59,14 +58,20 @@ pub(crate) struct Share {
 }
 
 /// Why a connection gets no more memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoMemory {
-    /// All connections together would exceed the budget.
+    #[error(
+        "its {bytes} bytes would exceed --max-memory: {} for all connections",
+        ByteSize(*max as u64)
+    )]
     Budget { bytes: usize, max: usize },
-    /// The process is close to its address-space limit.
+    #[error(
+        "less than {} are left of the process's address space (ulimit -v)",
+        ByteSize(HEADROOM)
+    )]
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     Headroom,
-    /// The system refused the allocation.
+    #[error("the system is out of memory for its read buffer")]
     System,
 }
 
@@ -221,24 +226,6 @@ impl Drop for Share {
     fn drop(&mut self) {
         let held = &self.budget.0.held;
         held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-impl fmt::Display for NoMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Budget { bytes, max } => write!(
-                f,
-                "its {bytes} bytes would exceed --max-memory: {} for all connections",
-                ByteSize(*max as u64)
-            ),
-            Self::Headroom => write!(
-                f,
-                "less than {} are left of the process's address space (ulimit -v)",
-                ByteSize(HEADROOM)
-            ),
-            Self::System => f.write_str("the system is out of memory for its read buffer"),
-        }
     }
 }
 

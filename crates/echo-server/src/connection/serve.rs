@@ -1,7 +1,6 @@
 //! The life of a connection: read, echo, close.
 
 use std::{
-    fmt,
     io::{self, Write},
     net::TcpStream,
     time::Duration,
@@ -116,10 +115,12 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
 }
 
 /// Why a connection ended, other than by a close between two frames.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 enum ServeError {
     Handshake(io::Error),
-    Stream(Error),
-    Memory(NoMemory),
+    Stream(#[from] Error),
+    Memory(#[from] NoMemory),
 }
 
 impl ServeError {
@@ -129,28 +130,6 @@ impl ServeError {
             Self::Stream(error) => error.into(),
             Self::Memory(_) => CloseReason::Memory,
         }
-    }
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Handshake(error) => error.fmt(f),
-            Self::Stream(error) => error.fmt(f),
-            Self::Memory(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<NoMemory> for ServeError {
-    fn from(error: NoMemory) -> Self {
-        Self::Memory(error)
-    }
-}
-
-impl From<Error> for ServeError {
-    fn from(error: Error) -> Self {
-        Self::Stream(error)
     }
 }
 
