@@ -38,26 +38,16 @@ const LEAVING: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    settings: Arc<ServerSettings>,
+    pub(crate) settings: Arc<ServerSettings>,
     max: MaxConnections,
     stop: Arc<Waker>,
-    max_memory: u64,
 }
 
 impl Acceptor {
     /// The limits as text.
     pub(crate) fn limits(&self) -> String {
-        let Self {
-            max, max_memory, ..
-        } = self;
-        format!(
-            "at most {max}; memory for at most {}",
-            ByteSize(*max_memory)
-        )
-    }
-
-    pub(crate) fn is_encrypted(&self) -> bool {
-        self.settings.is_encrypted()
+        let memory = ByteSize(self.settings.config.max_memory);
+        format!("at most {}; memory for at most {memory}", self.max)
     }
 
     /// Accepts from `listener` until `stop` is woken.
@@ -72,9 +62,8 @@ impl Acceptor {
         Ok(Self {
             listener,
             max: MaxConnections::new(config.max_connections),
-            settings: Arc::new(ServerSettings::from(config)),
+            settings: Arc::new(ServerSettings::new(config)),
             stop,
-            max_memory: config.max_memory,
         })
     }
 }
@@ -133,7 +122,7 @@ fn spawn(
     settings: &Arc<ServerSettings>,
     registry: &Arc<Registry>,
 ) -> Result<(), AcceptError> {
-    let stream = prepare(&stream, settings.socket)
+    let stream = prepare(&stream, settings.config.socket)
         .and_then(|()| settings.encrypt(stream))
         .map_err(|error| {
             registry.refuse(CloseReason::Reset);

@@ -12,7 +12,7 @@ use std::{
 
 use proto::qps;
 
-use crate::{Error, registry::Registry, stats::Stats, stats_writer::StatsWriter};
+use crate::{Error, Traffic, registry::Registry, stats::Stats, stats_writer::StatsWriter};
 
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -49,75 +49,43 @@ impl Reporter {
 }
 
 fn report(registry: &Registry, mut writer: Option<StatsWriter>) {
-    let mut report = Report::new();
+    let (mut since, mut before) = (Instant::now(), Traffic::default());
     loop {
         let is_last = registry.wait_for_end(INTERVAL);
-        let stats = report.make(registry);
+        let (stats, now) = (registry.stats(), Instant::now());
+        let per_second = |count: fn(&Traffic) -> u64| {
+            qps::rate(count(&stats.traffic) - count(&before), now - since)
+        };
+        let bytes = per_second(|traffic| traffic.bytes);
+        let qps = per_second(|traffic| traffic.frames);
+        let stats = Stats { qps, ..stats };
+        (since, before) = (now, stats.traffic);
+        registry.set_qps(qps);
         if let Some(writer) = &mut writer {
             writer.write(&stats);
         }
         if is_last {
             return;
         }
-        report.say(&stats);
-        let has_warnings = registry.warnings.flush(Instant::now());
-        let is_idle = stats.live == 0 && stats.qps == 0.0 && !has_warnings;
-        if is_idle && writer.is_none() {
-            // Sleep until the first connection.
-            registry.wait_for_first();
-            report = Report::since_now(&stats);
-        }
-    }
-}
-
-struct Report {
-    since: Instant,
-    frames: u64,
-    bytes: u64,
-    /// Frames and bytes per second, of the last interval.
-    rates: (f64, f64),
-}
-
-impl Report {
-    fn new() -> Self {
-        Self::since_now(&Stats::default())
-    }
-
-    fn since_now(stats: &Stats) -> Self {
-        Self {
-            since: Instant::now(),
-            frames: stats.traffic.frames,
-            bytes: stats.traffic.bytes,
-            rates: (0.0, 0.0),
-        }
-    }
-
-    /// Takes the statistics, with rates since the last call.
-    fn make(&mut self, registry: &Registry) -> Stats {
-        let stats = registry.stats();
-        let elapsed = self.since.elapsed();
-        let (frames, bytes) = (stats.traffic.frames, stats.traffic.bytes);
-        let qps = qps::rate(frames - self.frames, elapsed);
-        *self = Self {
-            since: self.since + elapsed,
-            frames,
-            bytes,
-            rates: (qps, qps::rate(bytes - self.bytes, elapsed)),
-        };
-        registry.set_qps(qps);
-        Stats { qps, ..stats }
-    }
-
-    /// Logs the last interval, if it had traffic.
-    fn say(&self, stats: &Stats) {
-        let (qps, bytes) = self.rates;
         if qps > 0.0 {
-            let s = if stats.live == 1 { "" } else { "s" };
-            tracing::info!(
-                "Queries Per Second: {qps:.0} ({} connection{s}, {:.2} MB/s)",
-                stats.live,
-                bytes / 1e6,
-            );
+            log(&stats, bytes);
+        }
+        let has_warnings = registry.warnings.flush(now);
+        let is_idle = stats.live == 0 && qps == 0.0 && !has_warnings;
+        if is_idle && writer.is_none() {
+            registry.wait_for_first();
+            since = Instant::now();
         }
     }
+}
+
+/// Logs an interval with traffic.
+fn log(stats: &Stats, bytes_per_second: f64) {
+    let s = if stats.live == 1 { "" } else { "s" };
+    tracing::info!(
+        "Queries Per Second: {:.0} ({} connection{s}, {:.2} MB/s)",
+        stats.qps,
+        stats.live,
+        bytes_per_second / 1e6,
+    );
 }

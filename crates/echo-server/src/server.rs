@@ -10,7 +10,7 @@ use std::{
 use transport::Waker;
 
 use crate::{
-    Config, Deadlines, Error, Stats, Summary,
+    Config, Error, Stats, Summary,
     accept::{self, Acceptor},
     connection::WAKE_AFTER,
     metrics::Metrics,
@@ -49,8 +49,6 @@ pub struct Server {
     waker: Arc<Waker>,
     registry: Arc<Registry>,
     local_addr: SocketAddr,
-    deadlines: Deadlines,
-    drain: Duration,
     stats: Option<StatsWriter>,
     metrics: Option<Metrics>,
 }
@@ -153,8 +151,6 @@ impl Server {
             waker,
             registry: Arc::default(),
             local_addr,
-            deadlines: config.deadlines,
-            drain: config.drain,
             stats: config.stats.as_ref().map(StatsWriter::open).transpose()?,
             metrics: config.metrics.as_deref().map(Metrics::bind).transpose()?,
         })
@@ -193,19 +189,22 @@ impl Server {
     pub fn serve(self) -> Result<Summary, Error> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
-        tracing::info!("timeouts: {}; drain {}", self.deadlines, Time(self.drain));
+        let Config {
+            deadlines, drain, ..
+        } = self.acceptor.settings.config;
+        tracing::info!("timeouts: {deadlines}; drain {}", Time(drain));
         let registry = self.registry;
-        let watchdog = watchdog::spawn(Arc::clone(&registry), self.deadlines, self.drain)?;
+        let watchdog = watchdog::spawn(Arc::clone(&registry), deadlines, drain)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
             .metrics
             .map(|metrics| metrics.spawn(Arc::clone(&registry)));
         let metrics = metrics.transpose()?;
-        let is_encrypted = self.acceptor.is_encrypted();
+        let is_encrypted = self.acceptor.settings.config.tls.is_some();
         accept::run(self.acceptor, &registry);
 
         // The listener is closed, so no connection can register any more.
-        end_connections(&registry, self.drain);
+        end_connections(&registry, drain);
         registry.end();
         // A panic of the watchdog has been printed; nothing is left to do.
         let _ = watchdog.join();

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use proto::{Batch, Error, Escaped, Reader, Received, Wire};
+use proto::{Batch, Error, Escaped, Reader, Received};
 use tracing::Level;
-use transport::{ServerTls, SocketOptions, Stream};
+use transport::Stream;
 
 use super::{Connection, LINGER, LINGER_BYTES, Phase, input::ConnectionInput};
 use crate::{
@@ -32,43 +32,24 @@ const SHRINK_AFTER: Duration = Duration::from_secs(1);
 /// TLS, enough for frames that fit the first read buffer.
 const SMALL_BUFFER: usize = 4096;
 
-/// The settings that all connections of a server share.
+/// What all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
-    wire: Wire,
-    spin: Duration,
-    read_buffer: Option<usize>,
-    /// Bytes to collect per write, out of one read.
-    write_buffer: usize,
-    pub(crate) socket: SocketOptions,
-    tls: Option<ServerTls>,
+    pub(crate) config: Config,
     pub(crate) memory: Budget,
-    drain: Duration,
-}
-
-impl From<&Config> for ServerSettings {
-    fn from(config: &Config) -> Self {
-        Self {
-            wire: config.wire,
-            spin: config.spin,
-            read_buffer: config.read_buffer,
-            write_buffer: config.write_buffer.unwrap_or(usize::MAX),
-            socket: config.socket,
-            tls: config.tls.clone(),
-            memory: Budget::new(config.max_memory),
-            drain: config.drain,
-        }
-    }
 }
 
 impl ServerSettings {
-    pub(crate) const fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            memory: Budget::new(config.max_memory),
+        }
     }
 
     /// Wraps an accepted socket, in TLS if it is on.
     pub(crate) fn encrypt(&self, socket: TcpStream) -> io::Result<Stream> {
-        Ok(match &self.tls {
+        Ok(match &self.config.tls {
             Some(tls) => tls.over(socket)?.into(),
             None => socket.into(),
         })
@@ -95,13 +76,13 @@ pub(crate) fn serve(guard: &ConnectionGuard, settings: &ServerSettings, memory: 
         (Some(outcome), _) if is_forced => match outcome.reason {
             CloseReason::Shutdown => {
                 tracing::debug!("connection closed, the server stops: {peer}");
-                return guard.stream.drain(settings.drain);
+                return guard.stream.drain(settings.config.drain);
             }
             reason => {
                 guard.warn(reason, format_args!("closing {peer}: {outcome}"));
                 // The peer may take its time to read its echoes.
                 if matches!(reason, CloseReason::Age | CloseReason::Bytes) {
-                    return guard.stream.drain(settings.drain);
+                    return guard.stream.drain(settings.config.drain);
                 }
             }
         },
@@ -145,7 +126,13 @@ fn echo(
 ) -> Result<(), ServeError> {
     let stream = &connection.stream;
     let mut incoming = ConnectionInput::new(connection);
-    let mut reader = Reader::new(settings.wire).max_read(settings.read_buffer);
+    let Config {
+        wire,
+        read_buffer,
+        spin,
+        ..
+    } = settings.config;
+    let mut reader = Reader::new(wire).max_read(read_buffer);
     let mut has_grown = false;
     loop {
         memory.reserve(&mut reader, stream)?;
@@ -154,8 +141,8 @@ fn echo(
             let timeout = has_grown.then_some(SHRINK_AFTER);
             stream.set_read_timeout(timeout).map_err(Error::Io)?;
         }
-        if !settings.spin.is_zero() {
-            stream.spin(settings.spin).map_err(Error::Io)?;
+        if !spin.is_zero() {
+            stream.spin(spin).map_err(Error::Io)?;
         }
         match reader.read(&mut incoming) {
             Ok(Received::Batch(batch)) => send_back(connection, &batch, settings)?,
@@ -199,7 +186,7 @@ fn send_back(
         log_messages("read", batch);
         connection.enter(Phase::Writing);
         let mut written = 0;
-        for chunk in batch.chunks(settings.write_buffer) {
+        for chunk in batch.chunks(settings.config.write_buffer.unwrap_or(usize::MAX)) {
             if let Err(error) = write(connection, chunk, &mut written) {
                 counters.count_frames_within(batch, written);
                 return Err(Error::Io(error).into());
