@@ -1,8 +1,6 @@
 //! The four-byte header of a frame.
 
-use std::{fmt, str::FromStr};
-
-use crate::{FrameError, Framing, LimitError};
+use crate::{FrameError, Framing, MaxFrame};
 
 /// Length of a frame's header, in bytes.
 pub const HEADER_LEN: usize = 4;
@@ -20,95 +18,6 @@ pub const MAX_LEN: u32 = (1 << 28) - 1;
 const CHECKSUM: u32 = 1 << 31;
 const COMPRESSED: u32 = 1 << 30;
 const RESERVED: u32 = 0b11 << 28;
-
-/// Maximum size of a frame that this side sends and accepts, in bytes.
-///
-/// It limits the bytes after the header, a checksum included, and the
-/// decompressed payload. The limit is exact: a frame of this size passes, one
-/// byte more does not. As text it is a number of bytes.
-///
-/// # Examples
-///
-/// ```
-/// use proto::MaxFrame;
-///
-/// assert_eq!(MaxFrame::default().get(), 8 << 20);
-/// assert_eq!(MaxFrame::new(65_536)?, "65536".parse()?);
-/// let error = MaxFrame::new(0).unwrap_err();
-/// assert_eq!(error.to_string(), "a frame limit of 0 bytes is not between 1 and 268435455");
-/// # Ok::<(), proto::LimitError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MaxFrame(u32);
-
-impl MaxFrame {
-    /// 8 MiB, also the default of tokio-util's `LengthDelimitedCodec`.
-    pub const DEFAULT: Self = Self(8 << 20);
-
-    /// The maximum length in a header.
-    pub const LARGEST: Self = Self(MAX_LEN);
-
-    /// Takes a limit in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`LimitError`] unless `bytes` is 1 to [`MAX_LEN`].
-    pub fn new(bytes: u64) -> Result<Self, LimitError> {
-        match u32::try_from(bytes) {
-            Ok(limit) if (1..=MAX_LEN).contains(&limit) => Ok(Self(limit)),
-            _ => Err(LimitError::OutOfRange { bytes }),
-        }
-    }
-
-    /// The limit in bytes.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-
-    /// Checks a length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameError::TooLarge`] when it exceeds the limit.
-    pub const fn check(self, len: u64) -> Result<u32, FrameError> {
-        if len <= self.0 as u64 {
-            // At most a u32 here.
-            #[allow(clippy::cast_possible_truncation)]
-            Ok(len as u32)
-        } else {
-            Err(FrameError::TooLarge { len, max: self.0 })
-        }
-    }
-}
-
-impl Default for MaxFrame {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-impl TryFrom<u64> for MaxFrame {
-    type Error = LimitError;
-
-    fn try_from(bytes: u64) -> Result<Self, LimitError> {
-        Self::new(bytes)
-    }
-}
-
-impl FromStr for MaxFrame {
-    type Err = LimitError;
-
-    fn from_str(text: &str) -> Result<Self, LimitError> {
-        Self::new(text.parse().map_err(|_| LimitError::NotANumber)?)
-    }
-}
-
-impl fmt::Display for MaxFrame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A decoded header.
 ///
@@ -172,7 +81,7 @@ impl Header {
         let word = u32::from_be_bytes(bytes);
         // A plain header equals its length, so one comparison accepts the
         // common case: any flag makes the word larger than every limit.
-        if word <= framing.max_frame.0 && !framing.require_checksum {
+        if word <= framing.max_frame.get() && !framing.require_checksum {
             Ok(Self {
                 len: word,
                 checksum: false,
@@ -275,7 +184,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_fault() {
-        let max = MaxFrame::DEFAULT.0;
+        let max = MaxFrame::DEFAULT.get();
         for (word, require_checksum, reason) in [
             (
                 0x2000_0001_u32,
@@ -321,40 +230,11 @@ mod tests {
         assert!(Header::decode([0; 4], framing(max, true)).is_ok());
     }
 
-    #[test]
-    fn a_limit_is_between_1_and_the_formats_maximum() {
-        assert!(MaxFrame::new(0).is_err());
-        assert!(MaxFrame::new(1).is_ok());
-        assert!(MaxFrame::new(u64::from(MAX_LEN)).is_ok());
-        assert!(MaxFrame::new(u64::from(MAX_LEN) + 1).is_err());
-        assert!(MaxFrame::new((1 << 32) + 1).is_err());
-    }
-
-    #[test]
-    fn a_limit_as_text_is_a_number_of_bytes() {
-        assert_eq!(MaxFrame::default(), MaxFrame::DEFAULT);
-        for limit in [MaxFrame::DEFAULT, MaxFrame::LARGEST, MaxFrame(1)] {
-            assert_eq!(limit.to_string().parse(), Ok(limit));
-            assert_eq!(MaxFrame::try_from(u64::from(limit.get())), Ok(limit));
-        }
-        let refused = |text: &str| text.parse::<MaxFrame>().unwrap_err().to_string();
-        assert_eq!(
-            refused("0"),
-            "a frame limit of 0 bytes is not between 1 and 268435455"
-        );
-        for text in ["", "8MiB", "-1", "99999999999999999999"] {
-            assert_eq!(
-                refused(text),
-                "a frame limit is a whole number of bytes between 1 and 268435455"
-            );
-        }
-    }
-
     /// Every possible header: accepted if and only if flags and length allow.
     #[test]
     #[ignore = "4 x 2^32 headers: half a minute optimised; cargo test --release -p proto -- --ignored all_headers"]
     fn all_headers() {
-        for max in [1, 12, MaxFrame::DEFAULT.0, MAX_LEN] {
+        for max in [1, 12, MaxFrame::DEFAULT.get(), MAX_LEN] {
             let framing = framing(max, false);
             let mut accepted = 0_u64;
             for word in 0..=u32::MAX {
