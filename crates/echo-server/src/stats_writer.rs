@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::File,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
-use transport::{WholeLines, stdio};
+use transport::{WholeLines, is_unread_pipe, non_blocking_options, stdio};
 
 use crate::{Error, stats::Stats};
 
@@ -73,7 +73,7 @@ pub(crate) struct StatsWriter {
 impl StatsWriter {
     pub(crate) fn open(to: &StatsTo) -> Result<Self, Error> {
         let out = match open(to) {
-            Err(error) if is_unread(&error) && is_fifo(to) => {
+            Err(error) if is_unread(to, &error) => {
                 tracing::warn!(
                     "{to} is a FIFO that is not read: statistics are dropped until it is"
                 );
@@ -151,24 +151,9 @@ impl StatsWriter {
 fn open(to: &StatsTo) -> io::Result<File> {
     match to {
         StatsTo::Stdout => stdout(),
-        StatsTo::File(path) => open_file(path),
+        // Appending leaves no gap where another program truncates the file.
+        StatsTo::File(path) => non_blocking_options().append(true).create(true).open(path),
     }
-}
-
-/// Opens a file for appending, so that truncation by another program leaves no
-/// gap.
-fn open_file(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-
-        // Otherwise opening a FIFO and each write block without a reader.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits();
-        options.custom_flags(i32::try_from(flags).unwrap_or_default());
-    }
-    options.open(path)
 }
 
 /// Unbuffered standard output: a buffer would split lines.
@@ -186,31 +171,9 @@ fn stdout() -> io::Result<File> {
     Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }
 
-/// A socket's file and a missing terminal have the same error as a FIFO.
-#[cfg(unix)]
-fn is_fifo(to: &StatsTo) -> bool {
-    use std::{fs, os::unix::fs::FileTypeExt};
-
-    let StatsTo::File(path) = to else {
-        return false;
-    };
-    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
-}
-
-#[cfg(not(unix))]
-const fn is_fifo(_: &StatsTo) -> bool {
-    false
-}
-
-/// Whether the error is that of a FIFO without a reader (fifo(7)).
-#[cfg(unix)]
-fn is_unread(error: &io::Error) -> bool {
-    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NXIO)
-}
-
-#[cfg(not(unix))]
-const fn is_unread(_: &io::Error) -> bool {
-    false
+/// Whether the destination is a FIFO without a reader.
+fn is_unread(to: &StatsTo, error: &io::Error) -> bool {
+    matches!(to, StatsTo::File(path) if is_unread_pipe(path, error))
 }
 
 fn line(stats: &Stats, elapsed: f64) -> String {

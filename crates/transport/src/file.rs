@@ -17,6 +17,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a pipe may take no byte, or have none.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The error of opening a pipe without a reader (fifo(7)): 6 on every Unix.
+const ENXIO: i32 = 6;
+
 const RETRY: Duration = Duration::from_millis(10);
 
 /// A file that waits a bounded time: for the other end of a pipe, and for each read
@@ -46,7 +49,7 @@ impl PatientFile {
     ///
     /// What `open` returns; it is something else, which may have no end.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = options().read(true).open(path)?;
+        let file = non_blocking_options().read(true).open(path)?;
         let kind = file.metadata()?.file_type();
         let is_pipe = is_pipe(kind);
         if !kind.is_file() && !is_pipe {
@@ -67,8 +70,8 @@ impl PatientFile {
     pub fn open_for_writing(path: &Path) -> io::Result<Self> {
         let started = Instant::now();
         loop {
-            match options().write(true).open(path) {
-                Err(error) if is_unread(path, &error) => {
+            match non_blocking_options().write(true).open(path) {
+                Err(error) if is_unread_pipe(path, &error) => {
                     if started.elapsed() >= OPEN_TIMEOUT {
                         let text = "a pipe that no process has open for reading";
                         return Err(io::Error::other(text));
@@ -183,8 +186,17 @@ impl PatientFile {
     }
 }
 
-/// Without blocking, where a system can.
-fn options() -> OpenOptions {
+/// Options that open a pipe or a terminal without blocking, and read and write it so,
+/// where the system can.
+///
+/// # Examples
+///
+/// ```no_run
+/// let log = transport::non_blocking_options().append(true).open("a-pipe")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn non_blocking_options() -> OpenOptions {
     #[allow(unused_mut)] // Elsewhere there is nothing to set.
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -211,21 +223,22 @@ const fn is_pipe(_: FileType) -> bool {
     false
 }
 
-/// Whether a path could not be opened because it is a pipe without a reader: a missing
-/// terminal and a socket have the same error (fifo(7)).
-#[cfg(unix)]
-fn is_unread(path: &Path, error: &io::Error) -> bool {
-    use rustix::io::Errno;
-
-    Errno::from_io_error(error) == Some(Errno::NXIO)
+/// Whether `error` is that of opening a named pipe for writing that has no reader
+/// (fifo(7)).
+///
+/// # Examples
+///
+/// ```
+/// let missing = std::io::ErrorKind::NotFound.into();
+/// assert!(!transport::is_unread_pipe("no-such-file".as_ref(), &missing));
+/// ```
+#[must_use]
+pub fn is_unread_pipe(path: &Path, error: &io::Error) -> bool {
+    // A missing terminal and a socket have the same error.
+    error.raw_os_error() == Some(ENXIO)
         && path
             .metadata()
             .is_ok_and(|metadata| is_pipe(metadata.file_type()))
-}
-
-#[cfg(not(unix))]
-const fn is_unread(_: &Path, _: &io::Error) -> bool {
-    false
 }
 
 #[cfg(all(test, target_os = "linux"))]

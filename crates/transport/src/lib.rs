@@ -41,7 +41,7 @@ mod whole_lines;
 
 pub use dial::Dialer;
 pub use error::Error;
-pub use file::PatientFile;
+pub use file::{PatientFile, is_unread_pipe, non_blocking_options};
 pub use heartbeat::{Heartbeat, HeartbeatTimeout, Liveness};
 pub use listen::{BACKLOG, listen, set_up_listener};
 pub use network::{IpVersion, NetworkOptions};

@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use super::RESERVE;
 use crate::memory;
 
 /// The process's limits (getrlimit(2)).
@@ -27,7 +26,7 @@ impl Rlimits {
         Self {
             open_files: getrlimit(Resource::Nofile).current,
             processes: processes.filter(|_| !is_exempt),
-            threads: memory::threads_left().map(|threads| threads.saturating_add(RESERVE)),
+            threads: memory::threads_left().map(|threads| threads.saturating_add(super::RESERVE)),
             user: user.as_raw(),
         }
     }
