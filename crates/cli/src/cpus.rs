@@ -1,5 +1,7 @@
 //! `--cpus`: the CPUs that threads may run on.
 
+#[cfg(target_os = "linux")]
+use std::io;
 use std::{fmt, str::FromStr};
 
 use anyhow::Result;
@@ -95,7 +97,7 @@ impl CpuList {
 
 /// The CPUs that this process may be allowed, as a list: those left of all.
 #[cfg(target_os = "linux")]
-fn usable() -> rustix::io::Result<String> {
+fn usable() -> io::Result<String> {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     let before = sched_getaffinity(None)?;
@@ -104,30 +106,13 @@ fn usable() -> rustix::io::Result<String> {
         all.set(cpu);
     }
     sched_setaffinity(None, &all)?;
-    let usable = sched_getaffinity(None)?;
+    let status = std::fs::read_to_string("/proc/thread-self/status");
     sched_setaffinity(None, &before)?;
-    Ok(list((0..=MAX_CPU).filter(|&cpu| usable.is_set(cpu))))
-}
-
-/// Rising numbers as ranges: `0,2-3`.
-#[cfg(target_os = "linux")]
-fn list(cpus: impl Iterator<Item = usize>) -> String {
-    let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for cpu in cpus {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == cpu => *last = cpu,
-            _ => ranges.push((cpu, cpu)),
-        }
-    }
-    let range = |(first, last)| {
-        if first == last {
-            format!("{first}")
-        } else {
-            format!("{first}-{last}")
-        }
-    };
-    let ranges: Vec<String> = ranges.into_iter().map(range).collect();
-    ranges.join(",")
+    // As proc_pid_status(5) writes it: 0,2-3.
+    let status = status?;
+    let field = |line| str::strip_prefix(line, "Cpus_allowed_list:");
+    let list = status.lines().find_map(field).unwrap_or_default();
+    Ok(list.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -143,13 +128,6 @@ mod tests {
         for bad in ["", "x", "1-", "-1", "3-2", "0,,1", "1024", "0 1"] {
             assert!(cpus(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn neighbours_are_a_range() {
-        assert_eq!(list([0, 2, 3, 5, 6, 7].into_iter()), "0,2-3,5-7");
-        assert_eq!(list([].into_iter()), "");
     }
 
     #[test]

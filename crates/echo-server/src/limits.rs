@@ -4,6 +4,7 @@ mod machine;
 
 use std::{fmt, path::Path};
 
+use crate::units::connections;
 use machine::{Rlimits, cgroup_pids, number};
 
 /// Descriptors and threads of other uses: standard streams, listeners, files,
@@ -139,12 +140,8 @@ impl MaxConnections {
 
 impl fmt::Display for MaxConnections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            connections,
-            limited_by,
-        } = self;
-        let s = if *connections == 1 { "" } else { "s" };
-        write!(f, "{connections} connection{s}, limited by {limited_by}")
+        let connections = connections(self.connections);
+        write!(f, "{connections}, limited by {}", self.limited_by)
     }
 }
 

@@ -12,7 +12,9 @@ use std::{
 
 use proto::qps;
 
-use crate::{Error, Traffic, registry::Registry, stats::Stats, stats_writer::StatsWriter};
+use crate::{
+    Error, Traffic, registry::Registry, stats::Stats, stats_writer::StatsWriter, units::connections,
+};
 
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -81,11 +83,10 @@ fn report(registry: &Registry, mut writer: Option<StatsWriter>) {
 
 /// Logs an interval with traffic.
 fn log(stats: &Stats, bytes_per_second: f64) {
-    let s = if stats.live == 1 { "" } else { "s" };
     tracing::info!(
-        "Queries Per Second: {:.0} ({} connection{s}, {:.2} MB/s)",
+        "Queries Per Second: {:.0} ({}, {:.2} MB/s)",
         stats.qps,
-        stats.live,
+        connections(stats.live),
         bytes_per_second / 1e6,
     );
 }

@@ -37,6 +37,12 @@ impl fmt::Display for Time {
     }
 }
 
+/// `1 connection`, `2 connections`.
+pub(crate) fn connections(count: u64) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} connection{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

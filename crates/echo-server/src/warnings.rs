@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::close::CloseReason;
+use crate::{close::CloseReason, units::connections};
 
 /// Minimum time between two warnings of a kind.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -72,8 +72,8 @@ impl Warnings {
             }
         }
         for (more, reason) in due {
-            let s = if more == 1 { "" } else { "s" };
-            tracing::warn!("closed {more} more connection{s}: {reason}; -v shows each");
+            let more = connections(more);
+            tracing::warn!("also closed {more}: {reason}; -v shows each");
         }
         has_more
     }

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use strum::FromRepr;
 use transport::Stream;
 
 use crate::close::CloseReason;
@@ -58,7 +59,7 @@ struct Activity {
 }
 
 /// What a connection's thread does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
 pub(crate) enum Phase {
     /// In the TLS handshake.
@@ -114,15 +115,8 @@ impl Connection {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        const PHASES: [Phase; 4] = [
-            Phase::Handshake,
-            Phase::Between,
-            Phase::Inside,
-            Phase::Writing,
-        ];
         let phase = self.activity.phase.load(Ordering::Relaxed);
-        let phase = PHASES.get(usize::from(phase));
-        phase.copied().unwrap_or(Phase::Closing)
+        Phase::from_repr(phase).unwrap_or(Phase::Closing)
     }
 
     /// The traffic counters, for the connection's thread to add to.
