@@ -226,7 +226,7 @@ fn is_self_connected(stream: &TcpStream) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::{net::TcpListener, time::Instant};
+    use std::net::TcpListener;
 
     use super::*;
 
@@ -301,7 +301,7 @@ mod tests {
     fn a_slow_connection_is_made_while_it_is_wanted() {
         let (listener, _queued) = full_listener();
         let mut dialer = dialer(&listener.local_addr().unwrap(), SocketOptions::default());
-        let started = Instant::now();
+        let started = std::time::Instant::now();
         let wanted = Duration::from_millis(100);
         assert!(dialer.dial_while(|| started.elapsed() < wanted).is_err());
         assert!(started.elapsed() < dialer.timeout);

@@ -174,6 +174,7 @@ fn a_server_that_waits_is_named_with_messages_in_flight() {
 }
 
 /// Thinks, and then answers with a segment for the header and one for the payload.
+#[allow(clippy::needless_pass_by_value)] // as fake_server wants it
 fn think_and_answer_in_parts(stream: TcpStream) {
     stream.set_nodelay(true).unwrap();
     let mut message = [0; 16];
