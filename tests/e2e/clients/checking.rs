@@ -34,7 +34,7 @@ pub(super) fn outcome<'a>(found: &'a Value, rule: &str) -> &'a Value {
 
 #[test]
 fn our_server_keeps_every_rule() {
-    for (mode, rules) in [(&[][..], 21), (&["--raw"], 9)] {
+    for (mode, rules) in [(&[][..], 22), (&["--raw"], 10)] {
         let server = ServerProcess::start(mode);
         let args = [mode, &["--timeout", "16s", "--max-frame", "1MiB"]].concat();
         let found = check(&server.host(), &args, 0);
@@ -106,6 +106,24 @@ fn what_a_server_sends_cannot_drive_the_terminal() {
     let is_harmless = |c: char| c == '\n' || !c.is_control();
     assert!(output.stdout.chars().all(is_harmless), "{output}");
     assert!(output.stdout.contains(r"\x1b[2J\x07\xff"), "{output}");
+}
+
+#[test]
+fn another_protocol_is_named() {
+    for (bytes, name) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH"),
+        (b"\x15\x03\x03\0\x02\x02\x32", "TLS"),
+    ] {
+        let host = fake_server(move |mut stream| {
+            let _ = stream.write_all(bytes);
+            let _ = stream.read(&mut [0; 64]);
+        });
+        let found = check(&host.to_string(), &["--timeout", "200ms"], 1);
+        let came = outcome(&found, "echo")["came"].as_str().unwrap();
+        let named = format!(" was due; it speaks {name}");
+        assert!(came.ends_with(&named), "{came}");
+    }
 }
 
 /// Of one that is gone, the rules that are not tried are not broken.

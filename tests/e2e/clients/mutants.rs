@@ -20,7 +20,7 @@ use super::checking::{check, outcome};
 
 /// Servers that are wrong in one way, by the rule that each breaks, and no other.
 /// There is one for each rule that a server must keep.
-const MUTANTS: [(&str, &str); 28] = [
+const MUTANTS: [(&str, &str); 32] = [
     ("clears the high bits", "echo"),
     ("adds a line end", "echo"),
     ("drops the rest of a read", "split"),
@@ -30,6 +30,7 @@ const MUTANTS: [(&str, &str); 28] = [
     ("stalls after 70 frames", "sticky"),
     ("expects a frame in two reads", "across"),
     ("takes an empty frame for nothing", "empty"),
+    ("has a length of 8 bits", "sizes"),
     ("has a length of 16 bits", "sizes"),
     ("refuses 65,536 bytes", "sizes"),
     ("drops the last byte of a page", "sizes"),
@@ -37,10 +38,13 @@ const MUTANTS: [(&str, &str); 28] = [
     ("expects a payload with its header", "two-writes"),
     ("resets in place of FIN", "half-close"),
     ("drops the replies at FIN", "half-close"),
+    ("drops the replies to what came with FIN", "half-close"),
     ("sends FIN late", "half-close"),
     ("keeps a part of a frame", "reset"),
     ("confuses connections", "crowd"),
+    ("takes 50 connections", "crowd"),
     ("writes under a lock", "slow-reader"),
+    ("drops what the send buffer does not take", "late-reader"),
     ("sorts the replies", "order"),
     ("swaps two frames", "order"),
     ("waits for what is announced", "huge"),
@@ -50,6 +54,9 @@ const MUTANTS: [(&str, &str); 28] = [
     ("has signed lengths", "garbage"),
     ("echoes after the error", "garbage"),
 ];
+
+/// The size of the frames of the rule about many in one segment.
+const NUMBERED: usize = 15;
 
 #[test]
 fn a_broken_rule_is_named_and_no_other() {
@@ -71,6 +78,24 @@ fn a_broken_rule_is_named_and_no_other() {
             });
         }
     });
+}
+
+/// It is not broken, and what it answers takes longer than the client waits for a
+/// byte.
+#[test]
+fn a_slow_server_keeps_every_rule() {
+    let host = Mutant::start("thinks about each frame").to_string();
+    let found = check(&host, &["--timeout", "2s"], 0);
+    assert_eq!(found["failed"], json!([]), "{found:#}");
+}
+
+#[test]
+fn a_connection_that_fails_in_a_crowd_is_named() {
+    let host = Mutant::start("takes 50 connections").to_string();
+    let found = check(&host, &["--timeout", "8s"], 1);
+    let came = outcome(&found, "crowd")["came"].as_str().unwrap();
+    // Those of other rules may not be closed yet.
+    assert!(came.starts_with("on connection "), "{came}");
 }
 
 #[test]
@@ -116,6 +141,9 @@ impl Mutant {
         let socket = SockRef::from(stream);
         socket.set_out_of_band_inline(!self.is("loses an urgent byte"))?;
         stream.set_nodelay(true)?;
+        if self.is("takes 50 connections") && self.live.load(Ordering::Relaxed) > 50 {
+            return Ok(());
+        }
         let mut buf = vec![0; 64 << 10];
         // What a connection before left, if it is about that.
         let mut pending = mem::take(&mut *self.part.lock().unwrap());
@@ -137,19 +165,43 @@ impl Mutant {
             if !replies.is_empty() {
                 reads = 0;
             }
-            self.spoil(&mut replies, &mut pending);
-            frames += replies.len();
+            if self.is("thinks about each frame") {
+                for reply in replies {
+                    thread::sleep(Duration::from_millis(30));
+                    stream.write_all(&reply)?;
+                }
+                continue;
+            }
+            self.spoil(&mut replies, &mut pending, read);
+            frames += replies
+                .iter()
+                .filter(|reply| reply.len() == NUMBERED)
+                .count();
             if self.is("stalls after 70 frames") {
                 replies.truncate((70 + replies.len()).saturating_sub(frames));
             }
-            if self.is("drops the replies at FIN") && replies.len() == 64 && has_fin(stream)? {
+            let is_dropped = match self.mutation {
+                "drops the replies at FIN" => {
+                    replies.len() == 64 && has_fin(stream, Duration::from_millis(200))?
+                }
+                "drops the replies to what came with FIN" => has_fin(stream, Duration::ZERO)?,
+                _ => false,
+            };
+            if is_dropped {
                 return Ok(());
             }
             let lock = self.is("writes under a lock").then(|| self.writing.lock());
-            stream.write_all(&replies.concat())?;
+            if self.is("drops what the send buffer does not take") {
+                stream.set_nonblocking(true)?;
+                // Of what is short, and of what is sent at once, it takes all.
+                let _ = stream.write_all(&replies.concat());
+                stream.set_nonblocking(false)?;
+            } else {
+                stream.write_all(&replies.concat())?;
+            }
             drop(lock);
-            // Behind a message of all byte values, and in a segment of its own.
-            if self.is("adds a line end") && replies.concat().starts_with(&[0, 0, 1, 0, 0]) {
+            // Behind the messages of all byte values, and in a segment of its own.
+            if self.is("adds a line end") && replies.concat().ends_with(&[254, 255]) {
                 thread::sleep(Duration::from_millis(5));
                 stream.write_all(b"\r\n")?;
             }
@@ -179,7 +231,7 @@ impl Mutant {
             .map_or(0, |len| u32::from_be_bytes(*len));
         match self.mutation {
             "expects few single bytes" => single_bytes > 2,
-            "expects a frame in two reads" => (2500..3500).contains(&announced) && reads > 2,
+            "expects a frame in two reads" => announced == 92 && reads > 2,
             "expects a payload with its header" => {
                 read == 4 && pending.len() == 4 && announced == 100
             }
@@ -223,8 +275,9 @@ impl Mutant {
     }
 
     /// Breaks what is fine so far.
-    fn spoil(&self, replies: &mut Vec<Vec<u8>>, pending: &mut Vec<u8>) {
+    fn spoil(&self, replies: &mut Vec<Vec<u8>>, pending: &mut Vec<u8>, read: usize) {
         // Those of the rule about order.
+        let are_numbered = replies.first().is_some_and(|reply| reply.len() == NUMBERED);
         let are_long = replies.iter().all(|reply| reply.len() > 20);
         match self.mutation {
             "clears the high bits" => {
@@ -232,8 +285,8 @@ impl Mutant {
                 payloads.for_each(|byte| *byte &= 0x7f);
             }
             // Part of the next frame, in the same read.
-            "drops the rest of a read" if !replies.is_empty() => pending.clear(),
-            "merges two frames" if replies.len() > 64 && replies[0].len() == 15 => {
+            "drops the rest of a read" if !replies.is_empty() && read < 30 => pending.clear(),
+            "merges two frames" if replies.len() > 64 && are_numbered => {
                 let second = replies.remove(1);
                 replies[0].extend_from_slice(&second[4..]);
                 replies[0][3] += second[3];
@@ -247,15 +300,10 @@ impl Mutant {
                 let long = replies.iter_mut().filter(|reply| reply.len() > 1 << 16);
                 long.for_each(|reply| reply[..4].reverse());
             }
-            "takes 64 frames of a read" => replies.truncate(64),
+            "takes 64 frames of a read" if are_numbered => replies.truncate(64),
             "takes an empty frame for nothing" => replies.retain(|reply| reply.len() > 4),
-            "has a length of 16 bits" => {
-                for reply in replies {
-                    let len = (reply.len() - 4) & 0xffff;
-                    reply.truncate(4 + len);
-                    reply[..2].fill(0);
-                }
-            }
+            "has a length of 8 bits" => cut_lengths(replies, 1),
+            "has a length of 16 bits" => cut_lengths(replies, 2),
             // Of a length that only the rule's message leaves.
             "keeps a part of a frame" if pending.len() == 17 => {
                 self.part.lock().unwrap().clone_from(pending);
@@ -275,10 +323,22 @@ impl Mutant {
     }
 }
 
-/// Whether the client has shut its direction down.
-fn has_fin(stream: &TcpStream) -> io::Result<bool> {
-    stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+/// Cuts replies to what the last bytes of a length can say.
+fn cut_lengths(replies: &mut [Vec<u8>], bytes: usize) {
+    for reply in replies {
+        let len = (reply.len() - 4) & ((1 << (8 * bytes)) - 1);
+        reply.truncate(4 + len);
+        reply[..4 - bytes].fill(0);
+    }
+}
+
+/// Whether the client shuts its direction down so soon; without waiting, whether it
+/// has.
+fn has_fin(stream: &TcpStream, within: Duration) -> io::Result<bool> {
+    stream.set_nonblocking(within.is_zero())?;
+    stream.set_read_timeout(Some(within.max(Duration::from_millis(1))))?;
     let has_fin = stream.peek(&mut [0]).is_ok_and(|len| len == 0);
+    stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     Ok(has_fin)
 }

@@ -17,7 +17,7 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(super) raw: bool,
 
-    /// Maximum wait for a connection, and for anything that is due on it
+    /// Maximum wait for a connection, and for the next bytes that are due on it
     #[arg(long, value_name = "DUR", default_value = "2s", value_parser = parse_timeout)]
     pub(super) timeout: Duration,
 

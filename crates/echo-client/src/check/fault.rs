@@ -13,6 +13,16 @@ pub(super) enum Fault {
     Own(Error),
 }
 
+impl Fault {
+    /// Tells where a server's came, too.
+    pub(super) fn on(self, place: &str) -> Self {
+        match self {
+            Self::Server(came) => Self::Server(format!("{place}, {came}")),
+            own @ Self::Own(_) => own,
+        }
+    }
+}
+
 impl From<String> for Fault {
     fn from(came: String) -> Self {
         Self::Server(came)

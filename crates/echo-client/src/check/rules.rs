@@ -66,7 +66,7 @@ const fn reported(name: &'static str, check: Check) -> Rule {
 
 /// Those that can bring a server down come behind those that cannot, and what is only
 /// reported last.
-pub(super) const RULES: [Rule; 21] = [
+pub(super) const RULES: [Rule; 22] = [
     rule("echo", framing::echo).why("an echo is the same bytes, whatever they are"),
     framed("split", framing::split).why("a read returns what has arrived, not what was written"),
     rule("drip", framing::drip).why("one read is not one message, nor one header"),
@@ -85,6 +85,7 @@ pub(super) const RULES: [Rule; 21] = [
     rule("crowd", streams::crowd).why("connections share nothing, above all no buffer"),
     rule("slow-reader", streams::slow_reader)
         .why("a client that does not read holds up itself only"),
+    rule("late-reader", streams::late_reader).why("a full send buffer takes a part of a write"),
     rule("order", streams::order).why("replies have no number but their place"),
     framed("huge", hostile::huge).why("memory must follow the bytes that came, not a promise"),
     framed("cut-header", hostile::cut).why("a stream that ends within a message is cut off"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
-use proto::Escaped;
+use proto::{Escaped, Foreign};
 use transport::{Dialer, Stream};
 
 use super::{
@@ -19,6 +19,9 @@ use super::{
 
 /// Time between two writes that a server is to see as two reads.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
+
+/// A server that sends a bit now and then has so many timeouts for all of it.
+const PATIENCE: u32 = 5;
 
 /// Bytes of a wrong reply that are shown.
 const MAX_SHOWN: usize = 12;
@@ -92,10 +95,10 @@ impl CheckedServer {
 
     /// Whether another client is served.
     pub(super) fn still_serves(&self) -> Outcome {
-        match self.exchange(&[&self.message(b"the next client")]) {
-            Err(Fault::Server(came)) => Err(format!("to the next client, {came}").into()),
-            served => served.map(drop),
-        }
+        let served = self.exchange(&[&self.message(b"the next client")]);
+        served
+            .map(drop)
+            .map_err(|fault| fault.on("to the next client"))
     }
 }
 
@@ -147,10 +150,20 @@ impl Peer {
 
     /// Reads until all that is due has come.
     pub(super) fn expect(&self, due: &[u8]) -> Outcome {
-        let deadline = Instant::now() + self.timeout;
+        let within = self.timeout * PATIENCE;
+        match self.expect_within(due, within)? {
+            came if came == due.len() => Ok(()),
+            came => Err(format!("{came} of {} bytes within {within:?}", due.len()).into()),
+        }
+    }
+
+    /// Reads what is due, for so long at most, while each part comes in time. Returns
+    /// how much came.
+    pub(super) fn expect_within(&self, due: &[u8], within: Duration) -> Outcome<usize> {
+        let last = Instant::now() + within;
         let mut rest = due;
-        while !rest.is_empty() {
-            self.advance(&mut rest, deadline).map_err(|error| {
+        while !rest.is_empty() && Instant::now() < last {
+            self.advance(&mut rest, self.timeout).map_err(|error| {
                 let then = self.told(&error);
                 match due.len() - rest.len() {
                     0 => then,
@@ -158,12 +171,12 @@ impl Peer {
                 }
             })?;
         }
-        Ok(())
+        Ok(due.len() - rest.len())
     }
 
     /// Expects that nothing follows at once.
     pub(super) fn expect_no_more(&self) -> Outcome {
-        match self.advance(&mut &[][..], Instant::now() + PAUSE) {
+        match self.advance(&mut &[][..], PAUSE) {
             Err(error) if error.kind() == ErrorKind::Other => {
                 Err(format!("all of it, then {error}").into())
             }
@@ -174,9 +187,8 @@ impl Peer {
     /// Waits for the end of the connection, before which only the beginning of
     /// some bytes may come. Whether it is a FIN, and not a reset.
     pub(super) fn end(&self, within: Duration, mut may_come: &[u8]) -> Outcome<bool> {
-        let deadline = Instant::now() + within;
         loop {
-            match self.advance(&mut may_come, deadline) {
+            match self.advance(&mut may_come, within) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
@@ -189,11 +201,10 @@ impl Peer {
 
     /// Takes what one read brings off what is due. A FIN is an error, and so are
     /// other bytes.
-    fn advance(&self, due: &mut &[u8], deadline: Instant) -> io::Result<()> {
-        let left = deadline.saturating_duration_since(Instant::now());
+    fn advance(&self, due: &mut &[u8], within: Duration) -> io::Result<()> {
         // Zero would mean no timeout at all.
-        let left = left.max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(left))?;
+        let within = within.max(Duration::from_millis(1));
+        self.stream.set_read_timeout(Some(within))?;
         let mut buf = [0; 16 * 1024];
         let read = match (&self.stream).read(&mut buf) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -207,7 +218,14 @@ impl Peer {
         if same == read.len() {
             return Ok(());
         }
-        let wrong = format!("{} where {} was due", shown(&read[same..]), shown(due));
+        let first = read.first_chunk().filter(|_| !due.is_empty());
+        let foreign = first.and_then(|first| Foreign::detect(*first));
+        let speaks = foreign.map_or_else(String::new, |foreign| format!("; it speaks {foreign}"));
+        let wrong = format!(
+            "{} where {} was due{speaks}",
+            shown(&read[same..]),
+            shown(due)
+        );
         Err(io::Error::other(wrong))
     }
 
