@@ -5,7 +5,7 @@ use std::iter;
 use super::picture::{Picture, PictureRow};
 
 /// Fewest columns of a row.
-const MIN_WIDTH: usize = 20;
+const MIN_WIDTH: usize = 5;
 
 /// What a text is shown in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,11 +130,11 @@ pub(super) mod tests {
         ];
         assert_eq!(text(52), expected);
         // A row has as many columns as there are, but for very few.
-        for columns in [32, 80, 140] {
+        for columns in [20, 32, 80, 140] {
             let rows = &text(columns)[..2];
             assert!(rows.iter().all(|row| row.chars().count() == columns));
         }
-        assert_eq!(text(0), text(32));
+        assert_eq!(text(0), text(17));
     }
 
     #[test]

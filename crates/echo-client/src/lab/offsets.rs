@@ -28,7 +28,7 @@ pub(super) fn table(args: &LabArgs, columns: usize) -> Result<String> {
         let name = codec.to_possible_value();
         let name = name.as_ref().map_or("", |name| name.get_name());
         let share = format!("{complete} of {}", right.len());
-        let width = columns.saturating_sub(30).max(20).min(right.len());
+        let width = columns.saturating_sub(30).max(5).min(right.len());
         let strip: String = (0..width)
             .map(|column| cell(&right, all, column, width))
             .collect();
