@@ -2,32 +2,29 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `rules` | the table of rules |
-//! | `framing`, `streams`, `hostile`, `reported` | a function each |
-//! | `server` | the server, and a connection to it |
-//! | `fault` | why a rule does not hold |
-//! | `report` | the table, and JSON |
+//! | `rules` | the table of rules, and what they send that expect it back |
+//! | `streams`, `refusals` | the other rules, a function each |
+//! | `server`, `peer` | the server, and a connection to it |
+//! | `row` | what came of a rule, as text and as JSON |
 
 use std::{fmt::Display, path::Path};
 
 use anyhow::{Result, bail};
 use cli::OutputFile;
-use serde_json::{Value, json};
+use serde_json::json;
 
 mod args;
-mod fault;
-mod framing;
-mod hostile;
-mod report;
-mod reported;
+mod peer;
+mod refusals;
+mod row;
 mod rules;
 mod server;
 mod streams;
 
 pub(crate) use args::CheckArgs;
-use fault::Fault;
-use report::Row;
-use rules::RULES;
+use peer::Fault;
+use row::Row;
+use rules::{MUST, RULES};
 use server::CheckedServer;
 
 /// Checks a server by every rule of its wire.
@@ -50,11 +47,25 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
         }
     };
     show(&format_args!("{}, {wire}", args.host));
-    let Findings {
-        rows,
-        failed,
-        mut faults,
-    } = Findings::of(&server, &mut show)?;
+    let (mut rows, mut faults) = (Vec::new(), Vec::new());
+    let mut rules = RULES.iter().filter(|rule| rule.applies_to(&server));
+    while let Some(rule) = rules.next() {
+        let row = Row::of(rule, &server)?;
+        show(&row);
+        let has_fault = row.came.is_some();
+        rows.push(row);
+        // A server that is gone does not break the other rules.
+        if has_fault && let Err(Fault::Server(why)) = server.dial() {
+            let (name, count) = (rule.name, rules.count());
+            faults.push(format!(
+                "is gone since {name}, {count} rules were not checked: {why}"
+            ));
+            break;
+        }
+    }
+    let failed = rows.iter().filter(|row| row.outcome == MUST);
+    let failed: Vec<&str> = failed.map(|row| row.rule.name).collect();
+    let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
     let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rows });
     match file {
         Some(file) => file.create()?.write(&format!("{json:#}\n"))?,
@@ -62,47 +73,13 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
         None => printed = cli::print(format_args!("{json:#}")),
     }
     if !failed.is_empty() {
-        let failed = failed.join(", ");
-        faults.insert(0, format!("breaks rules of an echo server: {failed}"));
+        faults.insert(
+            0,
+            format!("breaks rules of an echo server: {}", failed.join(", ")),
+        );
     }
     if faults.is_empty() {
         return printed;
     }
     bail!("{} {}", args.host, faults.join("; "))
-}
-
-/// What the rules of a wire found.
-#[derive(Default)]
-struct Findings {
-    rows: Vec<Value>,
-    /// The names of broken rules that a server must keep.
-    failed: Vec<&'static str>,
-    /// What ended the check early.
-    faults: Vec<String>,
-}
-
-impl Findings {
-    /// Checks rule by rule, and shows each row.
-    fn of(server: &CheckedServer, show: &mut impl FnMut(&dyn Display)) -> Result<Self> {
-        let mut found = Self::default();
-        let mut rules = RULES.iter().filter(|rule| rule.applies_to(server));
-        while let Some(rule) = rules.next() {
-            let row = Row::of(rule, server)?;
-            show(&row);
-            if row.outcome == "FAIL" {
-                found.failed.push(rule.name);
-            }
-            let has_fault = row.came.is_some();
-            found.rows.push(row.to_json());
-            // A server that is gone does not break the other rules.
-            if has_fault && let Err(Fault::Server(why)) = server.dial() {
-                let (name, count) = (rule.name, rules.count());
-                found.faults.push(format!(
-                    "is gone since {name}, {count} rules were not checked: {why}"
-                ));
-                break;
-            }
-        }
-        Ok(found)
-    }
 }

@@ -1,4 +1,4 @@
-//! What a check found, as a table and as JSON.
+//! What came of a rule, as text and as JSON.
 
 use std::{fmt, mem};
 
@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    fault::Fault,
-    rules::{Level, Rule},
+    peer::Fault,
+    rules::{MAY, Rule},
     server::CheckedServer,
 };
 
@@ -15,11 +15,10 @@ use super::{
 const WIDTH: usize = 80;
 const INDENT: usize = 18;
 
-/// A rule and what was found.
+/// A rule and what came of it.
 pub(super) struct Row {
-    rule: &'static Rule,
+    pub(super) rule: &'static Rule,
     pub(super) outcome: &'static str,
-    /// Empty if that is not told, as of what is reported.
     sent: String,
     pub(super) came: Option<String>,
 }
@@ -31,17 +30,19 @@ impl Row {
     ///
     /// This host cannot.
     pub(super) fn of(rule: &'static Rule, server: &CheckedServer) -> Result<Self> {
-        let mut sent = String::new();
-        let (outcome, came) = match ((rule.check)(server, &mut sent), rule.level) {
-            (Err(Fault::Own(error)), _) => {
+        let mut detail = String::new();
+        let is_found = rule.level == MAY;
+        let (outcome, came) = match (rule.check)(server, &mut detail) {
+            Ok(()) if is_found => (MAY, Some(mem::take(&mut detail))),
+            Ok(()) => ("pass", None),
+            Err(Fault::Server(came)) if is_found => (MAY, Some(format!("none: {came}"))),
+            Err(Fault::Server(came)) => (rule.level, Some(came)),
+            Err(Fault::Own(error)) => {
                 return Err(error.context(format!("cannot check {}", rule.name)));
             }
-            (Ok(()), Level::Reported) => ("info", Some(mem::take(&mut sent))),
-            (Err(Fault::Server(came)), Level::Reported) => ("info", Some(format!("none: {came}"))),
-            (Ok(()), _) => ("pass", None),
-            (Err(Fault::Server(came)), Level::Should) => ("warn", Some(came)),
-            (Err(Fault::Server(came)), Level::Must) => ("FAIL", Some(came)),
         };
+        let colon = if detail.is_empty() { "" } else { ": " };
+        let sent = format!("{}{colon}{detail}", rule.sent);
         Ok(Self {
             rule,
             outcome,
@@ -64,13 +65,13 @@ impl Row {
 /// One line; of a broken rule, three or more.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<12}{:<6}", self.rule.name, self.outcome)?;
         let (sent, why) = (&self.sent, self.rule.why);
         let text = match &self.came {
             None => sent.clone(),
-            Some(found) if sent.is_empty() => found.clone(),
+            Some(found) if self.outcome == MAY => found.clone(),
             Some(came) => format!("sent: {sent}\ncame: {came}\nwhy:  {why}"),
         };
+        write!(f, "{:<12}{:<6}", self.rule.name, self.outcome)?;
         f.write_str(&wrapped(&text).join(&format!("\n{:INDENT$}", "")))
     }
 }
