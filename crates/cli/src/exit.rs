@@ -37,7 +37,7 @@ pub fn print(line: impl fmt::Display) -> Result<()> {
     )
 }
 
-/// What a write to stdout came to: one without a reader is [`StdoutClosed`].
+/// Turns the error of a stdout without a reader into [`StdoutClosed`].
 pub(crate) fn stdout_result(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`args`] | options of several programs, and parsers of their values |
+//! | [`args`] | options of several programs, the settings that they resolve to, and parsers of their values |
 //! | `cpus` | the CPUs that threads may run on |
 //! | `usage` | parsing of the command line, and one-line usage errors |
 //! | `exit` | results on stdout, exit codes |

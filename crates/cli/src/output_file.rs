@@ -14,7 +14,7 @@ use transport::PatientFile;
 const MAX_PREFIX: usize = 30;
 
 /// A file being written: under a temporary name in the same folder, until
-/// [`finish`](Self::finish) renames it. What is not a regular file, such as a pipe, is
+/// [`finish`](Self::finish) renames it. Anything but a regular file, such as a pipe, is
 /// written directly.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -40,8 +40,8 @@ impl OutputFile {
         })
     }
 
-    /// Checks that a file can be created later, and leaves nothing behind: not even if
-    /// a signal ends the program before.
+    /// Checks that a file can be created later. Leaves nothing behind, even if a signal
+    /// ends the program in between.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl OutputFile {
         finished.map_err(|error: io::Error| cannot_write(&path, error))
     }
 
-    /// Writes all of `text`, if it could be made, and gives the file its name.
+    /// Writes `text` and gives the file its name.
     ///
     /// # Errors
     ///
@@ -98,9 +98,9 @@ impl OutputFile {
 /// A file that can be created.
 #[derive(Debug)]
 pub enum CheckedFile {
-    /// What is written directly.
+    /// Open, and written directly.
     Open(OutputFile),
-    /// A regular file.
+    /// A regular file, created when it is written.
     Later(PathBuf),
 }
 
@@ -156,7 +156,7 @@ fn create(path: &Path) -> io::Result<(PatientFile, Option<(TempPath, PathBuf)>)>
     Ok((file.into(), Some((temporary, target))))
 }
 
-/// Names the folder in place of the temporary file, which the library's error ends with.
+/// Names the folder instead of the temporary file, with which the library's error ends.
 fn cannot_create(folder: &Path, error: &io::Error) -> io::Error {
     let text = error.to_string();
     let why = text.split_once(" at path ").map_or(&*text, |(why, _)| why);

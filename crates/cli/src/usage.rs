@@ -18,8 +18,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The exit code, once help or the version (0, or 1 if that failed) or a one-line error with the
-/// expected value (2) is printed.
+/// The exit code, after help or the version is printed (0, or 1 if that failed), or a
+/// one-line error with the expected value (2).
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     signals::survive_large_files();
     A::try_parse_from(joined(env::args_os(), &A::command())).map_err(|error| match error.kind() {

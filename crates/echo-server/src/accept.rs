@@ -50,7 +50,7 @@ impl Acceptor {
         format!("at most {}; memory for at most {memory}", self.max)
     }
 
-    /// Accepts from `listener` until `stop` is woken.
+    /// For [`run`], which accepts from `listener` until `stop` is woken.
     pub(crate) fn new(
         listener: TcpListener,
         config: &Config,

@@ -64,7 +64,7 @@ pub(crate) struct ServerArgs {
     tls: ServerTlsArgs,
 }
 
-/// Limits on well-behaved connections.
+/// Limits of connections.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {

@@ -8,9 +8,8 @@ use crate::{
     units::{ByteSize, Time},
 };
 
-/// Longest and shortest time between two sweeps. A sweep sees a phase up to one
-/// interval after it began, and its expiry up to one interval late: half a
-/// second for both.
+/// Longest and shortest time between two sweeps. A sweep sees the beginning of a
+/// phase, and its expiry, up to one interval late each: half a second together.
 const LONGEST_TICK: Duration = Duration::from_millis(250);
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
 

@@ -37,37 +37,6 @@
 //!    the first [`CloseReason`] counts. The `registry` counts it once the
 //!    thread is joined.
 //!
-//! # Modules
-//!
-//! | module | holds |
-//! | --- | --- |
-//! | `config` | a server's configuration |
-//! | `error` | startup errors |
-//! | `server` | one server's life, from bind to summary |
-//! | `accept` | the loop that accepts connections |
-//! | `accept_queue` | accepted connections without a thread yet |
-//! | `connection` | the state that a connection's thread and the watchdog share |
-//! | `connection/serve` | one connection's life: read, echo, close |
-//! | `connection/input` | its input, up to its end |
-//! | `connection/traffic` | its traffic counters |
-//! | `close` | why a connection ended |
-//! | `registry` | the live connections |
-//! | `registry/guard` | a connection's registration |
-//! | `stats` | counts over all connections |
-//! | `summary` | the same as text, when the server stops |
-//! | `deadlines` | the deadlines of a connection |
-//! | `limits` | how many connections the machine allows |
-//! | `memory` | the memory budget of all connections |
-//! | `watchdog` | the thread that closes expired connections |
-//! | `watchdog/watched` | its state per connection, and the check for expiry |
-//! | `warnings` | warnings about peers, at most one per second for each reason |
-//! | `reporter` | the thread that reports every second |
-//! | `metrics` | statistics for Prometheus, over HTTP |
-//! | `metrics/exposition` | the same, in both text formats |
-//! | `metrics/request` | parsing of a scraper's request |
-//! | `stats_writer` | statistics as lines of JSON |
-//! | `units` | readable sizes and times |
-//!
 //! # Examples
 //!
 //! ```
@@ -96,9 +65,43 @@
 //!
 //! # Features
 //!
-//! `bin`, on by default, is for the program `echo-server` only. Without it the
-//! library has no command line, no signal handling and no log subscriber; it
-//! logs through [`tracing`](https://docs.rs/tracing).
+//! `bin`, on by default, is for the program `echo-server` only; a program that embeds
+//! the library sets `default-features = false`. It then has no command line, no signal
+//! handling and no log subscriber. The library logs through
+//! [`tracing`](https://docs.rs/tracing), and some messages name an option of the
+//! program, such as `--idle-timeout`, for the field of [`Config`] of that name.
+
+// What each file holds:
+//
+// | file | holds |
+// | --- | --- |
+// | `config` | a server's configuration |
+// | `error` | startup errors |
+// | `server` | one server's life, from bind to summary |
+// | `accept` | the loop that accepts connections |
+// | `accept_queue` | accepted connections without a thread yet |
+// | `connection` | the state that a connection's thread and the watchdog share |
+// | `connection/serve` | one connection's life: read, echo, close |
+// | `connection/input` | its input, up to its end |
+// | `connection/traffic` | its traffic counters |
+// | `close` | why a connection ended |
+// | `registry` | the live connections |
+// | `registry/guard` | a connection's registration |
+// | `stats` | counts over all connections |
+// | `summary` | the same as text, when the server stops |
+// | `deadlines` | the deadlines of a connection |
+// | `limits` | how many connections the machine allows |
+// | `limits/machine` | what the machine and the user's session allow |
+// | `memory` | the memory budget of all connections |
+// | `watchdog` | the thread that closes expired connections |
+// | `watchdog/watched` | its state per connection, and the check for expiry |
+// | `warnings` | warnings about peers, at most one per second for each reason |
+// | `reporter` | the thread that reports every second |
+// | `metrics` | statistics for Prometheus, over HTTP |
+// | `metrics/exposition` | the same, in both text formats |
+// | `metrics/request` | parsing of a scraper's request |
+// | `stats_writer` | statistics as lines of JSON |
+// | `units` | readable sizes and times |
 
 mod accept;
 mod accept_queue;

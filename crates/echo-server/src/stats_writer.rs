@@ -63,8 +63,9 @@ pub(crate) struct StatsWriter {
     to: StatsTo,
     /// `None` while the file cannot be opened.
     out: Option<WholeLines<File>>,
-    /// Whether the failure is logged, and lines dropped since.
+    /// Whether lines fail, which is logged once.
     has_failed: bool,
+    /// Lines dropped since.
     lost: u64,
     reopen: Arc<AtomicBool>,
     started: Instant,

@@ -20,7 +20,6 @@ pub struct Summary {
     pub is_encrypted: bool,
 }
 
-/// A few lines.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Traffic {

@@ -55,8 +55,8 @@ impl Warnings {
         }
     }
 
-    /// Logs how many warnings were held back and not yet counted. Returns
-    /// whether more remain that are not due yet.
+    /// Logs how many warnings were held back, for each reason that is due. Returns
+    /// whether others are not due yet.
     pub(crate) fn flush(&self, now: Instant) -> bool {
         let mut due = Vec::new();
         let mut has_more = false;

@@ -17,7 +17,7 @@ const PAGE: usize = 4096;
 
 /// Offset of a grown buffer in its first page, in bytes.
 ///
-/// Data in the kernel mostly begin at a page boundary. Copies between addresses
+/// Data in the kernel mostly begins at a page boundary. Copies between addresses
 /// that differ by whole pages and little more are slow (4K aliasing): the
 /// processor compares the lower twelve bits first, and mistakes its reads for
 /// recent writes. A bare loop of recv and send took 520 µs of CPU time for 1 MiB

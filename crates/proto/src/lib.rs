@@ -17,7 +17,7 @@
 //!
 //! A plain frame has K = Z = 0 and equals the common "u32 big-endian length,
 //! then payload". The flags are per frame, so the sender can choose for each.
-//! Bits 29 and 28 are reserved; a set one is an error that names it.
+//! Bits 29 and 28 are reserved: if one is set, the error names it.
 //!
 //! # Examples
 //!

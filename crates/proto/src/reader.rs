@@ -136,8 +136,8 @@ impl Reader {
     /// [`Error::Refused`] for a refused frame, now and at every later call;
     /// [`Error::Truncated`] when the stream ends inside a frame; [`Error::Io`]
     /// when the read fails, after which it may be retried: a timeout loses no
-    /// byte. After the end of the stream, a further read continues, too: a file
-    /// may have grown.
+    /// byte. A read after the end of the stream may continue, too, since a file may
+    /// have grown.
     pub fn read(&mut self, stream: &mut impl Read) -> Result<Received<'_>, Error> {
         if let Some((error, foreign)) = self.refused {
             return Err(Error::Refused { error, foreign });

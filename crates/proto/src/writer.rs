@@ -167,7 +167,8 @@ impl Writer {
         stream.flush()
     }
 
-    /// Clears the collected messages, once they are written otherwise.
+    /// Clears the collected messages, for a caller that has written
+    /// [`as_bytes`](Self::as_bytes) itself.
     pub fn clear(&mut self) {
         self.buf.clear();
         self.written = 0;

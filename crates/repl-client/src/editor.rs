@@ -18,14 +18,14 @@ pub(crate) const PROMPT: &str = ">>> ";
 
 pub(crate) struct LineEditor {
     editor: Editor<(), MemHistory>,
-    /// Whether SIGINT is to have no effect. The editor handles it all the same,
-    /// and tells it from no key.
+    /// Whether SIGINT was ignored when the program started, and has no effect. The
+    /// editor handles it nevertheless, and reports it as it does Ctrl-C.
     ignores_interrupts: bool,
 }
 
 impl LineEditor {
-    /// With what prints above its line; `None` for a terminal that cannot move
-    /// its cursor, or does not say that it can.
+    /// The editor and the printer of text above its line; `None` for a terminal that
+    /// cannot move its cursor, as far as it says.
     pub(crate) fn new() -> Result<Option<(Self, Printer)>> {
         if !terminal::has_cursor() {
             return Ok(None);
@@ -34,9 +34,8 @@ impl LineEditor {
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)
             .map_err(|error| anyhow!("cannot set up the terminal: {error}"))?;
-        // There is none for a terminal on the library's list of those that can
-        // do nothing. As long as there is one, the editor waits for signals as
-        // well as for keys.
+        // The library has none for the terminals that it lists as unsupported. As
+        // long as there is one, the editor waits for signals as well as for keys.
         let Ok(printer) = editor.create_external_printer() else {
             return Ok(None);
         };
@@ -48,8 +47,8 @@ impl LineEditor {
         Ok(Some((editor, Printer::start(printer)?)))
     }
 
-    /// Reads one line for `queue`; `None` when the user, or the session, wants
-    /// no more.
+    /// Reads one line; `None` when the user ends the input, or the session has closed
+    /// `queue`.
     pub(crate) fn read(&mut self, queue: &EventQueue) -> Result<Option<Line>> {
         terminal::take_over_stopping();
         loop {
@@ -57,7 +56,7 @@ impl LineEditor {
                 Ok(line) => Ok(Some(Line::Whole(line.into_bytes()))),
                 // The window changed its size while a line was edited.
                 Err(ReadlineError::Signal(Signal::Resize)) => continue,
-                // There is no such signal elsewhere.
+                // Other systems have no such signal.
                 #[cfg(unix)]
                 Err(ReadlineError::Signal(Signal::Interrupt)) => Ok(None),
                 Err(ReadlineError::Interrupted)
@@ -69,7 +68,7 @@ impl LineEditor {
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     Ok(Some(Line::NotUtf8))
                 }
-                // It names its source itself.
+                // Its text includes that of its source.
                 Err(error) => bail!("cannot read from the terminal: {error}"),
             };
         }

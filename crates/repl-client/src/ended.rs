@@ -4,12 +4,12 @@ use std::{error, fmt, process::ExitCode};
 
 use signal_hook::low_level;
 
-/// A session that a signal has ended before it was done.
+/// A session that a signal ended before its input did.
 #[derive(Debug)]
 pub(crate) struct Ended(pub(crate) i32);
 
 impl Ended {
-    /// As shells show the end by a signal.
+    /// 128 plus the signal's number, as shells report it.
     pub(crate) fn exit_code(&self) -> ExitCode {
         u8::try_from(self.0.saturating_add(128)).map_or(ExitCode::FAILURE, ExitCode::from)
     }

@@ -1,19 +1,20 @@
-//! How much a server may send without being asked.
+//! The limit on unsolicited messages.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Within that time...
+/// The time in which messages are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// ...so many messages are taken for ones that a person may want to see,
+/// Maximum messages within the window: no person reads more.
 const MAX_MESSAGES: u32 = 1000;
 
-/// and so many bytes, whatever the last message adds to them.
+/// Bytes within the window after which no further message is accepted; one of any
+/// size may bring them.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Counts what came unsolicited.
+/// Counts unsolicited messages.
 #[derive(Debug)]
 pub(crate) struct Flood {
     since: Instant,
@@ -34,7 +35,7 @@ impl Flood {
     ///
     /// # Errors
     ///
-    /// Says how much came if that is a flood.
+    /// Past a limit: one line that says how much arrived.
     pub(crate) fn count(&mut self, bytes: usize, now: Instant) -> Result<()> {
         if now.saturating_duration_since(self.since) > WINDOW {
             *self = Self::new(now);
@@ -56,7 +57,7 @@ impl Flood {
 mod tests {
     use super::*;
 
-    /// How many messages of a size, each so much later, are taken.
+    /// How many messages of a size, at an interval, are accepted.
     fn taken(bytes: usize, pause: Duration) -> usize {
         let mut now = Instant::now();
         let mut flood = Flood::new(now);

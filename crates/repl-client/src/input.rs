@@ -23,27 +23,27 @@ use crate::{
     terminal::{self, Modes},
 };
 
-/// How long the line editor may take to give the terminal back.
+/// How long the line editor may take to restore the terminal.
 const RESTORE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Input {
-    /// One message for each line wanted; dropped, the thread ends.
+    /// Each message requests a line; dropping it ends the thread.
     wanted: Sender<()>,
     source: LineSource,
 }
 
 /// Where lines come from.
 enum LineSource {
-    /// A terminal with a line editor, whose thread has to give it back.
+    /// A terminal with a line editor, whose thread has to restore it.
     Editor {
         thread: JoinHandle<()>,
         printer: Printer,
         before: Modes,
     },
-    /// A terminal that only shows text, and whether the prompt is the last of
+    /// A terminal without line editing, and whether the prompt is the last text on
     /// it.
     Prompt(bool),
-    /// A terminal whose replies go elsewhere.
+    /// A terminal, while replies go elsewhere.
     Terminal,
     /// A pipe or a file.
     Pipe,
@@ -118,19 +118,19 @@ impl Input {
             show(PROMPT).context("cannot write to stdout")?;
             *is_last = true;
         }
-        // When the thread is gone, its last event said why.
+        // If the thread has ended, its last event says why.
         let _ = self.wanted.send(());
         Ok(())
     }
 
-    /// Says that the line has arrived.
+    /// Notes that the line has arrived.
     pub(crate) const fn has_line(&mut self) {
         if let LineSource::Prompt(is_last) = &mut self.source {
             *is_last = false;
         }
     }
 
-    /// Whether text would stand in the middle of a line that is typed.
+    /// Whether text would appear in the middle of a line being typed.
     pub(crate) const fn shows_line(&self) -> bool {
         matches!(
             self.source,
@@ -138,21 +138,20 @@ impl Input {
         )
     }
 
-    /// Shows what does not belong to the conversation, and then the line again
-    /// that is being typed, as far as the terminal can.
+    /// Shows text that is not part of the conversation, and then the line being typed
+    /// again, as far as the terminal can.
     pub(crate) fn show_aside(&mut self, line: &str) {
         match &mut self.source {
             LineSource::Editor { printer, .. } => printer.print(line),
             LineSource::Prompt(true) => {
-                // Nothing is left to do about a terminal that is gone.
+                // A terminal that is gone shows nothing.
                 let _ = show(&format!("\n{line}\n{PROMPT}"));
             }
             _ => tracing::warn!("{line}"),
         }
     }
 
-    /// Ends the input, a line that is being edited too, and leaves the
-    /// terminal as it was.
+    /// Ends the input, even within a line, and restores the terminal.
     pub(crate) fn end(self, stop: &Stop) {
         drop(self.wanted);
         match self.source {
@@ -162,13 +161,13 @@ impl Input {
                     terminal::interrupt_editor(stop);
                     thread::sleep(Duration::from_millis(5));
                 }
-                // It cannot while the terminal takes no output.
+                // The editor is blocked while the terminal takes no output.
                 if !thread.is_finished() {
                     before.restore();
                 }
             }
             LineSource::Prompt(true) => {
-                // What comes next has a line of its own.
+                // The next output begins a line.
                 let _ = show("\n");
             }
             _ => {}
@@ -176,7 +175,7 @@ impl Input {
     }
 }
 
-/// Writes to the terminal, and not only when a line is full.
+/// Writes to the terminal at once, without a line end.
 fn show(text: &str) -> io::Result<()> {
     let mut stdout = Patient(io::stdout().lock());
     stdout.write_all(text.as_bytes())?;

@@ -2,14 +2,14 @@
 
 use std::io::{self, BufRead};
 
-/// Cuts what is read into lines.
+/// Splits input into lines.
 pub(crate) struct Lines<R> {
     input: R,
     /// Longest line, in bytes.
     max: usize,
     /// Whether the rest of a line that is too long is still to be skipped.
     is_skipping: bool,
-    /// Whether the input has ended. A terminal would go on after it.
+    /// Whether the input has ended; a terminal could be read beyond its end.
     has_ended: bool,
 }
 
@@ -17,9 +17,9 @@ pub(crate) struct Lines<R> {
 pub(crate) enum Line {
     /// A line without its end, CR LF or LF.
     Whole(Vec<u8>),
-    /// One over the limit, which may never end.
+    /// A line over the limit, whose end may never come.
     TooLong,
-    /// One that the line editor cannot hold, since it edits text.
+    /// A line that is not text, so that the editor cannot hold it.
     NotUtf8,
 }
 

@@ -56,7 +56,7 @@ fn run(plan: &SessionPlan) -> Result<()> {
         plan.max_line,
         plan.client.wire == Wire::Raw,
     ));
-    // First: other threads leave some signals to the one of the input.
+    // First: threads started after it leave some signals to it.
     let input = input::start(plan.max_line, &queue)?;
     let network = network::start(plan, stream, &queue)?;
     session::run(plan, network, input, &queue, &stop)

@@ -1,5 +1,5 @@
-//! The server's side of a session: writes at once, reads all the time, so
-//! that a lost server is noticed while nothing is typed.
+//! The server's side of a session: writes at once and reads continuously, so that
+//! the loss of the server shows while nothing is typed.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -12,14 +12,14 @@ use crate::{
     queue::{Event, EventQueue},
 };
 
-/// The connection; dropped, it says that no more will come.
+/// The connection; dropping it ends the sending direction.
 pub(crate) struct Network {
     stream: Arc<Stream>,
     host: String,
     timeout: Duration,
 }
 
-/// Starts reading; what comes goes to `queue`, at last why nothing will.
+/// Starts a thread that reads messages into `queue`, and at last why there are no more.
 pub(crate) fn start(
     plan: &SessionPlan,
     stream: Stream,
@@ -41,7 +41,7 @@ pub(crate) fn start(
         .spawn(move || {
             let lost = loop {
                 if !spin.is_zero() {
-                    // What fails here fails in the read, too.
+                    // The read returns the same error.
                     let _ = stream.spin(spin);
                 }
                 match reader.read(&mut &*stream) {
@@ -59,8 +59,8 @@ pub(crate) fn start(
     Ok(network)
 }
 
-/// Puts what came into the queue, with all of its bytes if those are shown;
-/// `false` when nothing more is wanted.
+/// Queues the messages of a read, with all of their bytes if those are shown; `false`
+/// once the queue is closed.
 fn hand_over(batch: &Batch<'_>, queue: &EventQueue, shows_wire: bool) -> bool {
     if shows_wire {
         let mut messages = batch.chunks(1);
@@ -76,7 +76,7 @@ fn hand_over(batch: &Batch<'_>, queue: &EventQueue, shows_wire: bool) -> bool {
 }
 
 impl Network {
-    /// Sends what was collected, in one write.
+    /// Sends the collected messages in one write.
     pub(crate) fn send(&self, writer: &mut Writer) -> Result<()> {
         let Self {
             stream,
@@ -85,16 +85,16 @@ impl Network {
         } = self;
         writer.write_to(&mut &**stream).map_err(|error| {
             if transport::is_timeout(&error) {
-                anyhow!("sending: {host} took nothing within {timeout:?}")
+                anyhow!("cannot send: {host} accepted no byte within {timeout:?}")
             } else {
-                anyhow::Error::new(error).context(format!("sending: lost {host}"))
+                anyhow::Error::new(error).context(format!("cannot send: lost {host}"))
             }
         })
     }
 }
 
 impl Drop for Network {
-    /// The stream itself is not dropped as long as the thread reads it.
+    /// The thread that reads still owns the stream.
     fn drop(&mut self) {
         self.stream.linger(0, Duration::ZERO);
     }

@@ -1,4 +1,4 @@
-//! Text on a terminal where a line is being edited.
+//! Text above the line being edited on a terminal.
 
 use std::{
     sync::mpsc::{self, SyncSender, TrySendError},
@@ -8,15 +8,15 @@ use std::{
 use anyhow::{Context, Result};
 use rustyline::ExternalPrinter;
 
-/// How many texts wait at most. The editor takes one at a time, and none while
-/// it waits for the rest of a key.
+/// Maximum texts that wait. The editor takes one at a time, and none while it waits
+/// for the rest of a key's sequence.
 const MAX_WAITING: usize = 64;
 
-/// Shows text above the line that is edited, by a thread: the editor can keep
-/// it waiting, and the session must not wait.
+/// Shows text above the line being edited, on a thread of its own: the editor may
+/// block it, and the session must not wait.
 pub(crate) struct Printer {
     texts: SyncSender<String>,
-    /// How many there was no room for since the last.
+    /// Texts dropped since the last one, for lack of room.
     dropped: u64,
 }
 
@@ -37,7 +37,7 @@ impl Printer {
         Ok(Self { texts, dropped: 0 })
     }
 
-    /// Shows a line of text, or counts it when too many wait.
+    /// Shows a line of text, or counts it if too many wait.
     pub(crate) fn print(&mut self, line: &str) {
         let text = match self.dropped {
             0 => format!("{line}\n"),

@@ -1,4 +1,4 @@
-//! What both sides of a session report, in order, and a bounded amount of it.
+//! The events of both sides of a session, in order and in bounded memory.
 
 use std::{
     collections::VecDeque,
@@ -11,8 +11,8 @@ use anyhow::Error;
 
 use crate::lines::Line;
 
-/// What a payload takes besides its bytes, in bytes: a slot in the queue and
-/// the allocator's share.
+/// Memory of a payload beside its bytes: a slot in the queue, and the allocator's
+/// overhead.
 const OVERHEAD: usize = mem::size_of::<Event>() + 16;
 
 /// What can happen in a session.
@@ -22,17 +22,17 @@ pub(crate) enum Event {
     Line(Line),
     /// The user is done.
     EndOfInput,
-    /// The server sent a payload; of raw bytes, whatever came; with `--wire`, all
-    /// bytes of a frame.
+    /// The server sent a payload; with `--raw`, any bytes; with `--wire`, all bytes
+    /// of a frame.
     Payload(Vec<u8>),
-    /// One side is gone and why.
+    /// One side is gone, and why.
     Lost(Error),
 }
 
 /// Events from the threads that read to the session.
 ///
-/// Payloads wait to be taken only up to a limit; then the thread that has more
-/// waits, which stops it from reading, and at last the server from sending.
+/// Payloads are queued up to a limit. Then the network's thread waits instead of
+/// reading, which in the end stops the server from sending.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     max_bytes: usize,
@@ -44,15 +44,15 @@ pub(crate) struct EventQueue {
 #[derive(Debug, Default)]
 struct PendingEvents {
     events: VecDeque<Event>,
-    /// Bytes of memory that payloads take.
+    /// Memory of the payloads, in bytes.
     bytes: usize,
     is_closed: bool,
 }
 
 impl EventQueue {
-    /// Takes payloads as long as those that wait have less than `max_bytes`.
-    /// Raw bytes have no bounds to keep: with `joins_payloads` they become
-    /// one payload while they wait.
+    /// Accepts payloads while those in the queue take less than `max_bytes`. Raw bytes
+    /// have no boundaries: with `joins_payloads` those in the queue become one
+    /// payload.
     pub(crate) fn new(max_bytes: usize, joins_payloads: bool) -> Self {
         Self {
             max_bytes,
@@ -62,8 +62,8 @@ impl EventQueue {
         }
     }
 
-    /// Adds an event, a payload once there is room for it. Returns whether
-    /// anyone will take it.
+    /// Adds an event, a payload once there is room for it; `false` once the queue is
+    /// closed.
     pub(crate) fn push(&self, event: Event) -> bool {
         let mut waiting = self.lock();
         if let Event::Payload(payload) = event {
@@ -88,7 +88,7 @@ impl EventQueue {
         !waiting.is_closed
     }
 
-    /// Takes the next event; waits for it as long as `timeout`.
+    /// Takes the next event; waits for it up to `timeout`.
     pub(crate) fn pop(&self, timeout: Duration) -> Option<Event> {
         let is_empty = |waiting: &mut PendingEvents| waiting.events.is_empty();
         let (mut waiting, _) = self
@@ -103,18 +103,18 @@ impl EventQueue {
         Some(event)
     }
 
-    /// Says that no more will be taken: nothing waits for room any more.
+    /// Closes the queue: no event will be taken, and no push waits for room.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// Whether no more will be taken.
+    /// Whether the session has closed it.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().is_closed
     }
 
-    /// Nothing is left half done by a panic, so a poisoned lock is as good.
+    /// A panic leaves no partial update, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, PendingEvents> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_holds_nobody_up() {
+    fn a_closed_queue_blocks_no_push() {
         let queue = EventQueue::new(0, false);
         thread::scope(|scope| {
             let pushing = scope.spawn(|| queue.push(Event::Payload(vec![1])));

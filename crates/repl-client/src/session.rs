@@ -23,7 +23,7 @@ use crate::{
     wire,
 };
 
-/// How often a waiting session looks whether a signal asked it to end.
+/// How often a waiting session checks for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How much of an unsolicited reply is shown, in bytes.
@@ -53,7 +53,7 @@ pub(crate) fn run(
     };
     let outcome = session.converse().and_then(|()| {
         if session.input.is_interactive() {
-            // The user has seen it, and gone on.
+            // The user has seen each error, and continued.
             Ok(())
         } else {
             session.tally.conclude()
@@ -73,14 +73,14 @@ struct Session<'a> {
     queue: &'a EventQueue,
     stop: &'a Stop,
     heartbeat: Heartbeat,
-    /// Heartbeats whose echo is still to come.
+    /// Heartbeats without an echo yet.
     pings: u64,
-    /// What came without being asked for since the last line was sent.
+    /// Unsolicited messages since the last line was sent.
     flood: Flood,
     tally: Tally,
-    /// Whether the user has yet to enter the next line.
+    /// Whether the next line is still being typed.
     is_editing: bool,
-    /// When something came last.
+    /// When the last message arrived.
     received_at: Instant,
 }
 
@@ -147,7 +147,7 @@ impl Session<'_> {
         };
         let more = match self.plan.client.wire {
             Wire::Framed(_) => Vec::new(),
-            // Of raw bytes, more may have come with it.
+            // More raw bytes may have arrived with it.
             Wire::Raw => reply.split_off(line.len().min(reply.len())),
         };
         let took = self.received_at.saturating_duration_since(sent);
@@ -165,10 +165,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Waits for a whole reply: a frame, or at least as many raw bytes as were
-    /// sent. `None` when the user does not want to wait.
+    /// Waits for a complete reply: a frame, or at least as many raw bytes as were sent.
+    /// `None` when the user ends the session.
     fn reply(&mut self, len: usize) -> Result<Option<Vec<u8>>> {
-        // Later than an instant can be is never.
+        // `None`: later than an instant can represent.
         let deadline = Instant::now().checked_add(self.plan.client.timeout);
         let mut reply = Vec::new();
         loop {
@@ -187,8 +187,7 @@ impl Session<'_> {
         }
     }
 
-    /// Shows what came without being asked for, unless there is too much of
-    /// it.
+    /// Shows an unsolicited message, unless there are too many.
     fn unsolicited(&mut self, payload: &[u8]) -> Result<()> {
         self.count_unsolicited(payload.len())?;
         let line = match payload.split_at_checked(MAX_SHOWN) {
@@ -209,7 +208,7 @@ impl Session<'_> {
             .with_context(|| format!("{} is not an echo server", self.plan.client.dialer.host))
     }
 
-    /// Waits for what happens next; `None` when Ctrl-C asked for an end.
+    /// Waits for the next event; `None` when Ctrl-C ends the session.
     fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
         while self.stop.signal().is_none() {
             let now = Instant::now();
@@ -242,7 +241,7 @@ impl Session<'_> {
         }
     }
 
-    /// The payload of what came, which is shown first if all bytes are.
+    /// The payload of a message, whose bytes are shown first with `--wire`.
     fn payload(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         if !self.plan.shows_wire {
             return Ok(bytes);
@@ -251,7 +250,7 @@ impl Session<'_> {
         Ok(wire::payload(&bytes, self.plan.client.wire)?)
     }
 
-    /// Shows the bytes of a message if they are wanted.
+    /// Shows the bytes of a message with `--wire`.
     fn show_wire(&mut self, direction: &str, bytes: &[u8]) -> Result<()> {
         if !self.plan.shows_wire {
             return Ok(());
@@ -264,7 +263,7 @@ impl Session<'_> {
         cli::print(text)
     }
 
-    /// Fails once the reply is late.
+    /// Fails once `deadline` has passed.
     fn check(&self, deadline: Option<Instant>) -> Result<()> {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let (host, timeout) = (&self.plan.client.dialer.host, self.plan.client.timeout);
@@ -273,7 +272,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Sends a heartbeat if it is time for one, or gives the server up.
+    /// Sends a heartbeat if one is due, or fails for a dead server.
     fn ping_if_due(&mut self) -> Result<()> {
         match self.heartbeat.check(Instant::now()) {
             Liveness::Alive => Ok(()),

@@ -1,4 +1,4 @@
-//! What went wrong with single lines, for the end of a session.
+//! The count of lines that failed, reported at the end of a session.
 
 use anyhow::{Result, bail};
 

@@ -1,4 +1,4 @@
-//! The terminal, apart from what others do with it.
+//! The state of the terminal, which other programs share.
 
 use std::{
     io,
@@ -14,21 +14,20 @@ use rustix::{
 };
 use signal_hook::{consts::SIGINT, low_level};
 
-/// Makes reads and writes of the terminal block, as the line editor needs it,
-/// or says that it cannot.
+/// Makes reads and writes of the terminal block, as the line editor requires; `false`
+/// if that fails.
 ///
-/// They do unless a program that shares the terminal set it to non-blocking:
-/// that goes for the open file description, of which this program then opens
-/// one of its own.
+/// They do unless a program that shares the terminal has set it non-blocking. That is
+/// a property of the open file description, so this program then opens its own.
 pub(crate) fn make_blocking() -> bool {
     let stdin = blocking(io::stdin()).and_then(|own| own.map_or(Ok(()), dup2_stdin));
     let stdout = blocking(io::stdout()).and_then(|own| own.map_or(Ok(()), dup2_stdout));
-    // The log may go elsewhere; it can do without.
+    // The log works either way.
     let _ = blocking(io::stderr()).and_then(|own| own.map_or(Ok(()), dup2_stderr));
     stdin.is_ok() && stdout.is_ok()
 }
 
-/// A description of its own for a terminal that does not block.
+/// A file description of its own, if the terminal's is non-blocking.
 fn blocking(stream: impl AsFd) -> rustix::io::Result<Option<OwnedFd>> {
     if !fcntl_getfl(&stream)?.contains(OFlags::NONBLOCK) {
         return Ok(None);
@@ -37,12 +36,12 @@ fn blocking(stream: impl AsFd) -> rustix::io::Result<Option<OwnedFd>> {
     open(ttyname(&stream, Vec::new())?, flags, Mode::empty()).map(Some)
 }
 
-/// Whether it says that it can do more than show text.
+/// Whether the terminal says what it is, so that its cursor can be moved.
 pub(crate) fn has_cursor() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty())
 }
 
-/// What the terminal does with keys by itself, such as to show them.
+/// The terminal's modes, such as the echo of keys.
 pub(crate) struct Modes(Option<Termios>);
 
 impl Modes {
@@ -50,10 +49,10 @@ impl Modes {
         Self(tcgetattr(io::stdin()).ok())
     }
 
-    /// Sets them without waiting for what is still to be shown.
+    /// Sets them without waiting for pending output.
     pub(crate) fn restore(&self) {
         if let Some(modes) = &self.0 {
-            // Nothing is left to do about a terminal that is gone.
+            // It fails for a terminal that is gone.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
         }
     }
@@ -62,22 +61,22 @@ impl Modes {
 /// Keeps SIGTSTP, by which Ctrl-Z stops a program, away from this thread and
 /// those that it starts.
 ///
-/// The line editor gives the terminal back, sends the signal to all, and takes
-/// the terminal again once the program goes on. If another thread could handle
-/// the signal, the editor would not wait for it: the program would stop with
-/// the terminal taken.
+/// The line editor restores the terminal, sends the signal to the process, and sets the
+/// terminal up again once the program continues. If another thread could handle the
+/// signal, the editor would not wait for it, and the program would stop with the
+/// terminal still set up.
 pub(crate) fn leave_stopping_to_the_editor() {
-    // It fails for no signal that there is.
+    // It cannot fail for a valid signal.
     let _ = SigSet::from(Signal::SIGTSTP).thread_block();
 }
 
-/// The editor's part of it.
+/// Lets the calling thread, the editor's, handle SIGTSTP.
 pub(crate) fn take_over_stopping() {
     let _ = SigSet::from(Signal::SIGTSTP).thread_unblock();
 }
 
-/// Wakes the line editor up, which handles SIGINT while a line is edited. At other
-/// times nothing comes of it: `stop` counts it.
+/// Wakes the line editor, which handles SIGINT while a line is edited. At other times
+/// `stop` counts it, without effect.
 pub(crate) fn interrupt_editor(stop: &Stop) {
     stop.be_patient(u32::MAX);
     // It cannot fail for a signal that is handled.

@@ -9,8 +9,8 @@ use std::{
 
 use crate::{Stream, deadline::Deadline, sock_diag};
 
-/// Time between two checks of what the peer's host has acknowledged: a system call
-/// tells, and no event.
+/// Time between two checks of what the peer's host has acknowledged, which no event
+/// reports.
 const ACKNOWLEDGEMENT_CHECK: Duration = Duration::from_millis(10);
 
 impl Stream {

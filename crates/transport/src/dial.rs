@@ -19,7 +19,7 @@ use crate::{
 /// Default maximum wait for a connection.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two checks whether the caller still wants the connection.
+/// Time between two checks of whether the caller still wants the connection.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How to connect to a server.

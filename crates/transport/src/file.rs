@@ -1,4 +1,4 @@
-//! Files that may be pipes: no call waits for ever for the other end.
+//! Files that may be pipes: every wait for the other end is bounded.
 
 use std::{
     fs::{File, FileType, OpenOptions},
@@ -10,11 +10,11 @@ use std::{
 
 use crate::stdio::{self, For};
 
-/// How long the other end of a named pipe may take to be opened: that of a shell's
-/// process substitution is, or comes a moment later.
+/// How long the other end of a named pipe may take to be opened. In a shell's process
+/// substitution it is open, or will be in a moment.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a pipe may take no byte, or have none.
+/// How long a pipe may stay full, or empty.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The error of opening a pipe without a reader (fifo(7)): 6 on every Unix.
@@ -38,7 +38,7 @@ const RETRY: Duration = Duration::from_millis(10);
 pub struct PatientFile {
     file: File,
     is_pipe: bool,
-    /// Until when a pipe that has no writer waits for one; `None` once it had one.
+    /// When the wait for a pipe's first writer ends; `None` once there was one.
     writer_until: Option<Instant>,
 }
 
@@ -47,7 +47,7 @@ impl PatientFile {
     ///
     /// # Errors
     ///
-    /// What `open` returns; it is something else, which may have no end.
+    /// The error of `open`; or it is neither, and may have no end.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = non_blocking_options().read(true).open(path)?;
         let kind = file.metadata()?.file_type();
@@ -62,11 +62,12 @@ impl PatientFile {
         })
     }
 
-    /// Opens what exists and is not a regular file for writing.
+    /// Opens a pipe or a device, which exists, for writing.
     ///
     /// # Errors
     ///
-    /// What `open` returns; a pipe without a reader.
+    /// The error of `open`; or it is a pipe, and no process opens it for reading
+    /// within five seconds.
     pub fn open_for_writing(path: &Path) -> io::Result<Self> {
         let started = Instant::now();
         loop {
@@ -93,7 +94,8 @@ impl PatientFile {
     ///
     /// # Errors
     ///
-    /// What reading returns; there is more; a pipe without a writer, or a silent one.
+    /// The error of a read; or there are more bytes; or it is a pipe that no process
+    /// opens for writing within five seconds, or that is silent for a minute.
     pub fn read_all(self, max: u64) -> io::Result<Vec<u8>> {
         let len = if self.is_pipe {
             0
@@ -114,7 +116,7 @@ impl PatientFile {
     ///
     /// # Errors
     ///
-    /// What it returns.
+    /// As there.
     pub fn sync_all(&self) -> io::Result<()> {
         self.file.sync_all()
     }

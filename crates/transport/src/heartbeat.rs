@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Decides when to ping a silent peer and when to give it up: a ping is due
+/// Decides when to ping a silent peer and when to give up on it: a ping is due
 /// after one interval of silence, and the peer counts as dead after another.
 ///
 /// It reads no clock and sends nothing: the caller passes the time, reports
@@ -53,7 +53,7 @@ pub enum Liveness {
     Alive,
     /// Ping it now.
     Ping,
-    /// Give it up.
+    /// Give up on it.
     Dead(HeartbeatTimeout),
 }
 
@@ -108,7 +108,7 @@ impl Heartbeat {
         }
     }
 
-    /// Time until [`check`](Self::check) next returns something else than
+    /// Time until [`check`](Self::check) next returns anything but
     /// [`Liveness::Alive`]; `None` for never.
     #[must_use]
     pub fn wait(&self, now: Instant) -> Option<Duration> {

@@ -1,23 +1,29 @@
-//! Blocking TCP sockets for all programs here: dialling, listening, waiting,
-//! TLS.
+//! Blocking TCP sockets: dialling, listening, waiting, TLS.
 //!
-//! | module | holds |
+//! A [`Dialer`] connects, [`listen`] opens a listener. A [`Stream`] is a connection,
+//! encrypted or not, to be read in one thread and written in another. Plain types
+//! configure everything; details are logged through
+//! [`tracing`](https://docs.rs/tracing) at the level `debug`. Some messages about TLS
+//! name an option of the programs here, such as `--tls-ca`.
+//!
+//! # Files
+//!
+//! | file | holds |
 //! | --- | --- |
-//! | `dial` | connecting to a server |
-//! | `listen` | opening a listener |
-//! | `network` | source addresses, IP versions and packet options |
-//! | `resolve` | from `host:port` to addresses |
-//! | [`sock_diag`], `tcp_info` | connections as the kernel sees them |
-//! | `socket` | socket options and system calls that std lacks |
-//! | `stream` | a connection, encrypted or not |
-//! | `tls` | TLS over blocking sockets |
-//! | `poll` | waiting until a socket is ready |
-//! | `file` | files that may be pipes, whose other end is waited for a bounded time |
-//! | [`stdio`] | blocking access to standard streams that may be non-blocking |
-//! | `whole_lines` | lines to an output that may take a part of one |
-//! | `waker` | wakes a thread that waits for a listener |
-//! | `heartbeat` | detection of dead peers |
-//! | `error` | errors before a connection exists |
+//! | `dial`, `resolve` | [`Dialer`]: from `host:port` to a connection |
+//! | `network` | [`NetworkOptions`]: source address, IP version, packets |
+//! | `listen` | [`listen`] and [`set_up_listener`] |
+//! | `socket` | [`SocketOptions`], and system calls that std lacks |
+//! | `stream`, `closing` | [`Stream`]: reading, writing, waiting; its end |
+//! | `tls` | [`ClientTls`], [`ServerTls`] and [`TlsStream`] |
+//! | `poll`, `deadline` | [`Ready`]: waiting for a socket, until a deadline |
+//! | `waker` | [`Waker`]: wakes a thread that waits for a listener |
+//! | `heartbeat` | [`Heartbeat`]: detection of dead peers |
+//! | `sock_diag`, `tcp_info` | [`sock_diag`], [`TcpInfo`]: connections as the kernel sees them |
+//! | `stdio` | [`stdio`]: standard streams that may be non-blocking |
+//! | `whole_lines` | [`WholeLines`]: lines to an output that may take a part of one |
+//! | `file` | [`PatientFile`]: files that may be pipes, with bounded waits |
+//! | `error` | [`Error`]: what can fail before a connection exists |
 
 mod closing;
 mod deadline;

@@ -71,7 +71,7 @@ impl NetworkOptions {
             .all(|each| each == version)
     }
 
-    /// Why none of a host's addresses can be dialled.
+    /// Why none of a host's addresses is dialled.
     pub(crate) const fn lacking(&self) -> &'static str {
         match (self.version, self.source) {
             (Some(IpVersion::V4), _) | (None, Some(IpAddr::V4(_))) => "it has no IPv4 address",
@@ -118,13 +118,14 @@ impl NetworkOptions {
     }
 }
 
-/// Reserves no port before the peer is known. One that was closed a moment ago, or
-/// that leads to another peer, can be taken then; a reserved one is free of both.
+/// Leaves the choice of the port to the connect, when the peer is known. It can then
+/// be one that a connection to another peer uses, or used until a moment ago; one
+/// chosen earlier has to be free of both.
 #[cfg(target_os = "linux")]
 fn choose_port_at_connect(socket: &Socket) {
     use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 
-    // Without it there are fewer ports.
+    // Without it, fewer ports can be used.
     let _ = setsockopt(socket, IpBindAddressNoPort, &true);
 }
 

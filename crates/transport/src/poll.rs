@@ -86,7 +86,7 @@ pub(crate) fn poll_one(
     Ok(fd.revents())
 }
 
-/// Other systems peek at the socket every millisecond; a write finds out
+/// Other systems peek at the socket every millisecond; only a write finds out
 /// whether there is room.
 #[cfg(not(unix))]
 pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {

@@ -1,4 +1,4 @@
-//! TCP connections as the kernel sees them, by `sock_diag(7)`. It takes no privilege.
+//! TCP connections as the kernel sees them, by `sock_diag(7)`. No privilege is needed.
 
 use std::{
     collections::HashMap,
@@ -75,8 +75,8 @@ pub fn key(ends: Ends) -> Ends {
     })
 }
 
-/// Sends one request and takes all replies. The kernel has them when the request
-/// is sent, so nothing waits.
+/// Sends one request and takes all replies. The kernel queues them while it handles
+/// the request, so no receive waits.
 fn ask(id: SocketId, flags: u16) -> Option<Vec<(Ends, TcpInfo)>> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG)).ok()?;

@@ -22,7 +22,7 @@
 pub struct TcpInfo {
     /// Segments sent again.
     pub retransmitted: u32,
-    /// Those of them that the peer had already (RFC 2883).
+    /// Segments sent again that the peer already had (RFC 2883).
     pub spurious: u32,
     /// Segments sent, with and without data.
     pub segments_out: u32,
@@ -32,26 +32,26 @@ pub struct TcpInfo {
     pub data_segments_out: u32,
     /// Segments received with data.
     pub data_segments_in: u32,
-    /// Bytes of data sent, those sent again included.
+    /// Bytes of data sent, including those sent again.
     pub bytes_sent: u64,
     /// Bytes written that the peer's host has not acknowledged.
     pub unacknowledged_bytes: u32,
     /// Smoothed round-trip time.
     pub rtt_us: u32,
-    /// Its mean deviation.
+    /// Mean deviation of the round-trip time.
     pub rtt_variance_us: u32,
-    /// The lowest of the last five minutes.
+    /// Lowest round-trip time of the last five minutes.
     pub min_rtt_us: u32,
-    /// In segments.
+    /// Congestion window, in segments.
     pub congestion_window: u32,
-    /// As last measured, in bytes per second.
+    /// Rate of delivery as last measured, in bytes per second.
     pub delivery_rate: u64,
     /// Maximum segment size, in bytes.
     pub mss: u32,
-    /// How long an acknowledgement may be delayed.
+    /// How long this end may delay an acknowledgement.
     pub ack_timeout_us: u32,
-    /// Since data was sent, in ticks of the kernel's clock: 1 to 10 ms.
+    /// Time since data was sent, in steps of the kernel's clock of 1 to 10 ms.
     pub since_sent_ms: u32,
-    /// Since data was received, in the same ticks.
+    /// Time since data was received, in the same steps.
     pub since_received_ms: u32,
 }

@@ -82,8 +82,8 @@ pub struct ClientSettings {
 }
 
 impl ClientArgs {
-    /// Resolves the options, with the files that they name.
     /// Resolves the options, and reads the files that they name.
+    ///
     /// # Errors
     ///
     /// One line: the file that cannot be used, and why.

@@ -26,7 +26,7 @@ pub use traffic::Traffic;
 /// taken to be waiting for input.
 pub(crate) const WAKE_AFTER: Duration = Duration::from_millis(50);
 
-/// What to read from a peer after the decision to close, in time and bytes.
+/// How long, and how many bytes, to read from a peer after the decision to close.
 /// Closing with unread bytes resets the connection, and a reset destroys what
 /// the peer has not read yet.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
@@ -70,8 +70,7 @@ pub(crate) enum Phase {
     Inside,
     /// Sending echoes.
     Writing,
-    /// Echoing what is left, once the thread knows that the connection ends, and
-    /// lingering after it.
+    /// Echoing the rest once the end is decided, then lingering.
     Closing,
 }
 

@@ -101,7 +101,7 @@ impl Watched {
         let progress = match phase {
             Phase::Handshake | Phase::Closing => 0,
             Phase::Between => traffic.reads,
-            // Bytes are not progress: a slow drip would go on for ever.
+            // Bytes are not progress: a slow drip would never expire.
             Phase::Inside => traffic.frames,
             Phase::Writing => traffic.writes,
         };

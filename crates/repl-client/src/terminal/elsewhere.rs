@@ -1,4 +1,4 @@
-//! Consoles of other systems: they block, say what they can, and stop nothing.
+//! Consoles of other systems: they block, have a cursor, and have no signal to stop.
 
 pub(crate) const fn make_blocking() -> bool {
     true

@@ -108,8 +108,8 @@ impl TlsStream {
         }
     }
 
-    /// Input was a partial record, or had no plaintext. That must not go on for
-    /// ever: the socket's own timeout restarts with every byte.
+    /// Input was a partial record, or had no plaintext. That must end by the timeout,
+    /// too: the socket's own restarts with every byte.
     fn check_timeout(&self, waiting_since: &mut Option<Instant>) -> io::Result<()> {
         let Some(since) = *waiting_since else {
             *waiting_since = Some(Instant::now());

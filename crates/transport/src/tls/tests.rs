@@ -265,7 +265,7 @@ fn buffers_stay_below_their_maximum() {
 }
 
 /// The socket's own timeout restarts with every byte: a record that arrives
-/// byte by byte, or endless tickets, would block a read for ever.
+/// byte by byte, or endless tickets, would block a read forever.
 #[test]
 fn a_slow_drip_does_not_block_a_read() {
     const TIMEOUT: Duration = Duration::from_millis(500);
