@@ -180,12 +180,13 @@ impl Server {
 
     /// Serves until it is stopped; returns a summary.
     ///
-    /// Stopping takes at most [`Config::drain`] plus one second: connections
+    /// Stopping takes at most [`Config::drain`] plus two seconds: connections
     /// may finish echoing received data, then they are shut down.
     ///
     /// # Errors
     ///
-    /// When the watchdog, reporter or metrics thread cannot be started.
+    /// [`Error::System`] when the watchdog, reporter or metrics thread cannot be
+    /// started; the others then end.
     pub fn serve(self) -> Result<Summary, Error> {
         let started = Instant::now();
         tracing::info!("{}", self.acceptor.limits());
@@ -194,6 +195,7 @@ impl Server {
         } = self.acceptor.settings.config;
         tracing::info!("timeouts: {deadlines}; drain {}", Time(drain));
         let registry = self.registry;
+        let serving = WhileServing(&registry);
         let watchdog = watchdog::spawn(Arc::clone(&registry), deadlines, drain)?;
         let reporter = Reporter::spawn(Arc::clone(&registry), self.stats)?;
         let metrics = self
@@ -205,7 +207,7 @@ impl Server {
 
         // The listener is closed, so no connection can register any more.
         end_connections(&registry, drain);
-        registry.end();
+        drop(serving);
         // A panic of the watchdog has been printed; nothing is left to do.
         let _ = watchdog.join();
         reporter.wait();
@@ -221,6 +223,15 @@ impl Server {
             elapsed: started.elapsed(),
             is_encrypted,
         })
+    }
+}
+
+/// The watchdog and the reporter, which end when it is dropped.
+struct WhileServing<'a>(&'a Registry);
+
+impl Drop for WhileServing<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Stats {
     pub live: u64,
     /// Traffic of all of them.
     pub traffic: Traffic,
-    /// Frames echoed in the last whole second; of raw bytes, reads.
+    /// Frames per second (of raw bytes, reads) as of the last report: one is made
+    /// each second while there are connections, and when the server stops.
     pub qps: f64,
 }

@@ -17,12 +17,12 @@ use super::{Fingerprint, provider};
 /// The servers to trust. No rule accepts all servers.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    rule: Rule,
+    rule: TrustRule,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 #[derive(Debug)]
-enum Rule {
+enum TrustRule {
     /// Servers whose certificate a CA signed for their name.
     Cas(Arc<WebPkiServerVerifier>),
     /// The server with this certificate, whatever its content.
@@ -33,15 +33,15 @@ impl Trust {
     pub(crate) fn cas(roots: RootCertStore) -> Result<Self, crate::Error> {
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
-            .map(|verifier| Self::new(Rule::Cas(verifier)))
+            .map(|verifier| Self::new(TrustRule::Cas(verifier)))
             .map_err(|error| crate::Error::Tls(error.to_string()))
     }
 
     pub(crate) fn pin(fingerprint: Fingerprint) -> Self {
-        Self::new(Rule::Pin(fingerprint))
+        Self::new(TrustRule::Pin(fingerprint))
     }
 
-    fn new(rule: Rule) -> Self {
+    fn new(rule: TrustRule) -> Self {
         let algorithms = provider().signature_verification_algorithms;
         Self { rule, algorithms }
     }
@@ -57,7 +57,7 @@ impl ServerCertVerifier for Trust {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match &self.rule {
-            Rule::Cas(verifier) => verifier
+            TrustRule::Cas(verifier) => verifier
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
                 .map_err(|error| match error {
                     Error::InvalidCertificate(CertificateError::UnknownIssuer)
@@ -67,7 +67,7 @@ impl ServerCertVerifier for Trust {
                     }
                     other => other,
                 }),
-            Rule::Pin(pinned) => {
+            TrustRule::Pin(pinned) => {
                 let presented = Fingerprint::of(end_entity);
                 if presented == *pinned {
                     Ok(ServerCertVerified::assertion())
