@@ -11,6 +11,14 @@ use anyhow::Result;
 const MAX_CPU: usize = 1023;
 
 /// A list of CPUs, such as `0,2-3`.
+///
+/// # Examples
+///
+/// ```
+/// let cpus: cli::CpuList = "0,2-3".parse().unwrap();
+/// assert_eq!(cpus.to_string(), "0,2-3");
+/// assert!("3-2".parse::<cli::CpuList>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CpuList {
     /// As given.

@@ -4,6 +4,16 @@ use std::{fmt, time::Duration};
 
 /// A quantity with three significant digits and the unit that fits. The alternate
 /// form has no trailing zeros: `7 ms` for `7.00 ms`.
+///
+/// # Examples
+///
+/// ```
+/// use cli::format::Quantity;
+///
+/// assert_eq!(Quantity::Latency(7310.0).to_string(), "7.31 ms");
+/// assert_eq!(Quantity::Bytes(1_040_000.0).to_string(), "1.04 MB");
+/// assert_eq!(format!("{:#}", Quantity::Count(88_000.0)), "88k");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Quantity {
     /// A latency in microseconds: `7.31 ms`.

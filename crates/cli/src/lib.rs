@@ -10,6 +10,40 @@
 //! | [`output_file`] | files that replace an old one once they are whole |
 //! | [`log`] | logs on stderr |
 //! | [`signals`] | signals that stop a program |
+//!
+//! # Examples
+//!
+//! A client with the options of all clients:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use clap::Parser;
+//! use cli::{args::ClientArgs, log, signals::Stop};
+//!
+//! /// Connects to a server
+//! #[derive(Debug, Parser)]
+//! #[command(disable_help_flag = true)] // -h is the host
+//! struct Args {
+//!     #[command(flatten)]
+//!     client: ClientArgs,
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     match cli::parse() {
+//!         Ok(args) => cli::exit_code(run(&args)),
+//!         Err(code) => code,
+//!     }
+//! }
+//!
+//! fn run(args: &Args) -> anyhow::Result<()> {
+//!     log::to_stderr(args.client.common.verbose, &[]);
+//!     let stop = Stop::on_signals()?;
+//!     let settings = args.client.resolve()?;
+//!     let stream = settings.dialer.dial_while(|| stop.asked() == 0)?;
+//!     cli::print(format_args!("connected: {:?}", stream.addrs()?))
+//! }
+//! ```
 
 pub mod args;
 mod cpus;

@@ -16,6 +16,19 @@ const MAX_PREFIX: usize = 30;
 /// A file being written: under a temporary name in the same folder, until
 /// [`finish`](Self::finish) renames it. Anything but a regular file, such as a pipe, is
 /// written directly.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use cli::OutputFile;
+///
+/// let path = Path::new("results.json");
+/// let checked = OutputFile::check(path)?; // before a long run
+/// checked.create()?.write("{}\n")?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct OutputFile {
     /// As given by the user.

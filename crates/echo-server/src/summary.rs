@@ -5,6 +5,21 @@ use std::{fmt, time::Duration};
 use crate::{CloseCounts, Traffic};
 
 /// What a server did from start to stop; a few lines as text.
+///
+/// # Examples
+///
+/// ```
+/// use echo_server::{Config, Server, Summary};
+///
+/// let mut config = Config::default();
+/// config.listen = "127.0.0.1:0".into();
+/// let server = Server::bind(&config)?;
+/// server.handle().stop(); // so that it ends at once
+/// let summary: Summary = server.serve()?;
+/// assert_eq!(summary.connections, summary.closed.total());
+/// assert!(summary.to_string().starts_with("stopped after 0.0 s\nconnections  0\n"));
+/// # Ok::<(), echo_server::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Summary {

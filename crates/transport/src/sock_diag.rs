@@ -1,4 +1,24 @@
 //! TCP connections as the kernel sees them, by `sock_diag(7)`. No privilege is needed.
+//!
+//! # Examples
+//!
+//! One connection by its addresses, and all of a server's port:
+//!
+//! ```
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! use transport::sock_diag;
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let stream = TcpStream::connect(listener.local_addr()?)?;
+//! let ends = [stream.local_addr()?, stream.peer_addr()?];
+//! if let Some(all) = sock_diag::dump(0, ends[1].port()) {
+//!     assert_eq!(all.len(), 1);
+//!     let (listed, found) = (all[&sock_diag::key(ends)], sock_diag::find(ends).unwrap());
+//!     assert_eq!(listed.mss, found.mss);
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::{
     collections::HashMap,
