@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// When a wait ends; `None`: later than an instant can represent.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(pub(crate) Option<Instant>);
 
 impl Deadline {

@@ -5,10 +5,13 @@ use std::{
     io::{self, Read, Write},
     path::Path,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::stdio::{self, For};
+use crate::{
+    deadline::Deadline,
+    stdio::{self, For},
+};
 
 /// How long the other end of a named pipe may take to be opened. In a shell's process
 /// substitution it is open, or will be in a moment.
@@ -39,7 +42,7 @@ pub struct PatientFile {
     file: File,
     is_pipe: bool,
     /// When the wait for a pipe's first writer ends; `None` once there was one.
-    writer_until: Option<Instant>,
+    writer_until: Option<Deadline>,
 }
 
 impl PatientFile {
@@ -58,7 +61,7 @@ impl PatientFile {
         Ok(Self {
             file,
             is_pipe,
-            writer_until: is_pipe.then(|| Instant::now() + OPEN_TIMEOUT),
+            writer_until: is_pipe.then(|| Deadline::after(OPEN_TIMEOUT)),
         })
     }
 
@@ -69,11 +72,11 @@ impl PatientFile {
     /// The error of `open`; or it is a pipe, and no process opens it for reading
     /// within five seconds.
     pub fn open_for_writing(path: &Path) -> io::Result<Self> {
-        let started = Instant::now();
+        let deadline = Deadline::after(OPEN_TIMEOUT);
         loop {
             match non_blocking_options().write(true).open(path) {
                 Err(error) if is_unread_pipe(path, &error) => {
-                    if started.elapsed() >= OPEN_TIMEOUT {
+                    if deadline.left().is_zero() {
                         let text = "a pipe that no process has open for reading";
                         return Err(io::Error::other(text));
                     }
@@ -138,7 +141,7 @@ impl Read for PatientFile {
             match (self.file.read(buf), self.writer_until) {
                 // A pipe without a writer yet looks like one at its end.
                 (Ok(0), Some(until)) => {
-                    let left = until.saturating_duration_since(Instant::now());
+                    let left = until.left();
                     if left.is_zero() {
                         return Err(io::Error::other("a pipe that no process writes to"));
                     }
@@ -178,8 +181,11 @@ impl Write for PatientFile {
 
 impl PatientFile {
     fn wait(&self, what: For, idle: &str) -> io::Result<()> {
-        if stdio::wait(&self.file, what, Some(IDLE_TIMEOUT))? {
-            return Ok(());
+        let deadline = Deadline::after(IDLE_TIMEOUT);
+        while !deadline.left().is_zero() {
+            if stdio::wait(&self.file, what, Some(deadline.left()))? {
+                return Ok(());
+            }
         }
         let seconds = IDLE_TIMEOUT.as_secs();
         Err(io::Error::other(format!(

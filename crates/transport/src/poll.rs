@@ -5,7 +5,10 @@ use std::os::fd::AsFd;
 use std::{io, net::TcpStream, time::Duration};
 
 #[cfg(unix)]
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 
 /// The result of a [wait](crate::Stream::wait).
 ///
@@ -59,10 +62,7 @@ impl From<Found> for Ready {
 pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io::Result<Found> {
     let mut interest = PollFlags::IN;
     interest.set(PollFlags::OUT, for_room);
-    let events = match poll_one(socket, interest, Some(timeout)) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => PollFlags::empty(),
-        other => other?,
-    };
+    let events = poll_one(socket, interest, Some(timeout))?;
     Ok(Found {
         // Reading returns the error.
         can_read: !(events - PollFlags::OUT).is_empty(),
@@ -70,8 +70,8 @@ pub(crate) fn wait(socket: &TcpStream, for_room: bool, timeout: Duration) -> io:
     })
 }
 
-/// Waits for one descriptor, without a `timeout` until it is ready or has failed;
-/// returns no events once the timeout has passed.
+/// Waits for one descriptor, without a `timeout` until it is ready or has failed.
+/// Returns no events after the timeout, or earlier if a signal interrupts it.
 #[cfg(unix)]
 pub(crate) fn poll_one(
     descriptor: &impl AsFd,
@@ -81,7 +81,10 @@ pub(crate) fn poll_one(
     // A timeout that does not fit is longer than any wait.
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     let mut fds = [PollFd::new(descriptor, interest)];
-    poll(&mut fds, timeout.as_ref())?;
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
     let [fd] = fds;
     Ok(fd.revents())
 }

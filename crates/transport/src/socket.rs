@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 use socket2::SockRef;
 
 #[cfg(unix)]
-use crate::poll::poll_one;
+use crate::{deadline::Deadline, poll::poll_one};
 
 /// Options of a socket.
 ///
@@ -137,24 +137,12 @@ pub(crate) fn write(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 #[cfg(unix)]
 #[cold]
 fn write_once_there_is_room(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    use std::time::Instant;
-
-    let timeout = socket.write_timeout()?;
-    let started = Instant::now();
+    let deadline = socket.write_timeout()?.map(Deadline::after);
     loop {
-        let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
-        match poll_one(
-            socket,
-            PollFlags::OUT,
-            Some(left.unwrap_or(RETRY).min(RETRY)),
-        ) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
+        let left = deadline.map_or(RETRY, Deadline::left);
+        poll_one(socket, PollFlags::OUT, Some(left.min(RETRY)))?;
         match write_now(socket, bytes) {
-            Err(error)
-                if error.kind() == io::ErrorKind::WouldBlock
-                    && left.is_none_or(|left| !left.is_zero()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !left.is_zero() => {}
             other => return other,
         }
     }

@@ -58,14 +58,9 @@ impl<S: Descriptor> Patient<S> {
     ) -> io::Result<T> {
         loop {
             match attempt(&mut self.0) {
+                // The next attempt returns an error or the end.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match wait(&self.0, what, None) {
-                        Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                            return Err(error);
-                        }
-                        // The next attempt returns an error or the end.
-                        _ => {}
-                    }
+                    wait(&self.0, what, None)?;
                 }
                 other => return other,
             }
@@ -83,8 +78,8 @@ pub(crate) enum For {
 #[cfg(unix)]
 pub use std::os::fd::AsFd as Descriptor;
 
-/// Waits until a stream is ready, or has failed: `false` if it is not within the
-/// timeout.
+/// Waits until a stream is ready, or has failed; `false` after the timeout, or if a
+/// signal interrupts it.
 #[cfg(unix)]
 pub(crate) fn wait(
     stream: &impl Descriptor,
