@@ -53,9 +53,17 @@ fn zone_error((address, zone, _): (&str, &str, u16)) -> Option<String> {
     })
 }
 
-/// The address without its zone. A zone has a meaning on this host only, so
-/// certificates have none.
-pub(crate) fn without_zone(text: &str) -> String {
+/// The name or address in `host:port`, as a certificate has it: without the zone, which
+/// has a meaning on this host only.
+pub(crate) fn name_in(text: &str) -> String {
+    let text = without_zone(text);
+    let name = text.rsplit_once(':').map_or(&*text, |(name, _)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.to_owned()
+}
+
+/// The address without its zone.
+fn without_zone(text: &str) -> String {
     let Some((address, rest)) = text.split_once('%') else {
         return text.to_owned();
     };
@@ -122,6 +130,13 @@ mod tests {
             ("localhost:60000", "localhost:60000"),
         ] {
             assert_eq!(without_zone(text), bare);
+        }
+        for (text, name) in [
+            ("[fe80::1%eth0]:60000", "fe80::1"),
+            ("a.example:60000", "a.example"),
+            ("127.0.0.1:0", "127.0.0.1"),
+        ] {
+            assert_eq!(name_in(text), name);
         }
     }
 }

@@ -9,7 +9,7 @@ use rustls::{
 };
 
 use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider, trust::Trust};
-use crate::{Error, resolve::without_zone};
+use crate::{Error, resolve::name_in};
 
 /// TLS settings of a client.
 ///
@@ -102,7 +102,7 @@ impl ClientTls {
     pub(crate) fn over(&self, socket: TcpStream, host: &str) -> io::Result<TlsStream> {
         let name = match &self.name {
             Some(name) => name.clone(),
-            None => name_in(&without_zone(host))?,
+            None => server_name(host)?,
         };
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| errors::io_error(&error))?;
@@ -148,11 +148,9 @@ fn system_roots() -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// The name or address in `host:port`.
-fn name_in(host: &str) -> io::Result<ServerName<'static>> {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    ServerName::try_from(name.to_owned()).map_err(|_| {
+fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let name = name_in(host);
+    ServerName::try_from(name.clone()).map_err(|_| {
         io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(

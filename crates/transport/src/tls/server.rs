@@ -10,7 +10,7 @@ use rustls::{
 };
 
 use super::{Fingerprint, TlsStream, clock::SystemClock, errors, pem, provider};
-use crate::{Error, resolve::without_zone};
+use crate::{Error, resolve::name_in};
 
 /// TLS settings of a server.
 ///
@@ -86,14 +86,10 @@ impl ServerTls {
     ///
     /// [`Error::Tls`].
     pub fn self_signed(host: &str) -> Result<(Self, Certificate), Error> {
-        let host = without_zone(host);
-        let host = host
-            .rsplit_once(':')
-            .map_or(host.as_str(), |(name, _)| name);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-        if !names.iter().any(|name| name == host) {
-            names.push(host.to_owned());
+        let host = name_in(host);
+        if !names.contains(&host) {
+            names.push(host);
         }
         let made = make(names).map_err(|error| Error::Tls(error.to_string()))?;
         let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
