@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use transport::{SocketOptions, Waker};
+use transport::{SocketOptions, Stream, Waker};
 
 use crate::{Error, registry::Registry};
 use exposition::{Exposition, TextFormat};
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes after a request to read and discard: closing with unread bytes resets
 /// the connection, and the response may be lost.
-const MAX_SURPLUS: usize = 64 * 1024;
+const MAX_SURPLUS: u64 = 64 * 1024;
 
 /// Stack of a connection's thread, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
@@ -86,7 +86,7 @@ impl Metrics {
                 .wait_for(&self.listener)
                 .and_then(|()| self.listener.accept());
             match accepted {
-                Ok((stream, peer)) => scrapers.add(stream, peer, &exposition),
+                Ok((socket, peer)) => scrapers.add(socket, peer, &exposition),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     tracing::debug!("metrics: {error}");
@@ -112,19 +112,22 @@ struct Scrapers(Vec<Scraper>);
 
 struct Scraper {
     /// The thread owns the stream, and closes it.
-    stream: Weak<TcpStream>,
+    stream: Weak<Stream>,
     /// `None` once it is joined.
     thread: Option<JoinHandle<()>>,
 }
 
 impl Scrapers {
-    fn add(&mut self, stream: TcpStream, peer: SocketAddr, exposition: &Arc<Exposition>) {
+    fn add(&mut self, socket: TcpStream, peer: SocketAddr, exposition: &Arc<Exposition>) {
         self.0
             .retain(|one| one.thread.as_ref().is_some_and(|one| !one.is_finished()));
         if self.0.len() >= MAX_CONNECTIONS {
             self.0.remove(0);
         }
-        let (stream, exposition) = (Arc::new(stream), Arc::clone(exposition));
+        // On some systems accepted sockets inherit non-blocking mode. If this fails,
+        // so does the first read.
+        let _ = socket.set_nonblocking(false);
+        let (stream, exposition) = (Arc::new(Stream::from(socket)), Arc::clone(exposition));
         let shared = Arc::downgrade(&stream);
         let thread = thread::Builder::new()
             .name("scrape".to_owned())
@@ -156,22 +159,13 @@ impl Drop for Scraper {
     }
 }
 
-fn answer(mut stream: &TcpStream, exposition: &Exposition) -> io::Result<()> {
-    // On some systems accepted sockets inherit non-blocking mode.
-    stream.set_nonblocking(false)?;
+fn answer(mut stream: &Stream, exposition: &Exposition) -> io::Result<()> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     let deadline = Instant::now() + TIMEOUT;
     let (head, wanted) = read_request(stream, deadline)?;
     stream.write_all(&response(&head, wanted, exposition))?;
-    stream.shutdown(Shutdown::Write)?;
-    let mut surplus = 0;
-    let mut buf = [0; 1024];
-    while surplus < MAX_SURPLUS {
-        match read_by(stream, &mut buf, deadline)? {
-            0 => break,
-            n => surplus += n,
-        }
-    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    stream.linger(MAX_SURPLUS, left);
     Ok(())
 }
 
@@ -197,7 +191,7 @@ fn response(head: &[u8], wanted: Result<TextFormat, Refusal>, exposition: &Expos
 /// Reads the head of a request; returns it with the requested format or the
 /// refusal.
 fn read_request(
-    stream: &TcpStream,
+    stream: &Stream,
     deadline: Instant,
 ) -> io::Result<(Vec<u8>, Result<TextFormat, Refusal>)> {
     let mut head = Vec::new();
@@ -217,7 +211,7 @@ fn read_request(
 }
 
 /// Reads once, at the latest until `deadline`.
-fn read_by(mut stream: &TcpStream, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
+fn read_by(mut stream: &Stream, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(io::ErrorKind::TimedOut.into());
