@@ -25,7 +25,7 @@ pub(crate) struct ServerArgs {
     #[arg(long)]
     raw: bool,
 
-    /// Largest frame to accept
+    /// Maximum frame size to accept
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_max_frame)]
     max_frame: MaxFrame,
 

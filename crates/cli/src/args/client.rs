@@ -16,7 +16,7 @@ use super::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ClientArgs {
-    /// Server to talk to, as host:port
+    /// Server to connect to, as host:port
     #[arg(short = 'h', long, value_name = "ADDR", default_value = "127.0.0.1:60000", value_parser = parse_addr)]
     pub host: String,
 
@@ -32,11 +32,11 @@ pub struct ClientArgs {
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_timeout)]
     pub timeout: Duration,
 
-    /// Largest frame to send or accept
+    /// Maximum frame size to send and accept
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = parse_max_frame)]
     pub max_frame: MaxFrame,
 
-    /// Send a CRC-32C checksum with every frame
+    /// Send a CRC-32C checksum with every frame, and require it in replies
     #[arg(long, conflicts_with = "raw")]
     pub checksum: bool,
 
@@ -44,8 +44,8 @@ pub struct ClientArgs {
     #[arg(long, conflicts_with = "raw")]
     pub compress: bool,
 
-    /// Send an empty frame after this much silence; give up when as much again
-    /// passes without a frame
+    /// Send an empty frame after this much silence; after as much again without a
+    /// frame, the server counts as dead
     #[arg(long, value_name = "DUR", value_parser = parse_timeout, conflicts_with = "raw")]
     pub heartbeat: Option<Duration>,
 

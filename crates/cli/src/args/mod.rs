@@ -21,8 +21,10 @@ pub use values::{
 /// Options of all programs.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CommonArgs {
-    /// Log more (-v messages, -vv more); `RUST_LOG` overrides
+    /// How often `-v` is given.
+    // The help shows no Markdown.
     #[arg(short, long, action = ArgAction::Count, help_heading = None)]
+    #[arg(help = "Log more (-v messages, -vv more); RUST_LOG overrides")]
     pub verbose: u8,
 
     /// Print help
