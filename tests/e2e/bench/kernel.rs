@@ -174,15 +174,13 @@ fn a_server_that_waits_is_named_with_messages_in_flight() {
 }
 
 /// Thinks, and then answers with a segment for the header and one for the payload.
-#[allow(clippy::needless_pass_by_value)] // as fake_server wants it
-fn think_and_answer_in_parts(stream: TcpStream) {
+fn think_and_answer_in_parts(mut stream: TcpStream) {
     stream.set_nodelay(true).unwrap();
     let mut message = [0; 16];
-    while (&stream).read_exact(&mut message).is_ok() {
+    while stream.read_exact(&mut message).is_ok() {
         thread::sleep(Duration::from_millis(41));
         let (header, payload) = message.split_at(4);
-        let written = (&stream).write_all(header);
-        if written.and_then(|()| (&stream).write_all(payload)).is_err() {
+        if stream.write_all(header).is_err() || stream.write_all(payload).is_err() {
             return;
         }
     }
@@ -241,7 +239,13 @@ fn a_busy_neighbour_is_blamed() {
                 }
             });
         }
-        for args in ["-c 1 -d 2s", "-c 2 -d 2s -r 200", "-c 2 -d 2s --pipeline 4"] {
+        for args in [
+            "-c 1 -d 2s",
+            "-c 2 -d 2s -r 200",
+            "-c 2 -d 2s --pipeline 4",
+            // Many wait for others.
+            "-c 4 -d 2s -r 2000",
+        ] {
             let measured = measure(&server.host(), &format!("{args} --cpus 0"), 0);
             assert_blamed(&measured, &["run_queue", "late_send"], 15);
         }

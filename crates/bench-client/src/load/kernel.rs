@@ -32,15 +32,6 @@ impl KernelView {
         Some(Self(ends))
     }
 
-    /// Notes on each link what was retransmitted so far.
-    pub(super) fn mark(&self, links: &[Arc<Link>]) {
-        for link in links {
-            if let Some([own, peer]) = link.ends {
-                link.note_sent_again([[own, peer], [peer, own]].map(|ends| self.0.get(&ends)));
-            }
-        }
-    }
-
     /// Adds up what came since `before`, on connections by their index.
     pub(super) fn since(&self, before: Option<&Self>, links: &[Arc<Link>]) -> Tcp {
         let end = |side: fn(Ends) -> Ends| {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use transport::{
-    Stream, TcpInfo,
+    Stream,
     sock_diag::{self, Ends},
 };
 
@@ -15,8 +15,6 @@ pub(super) struct Link {
     pub(super) index: u64,
     /// `None` when the peer was gone before they were read.
     pub(super) ends: Option<Ends>,
-    /// Segments that were retransmitted, and those of them that were spurious.
-    pub(super) sent_again: [Gauge; 2],
     /// When the next message in order was sent, in nanoseconds since the load
     /// began, plus one; zero when none is in flight.
     pub(super) waiting_since: Gauge,
@@ -33,27 +31,11 @@ impl Link {
             stream,
             index,
             ends: ends.map(sock_diag::key),
-            sent_again: Default::default(),
             waiting_since: Gauge::default(),
             overdue: AtomicBool::new(false),
             in_flight: Gauge::default(),
             failures: Gauge::default(),
         }
-    }
-
-    /// Notes what its ends have retransmitted, as far as they are known: segments
-    /// retransmitted, and those of them that were spurious. Returns the increases.
-    pub(super) fn note_sent_again(&self, ends: [Option<&TcpInfo>; 2]) -> [u64; 2] {
-        let counts: [fn(&TcpInfo) -> u32; 2] = [|end| end.retransmitted, |end| end.spurious];
-        std::array::from_fn(|kind| {
-            let count = ends
-                .iter()
-                .flatten()
-                .map(|end| u64::from(counts[kind](end)));
-            let count: u64 = count.sum();
-            let before = self.sent_again[kind].replace(count);
-            count.saturating_sub(before)
-        })
     }
 
     /// The server's end first, if that is on this host.
@@ -75,11 +57,5 @@ impl Gauge {
 
     pub(super) fn load(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn replace(&self, value: u64) -> u64 {
-        let before = self.load();
-        self.store(value);
-        before
     }
 }

@@ -1,6 +1,7 @@
 //! The slowest messages, and what was going on around each.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{
         Arc, Mutex,
@@ -60,11 +61,22 @@ impl Slowest {
 /// Examines the slow messages of one connection, in its thread.
 pub(super) struct Examiner<'a> {
     slowest: &'a Slowest,
-    pub(super) link: Arc<Link>,
-    /// How long the thread had waited for a CPU when it was last sampled, and when
-    /// that was, in nanoseconds since the load began; the thread is older.
+    link: Arc<Link>,
+    /// The last sample before a message was due, if there is one, and those since.
+    samples: VecDeque<Counts>,
+}
+
+/// What had happened to a connection and its thread at an instant.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// In nanoseconds since the load began; `None` when the connection was opened:
+    /// the thread is older.
+    at_ns: Option<u64>,
+    /// How long the thread had waited for a CPU.
     waited: Duration,
-    sampled_ns: Option<u64>,
+    /// Segments that the ends have retransmitted, as far as they are known, and those
+    /// of them that were spurious.
+    sent_again: [u64; 2],
 }
 
 impl<'a> Examiner<'a> {
@@ -72,50 +84,84 @@ impl<'a> Examiner<'a> {
         Self {
             slowest,
             link,
-            waited: Duration::ZERO,
-            sampled_ns: None,
+            samples: [Counts::default()].into(),
         }
     }
 
-    /// Takes a message whose reply was read, or given up, at `now_ns`. Costs a
-    /// load and a comparison unless it is slow.
-    pub(super) fn consider(&mut self, flight: &Flight, now_ns: u64) {
+    /// Goes on with another connection of the same thread.
+    pub(super) fn go_on(&mut self, link: Arc<Link>) {
+        self.link = link;
+        for sample in &mut self.samples {
+            sample.sent_again = [0; 2];
+        }
+    }
+
+    /// Takes a message whose reply was read, or given up, at `now_ns`, and whether it
+    /// was sent with the last ones. Costs a load and a comparison unless it is slow.
+    pub(super) fn consider(&mut self, flight: &Flight, is_last: bool, now_ns: u64) {
         let latency_ns = now_ns.saturating_sub(flight.intended_ns);
         if self.slowest.admits(latency_ns) {
-            self.examine(flight, now_ns);
+            self.examine(flight, is_last, now_ns);
         }
     }
 
     #[cold]
-    fn examine(&mut self, flight: &Flight, now_ns: u64) {
+    fn examine(&mut self, flight: &Flight, is_last: bool, now_ns: u64) {
         let us = |ns: u64| ns as f64 / 1e3;
-        let waited = cpu::run_queue_wait();
+        let latency_ns = now_ns.saturating_sub(flight.intended_ns);
         let tcp = self.link.ends.and_then(sock_diag::find);
-        let latency_us = us(now_ns.saturating_sub(flight.intended_ns));
-        let may_be_lost = tcp.filter(|_| latency_us >= MIN_LOSS_US);
-        let sent_again = may_be_lost.map(|own| {
-            let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
-            self.link.note_sent_again([Some(&own), peer.as_ref()])
-        });
+        let may_be_lost = tcp.filter(|_| us(latency_ns) >= MIN_LOSS_US);
+        let sent_again = may_be_lost.map(|own| self.sent_again(&own));
+        let waited = cpu::run_queue_wait();
+        let [before, newest] = self.samples_around(flight.intended_ns);
+        let grown = |kind: usize| {
+            sent_again.map(|counts| counts[kind].saturating_sub(before.sent_again[kind]))
+        };
         let ms = |since: fn(&TcpInfo) -> u32| tcp.as_ref().map(|tcp| 1e3 * f64::from(since(tcp)));
         self.slowest.add(SlowMessage {
             connection: self.link.index,
             due_s: us(flight.intended_ns) / 1e6,
-            latency_us,
+            latency_us: us(latency_ns),
             lag_us: us(flight.sent_ns.saturating_sub(flight.intended_ns)),
             held: flight.is_held,
             run_queue_wait_us: waited
-                .map(|waited| 1e6 * waited.saturating_sub(self.waited).as_secs_f64()),
-            run_queue_window_us: self.sampled_ns.map(|sampled_ns| us(now_ns - sampled_ns)),
-            retransmitted: sent_again.map(|[retransmitted, _]| retransmitted),
-            spurious: sent_again.map(|[_, spurious]| spurious),
-            since_sent_us: ms(|tcp| tcp.since_sent_ms),
+                .map(|waited| 1e6 * waited.saturating_sub(before.waited).as_secs_f64()),
+            run_queue_window_us: before.at_ns.map(|at_ns| us(now_ns.saturating_sub(at_ns))),
+            retransmitted: grown(0),
+            spurious: grown(1),
+            since_sent_us: ms(|tcp| tcp.since_sent_ms).filter(|_| is_last),
             since_received_us: ms(|tcp| tcp.since_received_ms),
             rtt_above_min_us: tcp.map(|tcp| tcp.rtt_us.saturating_sub(tcp.min_rtt_us).into()),
             cause: Cause::default(),
         });
-        self.waited = waited.unwrap_or_default();
-        self.sampled_ns = Some(now_ns);
+        // An eighth of the latency is near enough, so few are kept.
+        let is_due = |at_ns| now_ns.saturating_sub(at_ns) >= latency_ns / 8;
+        if newest.at_ns.is_none_or(is_due) {
+            self.samples.push_back(Counts {
+                at_ns: Some(now_ns),
+                waited: waited.unwrap_or_default(),
+                sent_again: sent_again.unwrap_or(newest.sent_again),
+            });
+        }
+    }
+
+    /// The last sample at `due_ns` or before, and the last of all. Messages are due in
+    /// order, so no later one needs earlier samples.
+    fn samples_around(&mut self, due_ns: u64) -> [Counts; 2] {
+        let is_before = |sample: &Counts| sample.at_ns.is_some_and(|at_ns| at_ns <= due_ns);
+        while self.samples.get(1).is_some_and(is_before) {
+            self.samples.pop_front();
+        }
+        [self.samples.front(), self.samples.back()]
+            .map(|sample| sample.copied().unwrap_or_default())
+    }
+
+    fn sent_again(&self, own: &TcpInfo) -> [u64; 2] {
+        let peer = self.link.peer_on_this_host().and_then(sock_diag::find);
+        let sum = |count: fn(&TcpInfo) -> u32| {
+            u64::from(count(own)) + peer.as_ref().map_or(0, |peer| count(peer).into())
+        };
+        [sum(|end| end.retransmitted), sum(|end| end.spurious)]
     }
 }
 

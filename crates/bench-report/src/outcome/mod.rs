@@ -114,7 +114,7 @@ impl LoadOutcome {
         noise_floor: Option<NoiseFloor>,
     ) -> Results {
         let (elapsed, messages, connections) = (self.elapsed, self.messages(), self.connections());
-        attribute(&mut self.slowest);
+        attribute(&mut self.slowest, self.is_same_host == Some(true));
         Results {
             schema: SCHEMA,
             started: rfc3339(self.started),

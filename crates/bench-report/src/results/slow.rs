@@ -16,18 +16,19 @@ pub struct SlowMessage {
     pub lag_us: f64,
     /// Whether that is because there was no room for it in flight.
     pub held: bool,
-    /// What its thread had waited for a CPU since that was last read: it may have
-    /// been before the message.
+    /// What its thread waited for a CPU, from a sample before the message was due to
+    /// its reply: it may have been before the message.
     pub run_queue_wait_us: Option<f64>,
-    /// How long before the reply that was; `null` if it was never read before.
+    /// How long before the reply that sample was; `null` if it was when the connection
+    /// was opened.
     pub run_queue_window_us: Option<f64>,
-    /// Segments of its connection that were retransmitted since that was last
-    /// sampled; `null` if it is too fast for that.
+    /// Segments of its connection that were retransmitted since that sample; `null` if
+    /// it is too fast for that.
     pub retransmitted: Option<u64>,
     /// Those of them that the other end had already.
     pub spurious: Option<u64>,
     /// From the last segment that was sent to the reply being read, in ticks of
-    /// the kernel's clock.
+    /// the kernel's clock; `null` if other messages were sent after it.
     pub since_sent_us: Option<f64>,
     /// The same from the last segment that came.
     pub since_received_us: Option<f64>,
@@ -75,8 +76,9 @@ const TELLING_US: f64 = 40_000.0;
 /// A round-trip time is smoothed by an eighth of each new one.
 const SMOOTHING: f64 = 8.0;
 
-/// Finds the cause of each message, and puts the slowest first.
-pub(crate) fn attribute(messages: &mut [SlowMessage]) {
+/// Finds the cause of each message, and puts the slowest first. `sees_server` is
+/// whether the server's end is on this host, so that what it sent again is known.
+pub(crate) fn attribute(messages: &mut [SlowMessage], sees_server: bool) {
     messages.sort_by(|a, b| a.due_s.total_cmp(&b.due_s));
     for index in 0..messages.len() {
         let (earlier, rest) = messages.split_at_mut(index);
@@ -85,7 +87,7 @@ pub(crate) fn attribute(messages: &mut [SlowMessage]) {
         };
         message.cause = match blocker(message, earlier) {
             Some(blocker) => blocker.cause,
-            None => message.own_cause(),
+            None => message.own_cause(sees_server),
         };
     }
     messages.sort_by(|a, b| b.latency_us.total_cmp(&a.latency_us));
@@ -102,8 +104,8 @@ fn blocker<'a>(message: &SlowMessage, earlier: &'a [SlowMessage]) -> Option<&'a 
 }
 
 impl SlowMessage {
-    fn own_cause(&self) -> Cause {
-        if self.was_lost() {
+    fn own_cause(&self, sees_server: bool) -> Cause {
+        if self.was_lost(sees_server) {
             Cause::Retransmission
         } else if self.waited_for_cpu() {
             Cause::RunQueue
@@ -116,42 +118,50 @@ impl SlowMessage {
 
     /// Whether a segment was lost after the message. One that was sent again
     /// before it leaves the message as the last that was sent.
-    fn was_lost(&self) -> bool {
+    fn was_lost(&self, sees_server: bool) -> bool {
         let retransmitted = self.retransmitted.unwrap_or(0);
         let is_later = |since_us| self.latency_us < TELLING_US || since_us < self.latency_us / 2.0;
         // The message is sent again in vain if it is the reply that was lost, and
         // only after the timeout: earlier it is a guess (RFC 8985, 7.2).
-        let is_lost = retransmitted > self.spurious.unwrap_or(0)
-            || retransmitted > 0 && self.latency_us >= MIN_RETRANSMISSION_US;
+        let is_reply = || !sees_server && self.latency_us >= MIN_RETRANSMISSION_US;
+        let is_lost = retransmitted > self.spurious.unwrap_or(0) || retransmitted > 0 && is_reply();
         is_lost && self.since_sent_us.is_none_or(is_later)
     }
 
-    /// Whether the thread waited for a CPU for most of the latency. A wait that
-    /// may have been before the message counts if the kernel had the reply long
-    /// before the thread, or the message long after it.
+    /// Whether the thread waited for a CPU for most of the latency.
     fn waited_for_cpu(&self) -> bool {
         let half_us = self.latency_us / 2.0;
-        let waited_us = self.run_queue_wait_us.unwrap_or(0.0);
-        if waited_us < half_us {
+        let Some(waited_us) = self
+            .run_queue_wait_us
+            .filter(|waited_us| *waited_us >= half_us)
+        else {
             return false;
-        }
-        // As much of the wait as there was time for may have been before.
+        };
+        // As much of the wait as there was time for may have been before the message.
         let least_us = |window_us: f64| waited_us - (window_us - self.latency_us).max(0.0);
-        let is_inside = |window_us| least_us(window_us) >= half_us;
-        if self.run_queue_window_us.is_some_and(is_inside) {
-            return true;
-        }
+        self.run_queue_window_us
+            .is_some_and(|window_us| least_us(window_us) >= half_us)
+            || self.was_late_here(half_us)
+    }
+
+    /// Whether the kernel had the message long after it was due, or its reply long
+    /// before the thread: more than `half_us` together.
+    fn was_late_here(&self, half_us: f64) -> bool {
         if self.latency_us >= TELLING_US {
-            let (Some(sent_us), Some(received_us)) = (self.since_sent_us, self.since_received_us)
-            else {
-                return false;
+            let late_us = match self.since_sent_us {
+                Some(sent_us) => (self.latency_us - sent_us).max(0.0),
+                None if self.held => 0.0,
+                None => self.lag_us,
             };
-            return received_us + (self.latency_us - sent_us).max(0.0) > half_us;
+            return self
+                .since_received_us
+                .is_some_and(|received_us| received_us + late_us > half_us);
         }
-        // The reply acknowledges the message: a late one raises the round-trip
-        // time that the kernel sees.
+        // The reply acknowledges the message, unless more follow: a late one raises the
+        // round-trip time that the kernel sees, as does that of the message before.
         let seen_us = self.rtt_above_min_us.map(|above_us| SMOOTHING * above_us);
-        self.lag_us < half_us && seen_us.is_some_and(|seen_us| seen_us < half_us)
+        let is_here = self.since_sent_us.is_some() && (self.held || self.lag_us < half_us);
+        is_here && seen_us.is_some_and(|seen_us| seen_us < half_us)
     }
 }
 
@@ -177,7 +187,7 @@ mod tests {
     fn assert_cause(cause: Cause, change: impl FnOnce(&mut SlowMessage)) {
         let mut message = slow();
         change(&mut message);
-        attribute(std::slice::from_mut(&mut message));
+        attribute(std::slice::from_mut(&mut message), false);
         assert_eq!(message.cause, cause, "{message:?}");
     }
 
@@ -222,6 +232,42 @@ mod tests {
         });
     }
 
+    /// Where the server's end is seen, what was sent again in vain was not lost, and
+    /// neither was a reply: a server that is stopped for long looks like this.
+    #[test]
+    fn a_reply_that_was_lost_is_seen_at_the_server_if_that_is_here() {
+        for (sees_server, cause) in [(false, Cause::Retransmission), (true, Cause::ServerOrPath)] {
+            let mut message = SlowMessage {
+                latency_us: 300_000.0,
+                retransmitted: Some(1),
+                spurious: Some(1),
+                since_sent_us: None,
+                ..slow()
+            };
+            attribute(std::slice::from_mut(&mut message), sees_server);
+            assert_eq!(message.cause, cause, "{sees_server}");
+        }
+    }
+
+    /// With others sent after it, the last segment says nothing about a message.
+    #[test]
+    fn a_message_that_others_follow_is_not_late_here() {
+        let followed = |latency_us: f64| {
+            move |message: &mut SlowMessage| {
+                message.latency_us = latency_us;
+                message.run_queue_wait_us = Some(latency_us);
+                message.rtt_above_min_us = Some(0.0);
+                message.since_sent_us = None;
+            }
+        };
+        assert_cause(Cause::ServerOrPath, followed(4_000.0));
+        assert_cause(Cause::ServerOrPath, followed(60_000.0));
+        assert_cause(Cause::RunQueue, |message| {
+            followed(60_000.0)(message);
+            message.since_received_us = Some(40_000.0);
+        });
+    }
+
     #[test]
     fn a_wait_for_a_cpu_has_to_be_in_the_message() {
         let waited = |window_us: f64| {
@@ -259,6 +305,11 @@ mod tests {
             }
         };
         assert_cause(Cause::RunQueue, short(Some(20.0)));
+        // So is that for which the message before was held.
+        assert_cause(Cause::RunQueue, |message| {
+            short(Some(20.0))(message);
+            (message.held, message.lag_us) = (true, 3_000.0);
+        });
         // An eighth of 4 ms.
         assert_cause(Cause::ServerOrPath, short(Some(500.0)));
         assert_cause(Cause::ServerOrPath, short(None));
@@ -294,7 +345,7 @@ mod tests {
             message(2, 0.25, true),
             message(1, 0.1, false),
         ];
-        attribute(&mut messages);
+        attribute(&mut messages, false);
         let causes = messages.map(|message| (message.connection, message.cause));
         let (lost, other) = (Cause::Retransmission, Cause::ServerOrPath);
         assert_eq!(causes, [(1, lost), (1, lost), (2, other), (1, lost)]);

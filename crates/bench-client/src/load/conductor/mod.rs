@@ -119,14 +119,6 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    /// Samples the connections when the measurement begins.
-    fn view_connections(&mut self) {
-        self.view_before = self.view();
-        if let Some(view) = &self.view_before {
-            view.mark(&self.links);
-        }
-    }
-
     /// The connections, if they last as long as the run.
     fn view(&self) -> Option<KernelView> {
         let is_lasting = self.shared.plan.arguments.per_connection.is_none();

@@ -35,7 +35,7 @@ impl Conductor<'_> {
 
     /// Lets the load begin.
     pub(in crate::load) fn start(&mut self) {
-        self.view_connections();
+        self.view_before = self.view();
         let clock = self.start.map_or_else(Clock::start, Clock::since);
         let now_ns = clock.now_ns();
         let late_ns = if now_ns > ON_TIME_NS { now_ns } else { 0 };

@@ -38,7 +38,7 @@ impl Conductor<'_> {
         if progress.phase == LoadPhase::Warmup && now_ns >= window.start_ns() {
             if now_ns > progress.second_ns && window.start_ns() > 0 {
                 self.close_second(&mut progress, now_ns);
-                self.view_connections();
+                self.view_before = self.view();
             }
             progress.phase = LoadPhase::Measuring;
             progress.usage_before = Some(Usage::now());

@@ -110,7 +110,7 @@ impl<'a> Replies<'a> {
         self.settled.clear();
         (self.last, self.echoes_due) = (None, 0);
         if let Some(examiner) = &mut self.examiner {
-            examiner.link = link;
+            examiner.go_on(link);
         }
     }
 
@@ -259,7 +259,8 @@ impl<'a> Replies<'a> {
         if let Some(examiner) = &mut self.examiner
             && self.window.counts(flight.intended_ns)
         {
-            examiner.consider(flight, now_ns);
+            let last = self.in_flight.back().unwrap_or(flight);
+            examiner.consider(flight, last.sent_ns == flight.sent_ns, now_ns);
         }
     }
 
