@@ -33,7 +33,7 @@ pub struct CapacityReport {
     machine: Machine,
     /// In the order in which they ran.
     pub probes: Vec<Probe>,
-    /// `null` after a signal.
+    /// `null` after a signal, or after a probe that failed.
     pub answer: Option<Answer>,
 }
 

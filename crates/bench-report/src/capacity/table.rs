@@ -44,7 +44,7 @@ impl CapacityTable<'_> {
         let slo = self.0.slo.join(", ");
         match self.0.answer {
             Some(answer) => answer.describe(&slo),
-            None => "not known: interrupted".to_owned(),
+            None => "not known: interrupted by a signal or a failed probe".to_owned(),
         }
     }
 }
@@ -67,18 +67,24 @@ impl Answer {
                 "below {}, the lowest rate to try: it missed {slo}; lower --from",
                 per_second(missed)
             ),
-            Self::Unstable { from, to } => format!(
-                "no stable answer: probes disagree about {slo} between {} and {}; the server or \
-                 its machine changes with time",
-                per_second(from),
-                per_second(to)
-            ),
-            Self::Unclear { met, rate } => {
-                let at_least = met.map(|met| format!("at least {}, but ", per_second(met)));
+            Self::Unstable { from, to } => {
+                let (from, to) = (per_second(from), per_second(to));
+                let at = if from == to {
+                    format!("at {to}")
+                } else {
+                    format!("between {from} and {to}")
+                };
                 format!(
-                    "{}not known: no probe at {} could be judged",
-                    at_least.unwrap_or_default(),
-                    per_second(rate)
+                    "no stable answer: probes disagree about {slo} {at}; the server or its machine \
+                     changes with time"
+                )
+            }
+            Self::Unclear { met, rate } => {
+                let met = met.map(|met| format!("; {} met {slo}", per_second(met)));
+                format!(
+                    "not known: the last probes, at {}, could not be judged{}",
+                    per_second(rate),
+                    met.unwrap_or_default()
                 )
             }
         }
@@ -118,5 +124,25 @@ impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (figures, outcome) = self.lines();
         write!(f, "{figures}{outcome}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_claims_only_what_probes_have_shown() {
+        let say = |answer: Answer| answer.describe("p99<5ms");
+        let unstable = |from, to| say(Answer::Unstable { from, to });
+        assert!(unstable(1000.0, 2000.0).contains("p99<5ms between 1.00k/s and 2.00k/s;"));
+        assert!(unstable(5000.0, 5000.0).contains("p99<5ms at 5.00k/s;"));
+        let unclear = |met| say(Answer::Unclear { met, rate: 2000.0 });
+        let start = "not known: the last probes, at 2.00k/s, could not be judged";
+        assert_eq!(unclear(None), start);
+        assert_eq!(
+            unclear(Some(2000.0)),
+            format!("{start}; 2.00k/s met p99<5ms")
+        );
     }
 }
