@@ -157,7 +157,15 @@ impl Dialer {
         )?;
         self.socket.prepare(&SockRef::from(&socket))?;
         self.network.prepare(&socket, addr)?;
-        let stream = connect(socket, addr, deadline, is_wanted)?;
+        let connected = connect(socket, addr, deadline, is_wanted);
+        let stream = connected.map_err(|error| match error.kind() {
+            io::ErrorKind::AddrNotAvailable => crate::network::explain(
+                &error,
+                "no local address has a free port",
+                "; `sysctl net.ipv4.ip_local_port_range` shows how many there are",
+            ),
+            _ => error,
+        })?;
         if is_self_connected(&stream) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,

@@ -169,7 +169,7 @@ fn set_congestion(_: &Socket, _: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn explain(error: &io::Error, what: &str, advice: &str) -> io::Error {
+pub(crate) fn explain(error: &io::Error, what: &str, advice: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}{advice}"))
 }
 

@@ -48,9 +48,15 @@ pub(super) fn missing(results: &Results) -> Option<String> {
 
 pub(super) fn failed(results: &Results) -> Option<String> {
     let (total, kinds) = (results.failed(), kinds(&results.failures));
+    // The server did not get that far.
+    let log = if results.failures.keys().all(|kind| kind == "connect") {
+        "the warning"
+    } else {
+        "the server's log"
+    };
     (total > 0).then(|| {
         let total = plural(total, "failure");
-        format!("{total} ({kinds}): see the server's log, and repeat without them")
+        format!("{total} ({kinds}): see {log}, and repeat without them")
     })
 }
 

@@ -168,6 +168,10 @@ mod tests {
             },
             "7 failures (3 other connection, 4 timeout)",
         );
+        suspect(
+            |results| results.failures = [("connect".to_owned(), 2)].into(),
+            "2 failures (2 connect): see the warning,",
+        );
         suspect(|results| results.arguments.verify = false, "not verified");
     }
 
