@@ -3,23 +3,24 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::ArgAction;
+use clap::{ArgAction, Parser};
 use cli::{
     UsageError,
     args::{parse_count, parse_size, parse_span},
 };
 
 use super::{
-    codec::{Codec, Message},
-    experiment::Experiment,
+    codec::Codec,
+    experiment::{Experiment, Piece},
 };
 
 /// As many bytes arrive in a socket that is not read, with the usual buffers.
-const MAX_BYTES: u64 = 32 * 1024;
+const MAX_BYTES: usize = 32 * 1024;
 
 /// Draws how messages become writes, segments, reads and messages again, on a
 /// connection within this process; without options, a guided tour
-#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Parser, PartialEq, Eq)]
+#[command(disable_help_flag = true)]
 pub(crate) struct LabArgs {
     /// How the receiver finds messages [default: one-read; of --every-offset: each]
     #[arg(long, value_enum, value_name = "READER")]
@@ -75,43 +76,42 @@ impl LabArgs {
         drawn_only == Self::default()
     }
 
-    /// The experiment with a codec.
-    pub(super) fn experiment(&self, codec: Codec) -> Result<Experiment> {
-        let (count, size) = (self.messages.unwrap_or(3), self.size.unwrap_or(14));
-        let check = |bytes: u64| {
-            let line = format!("--messages and --size make {bytes} bytes or more");
-            let line = format!("{line}: expected at most {MAX_BYTES}");
-            (bytes <= MAX_BYTES).then_some(()).ok_or(UsageError(line))
-        };
-        check(count.saturating_mul(size))?;
+    pub(super) fn experiment(&self) -> Result<Experiment> {
+        self.experiment_with(self.reader.unwrap_or(Codec::OneRead))
+    }
+
+    pub(super) fn experiment_with(&self, codec: Codec) -> Result<Experiment> {
+        let size = usize::try_from(self.size.unwrap_or(14)).unwrap_or(usize::MAX);
         let (mut stream, mut messages) = (Vec::new(), Vec::new());
-        for number in 1..=count {
-            let (start, payload) = (stream.len(), payload(number, size));
+        for number in 1..=self.messages.unwrap_or(3) {
+            let (start, payload) = (stream.len(), payload(number, size.min(MAX_BYTES + 1)));
             stream.extend(codec.encode(&payload)?);
-            check(stream.len() as u64)?;
-            let span = start..stream.len();
-            messages.push(Message { span, payload });
+            if stream.len() > MAX_BYTES {
+                let line = "--messages and --size: expected at most";
+                let line = format!("{line} {MAX_BYTES} bytes with what the reader adds");
+                return Err(UsageError(line).into());
+            }
+            messages.push(Piece::message(start..stream.len(), &payload));
         }
         Ok(Experiment {
-            ends: self.ends(&messages, stream.len())?,
             codec,
+            ends: self.ends(&messages, stream.len())?,
             messages,
             stream,
             pause: self.pause,
             // As large as the largest stream.
-            read_buffer: self.read_buffer.unwrap_or(MAX_BYTES).min(MAX_BYTES),
+            read_buffer: self.read_buffer.map_or(MAX_BYTES, bounded),
             nagle: self.nagle,
         })
     }
 
     /// Where writes end.
-    fn ends(&self, messages: &[Message], len: usize) -> Result<Vec<usize>> {
+    fn ends(&self, messages: &[Piece], len: usize) -> Result<Vec<usize>> {
         if self.cut.is_empty() {
             return Ok(messages.iter().map(|message| message.span.end).collect());
         }
-        let cuts = self.cut.iter().map(|&cut| usize::try_from(cut));
-        let ends = cuts.map(|cut| cut.unwrap_or(usize::MAX)).chain([len]);
-        let ends: Vec<usize> = ends.collect();
+        let cuts = self.cut.iter().map(|&cut| bounded(cut));
+        let ends: Vec<usize> = cuts.chain([len]).collect();
         if ends.is_sorted_by(|a, b| a < b) {
             return Ok(ends);
         }
@@ -120,10 +120,14 @@ impl LabArgs {
     }
 }
 
+/// As much of a number of bytes as matters.
+fn bounded(bytes: u64) -> usize {
+    usize::try_from(bytes).map_or(MAX_BYTES, |bytes| bytes.min(MAX_BYTES))
+}
+
 /// `1 hello world! `, over and over; of each second one, with a line feed inside.
-fn payload(number: u64, size: u64) -> Vec<u8> {
+fn payload(number: u64, size: usize) -> Vec<u8> {
     let gap = if number.is_multiple_of(2) { '\n' } else { ' ' };
     let text = format!("{number} hello{gap}world! ");
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
     text.bytes().cycle().take(size).collect()
 }

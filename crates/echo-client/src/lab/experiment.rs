@@ -10,12 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use proto::Escaped;
 use transport::Stream;
 
-use super::{
-    codec::{Codec, Decoder, Message},
-    segments::Segments,
-};
+use super::{codec::Codec, segments::Segments};
 
 /// Maximum wait for bytes, which do not leave this host.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,7 +28,7 @@ const ROUND_TRIPS: usize = 8;
 /// What is sent, and how.
 pub(crate) struct Experiment {
     pub(super) codec: Codec,
-    pub(super) messages: Vec<Message>,
+    pub(super) messages: Vec<Piece>,
     /// All of them as they go on the wire.
     pub(super) stream: Vec<u8>,
     /// Where writes end.
@@ -39,49 +37,59 @@ pub(crate) struct Experiment {
     /// once all has arrived.
     pub(super) pause: Option<Duration>,
     /// Maximum bytes of one read.
-    pub(super) read_buffer: u64,
+    pub(super) read_buffer: usize,
     pub(super) nagle: bool,
+}
+
+/// Bytes of the stream that belong together, and what is told of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Piece {
+    pub(super) span: Range<usize>,
+    pub(super) label: String,
 }
 
 /// What became of it.
 #[derive(Default)]
 pub(super) struct Observation {
-    pub(super) writes: Vec<Chunk>,
+    pub(super) writes: Vec<Piece>,
     /// `None` where the system does not say.
-    pub(super) segments: Option<Vec<Range<usize>>>,
-    pub(super) reads: Vec<Chunk>,
-    pub(super) understood: Vec<Message>,
+    pub(super) segments: Option<Vec<Piece>>,
+    pub(super) reads: Vec<Piece>,
+    pub(super) understood: Vec<Piece>,
 }
 
-/// Bytes of the stream that moved at once, and when, counted from the first write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
-    pub(super) span: Range<usize>,
-    pub(super) at: Duration,
+impl Piece {
+    /// With the number of its bytes.
+    pub(super) fn sized(span: Range<usize>) -> Self {
+        let label = span.len().to_string();
+        Self { span, label }
+    }
+
+    /// With its text.
+    pub(super) fn message(span: Range<usize>, payload: &[u8]) -> Self {
+        let label = Escaped(payload).to_string();
+        Self { span, label }
+    }
 }
 
 impl Experiment {
     /// Sends everything from one end of a connection to the other and back.
     pub(super) fn run(&self) -> Result<Observation> {
         let mut connection = LabConnection::new(self)?;
-        for span in self.writes() {
-            let end = span.end;
-            connection.write(span)?;
+        let mut start = 0;
+        for &end in &self.ends {
+            connection.write(start..end)?;
             if let Some(pause) = self.pause {
                 connection.read_to(end)?;
                 thread::sleep(pause);
             }
+            start = end;
         }
         if self.nagle {
             // What Nagle's algorithm holds back would go at once with a FIN.
-            connection.read_to(self.stream.len())?;
+            connection.read_to(start)?;
         }
         connection.finish()
-    }
-
-    fn writes(&self) -> impl Iterator<Item = Range<usize>> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| start..*end)
     }
 }
 
@@ -91,11 +99,9 @@ struct LabConnection<'e> {
     experiment: &'e Experiment,
     sender: TcpStream,
     receiver: Stream,
-    decoder: Decoder,
     segments: Segments,
     started: Instant,
-    /// Bytes that were read.
-    read: usize,
+    received: Vec<u8>,
     outcome: Observation,
 }
 
@@ -116,65 +122,75 @@ impl<'e> LabConnection<'e> {
             socket.set_read_timeout(Some(TIMEOUT))?;
             socket.set_write_timeout(Some(TIMEOUT))?;
         }
-        if experiment.nagle {
-            for _ in 0..ROUND_TRIPS {
-                sender.write_all(b".")?;
-                receiver.read_exact(&mut [0])?;
-                receiver.write_all(b".")?;
-                sender.read_exact(&mut [0])?;
-            }
+        for _ in 0..if experiment.nagle { ROUND_TRIPS } else { 0 } {
+            sender.write_all(b".")?;
+            receiver.read_exact(&mut [0])?;
+            receiver.write_all(b".")?;
+            sender.read_exact(&mut [0])?;
         }
         Ok(Self {
             segments: Segments::new(&sender, experiment.stream.len())?,
-            decoder: Decoder::new(experiment.codec),
             experiment,
             sender,
             receiver: receiver.into(),
             started: Instant::now(),
-            read: 0,
+            received: Vec::new(),
             outcome: Observation::default(),
         })
     }
 
+    /// Bytes that move now; with the time where that is what it is about.
+    fn moved(&self, span: Range<usize>) -> Piece {
+        let mut piece = Piece::sized(span);
+        if self.experiment.nagle || self.experiment.pause.is_some() {
+            let at = self.started.elapsed().as_millis();
+            piece.label = format!("{} at {at} ms", piece.label);
+        }
+        piece
+    }
+
     fn write(&mut self, span: Range<usize>) -> Result<()> {
-        let at = self.started.elapsed();
-        let bytes = self.experiment.stream.get(span.clone());
-        self.sender.write_all(bytes.unwrap_or_default())?;
+        let piece = self.moved(span.clone());
+        self.sender.write_all(&self.experiment.stream[span])?;
         self.segments.sample();
-        self.outcome.writes.push(Chunk { span, at });
+        self.outcome.writes.push(piece);
         Ok(())
     }
 
     /// Reads and returns each message that is found, until so many bytes were
     /// read, or to the end.
     fn read_to(&mut self, bytes: usize) -> Result<()> {
-        let mut buffer = vec![0; usize::try_from(self.experiment.read_buffer)?];
-        while self.read < bytes {
-            let len = (&self.receiver).read(&mut buffer);
-            let len = len.context("cannot read")?;
+        let mut buffer = vec![0; self.experiment.read_buffer];
+        while self.received.len() < bytes {
+            let len = (&self.receiver).read(&mut buffer).context("cannot read")?;
             if len == 0 {
                 break;
             }
-            let at = self.started.elapsed();
+            let read = self.received.len()..self.received.len() + len;
+            let read = self.moved(read);
+            self.outcome.reads.push(read);
             self.segments.sample();
-            let understood = self.decoder.feed(buffer.get(..len).unwrap_or_default())?;
-            let mut echo = Vec::new();
-            for message in &understood {
-                echo.extend(self.experiment.codec.encode(&message.payload)?);
-            }
-            (&self.receiver).write_all(&echo)?;
-            let span = self.read..self.read + len;
-            self.read = span.end;
-            self.outcome.reads.push(Chunk { span, at });
-            self.outcome.understood.extend(understood);
+            self.received.extend_from_slice(&buffer[..len]);
+            self.understand()?;
         }
         Ok(())
+    }
+
+    fn understand(&mut self) -> Result<()> {
+        let understood = &mut self.outcome.understood;
+        let mut start = understood.last().map_or(0, |last| last.span.end);
+        let from = start;
+        while let Some((len, payload)) = self.experiment.codec.decode(&self.received[start..]) {
+            understood.push(Piece::message(start..start + len, &payload));
+            start += len;
+        }
+        Ok((&self.receiver).write_all(&self.received[from..start])?)
     }
 
     /// Says that no more will come, reads the rest, and takes the echo.
     fn finish(mut self) -> Result<Observation> {
         self.sender.shutdown(Shutdown::Write)?;
-        let rest = (self.experiment.stream.len() - self.read) as u64;
+        let rest = (self.experiment.stream.len() - self.received.len()) as u64;
         let deadline = Instant::now() + ARRIVAL;
         while self.receiver.unread()? < rest && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));

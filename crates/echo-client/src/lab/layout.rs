@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::picture::{Picture, PictureRow};
+use super::{experiment::Piece, picture::Picture};
 
 /// Fewest columns of a row.
 const MIN_WIDTH: usize = 5;
@@ -33,14 +33,14 @@ pub(super) fn line(text: impl Into<String>, ink: Ink) -> Line {
 
 /// A line for each row, and the verdict, on so many columns.
 pub(super) fn lines(picture: &Picture, columns: usize) -> Vec<Line> {
-    let names = picture.rows.iter().map(|row| row.name.len());
-    let names = names.max().unwrap_or_default();
+    let names = picture.rows.iter().map(|(name, _)| name.len()).max();
+    let names = names.unwrap_or_default();
     // A blank behind the name, and the end of the last piece.
     let width = columns.saturating_sub(names + 2).max(MIN_WIDTH);
-    let owner = |column: usize| picture.owner(column * picture.len / width);
-    let rows = picture.rows.iter().map(|row| {
-        let mut runs = line(format!("{:<names$} ", row.name), Ink::Plain);
-        for (column, cell) in cells(row, picture.len, width).chars().enumerate() {
+    let owner = |column: usize| picture.owner(column * picture.len() / width);
+    let rows = picture.rows.iter().map(|(name, pieces)| {
+        let mut runs = line(format!("{name:<names$} "), Ink::Plain);
+        for (column, cell) in cells(pieces, picture.len(), width).chars().enumerate() {
             let ink = owner(column).map_or(Ink::Plain, Ink::Message);
             match runs.last_mut() {
                 Some(run) if run.ink == ink => run.text.push(cell),
@@ -55,14 +55,13 @@ pub(super) fn lines(picture: &Picture, columns: usize) -> Vec<Line> {
 
 /// A row's characters. A byte begins at the first column that is wholly behind
 /// where it does, so that each column belongs to one byte.
-fn cells(row: &PictureRow, len: usize, width: usize) -> String {
+fn cells(pieces: &[Piece], len: usize, width: usize) -> String {
     let column = |byte: usize| (byte * width).div_ceil(len.max(1));
-    let pieces = row.pieces.iter().map(|piece| {
+    let shown = pieces.iter().map(|piece| {
         let (start, end) = (column(piece.span.start), column(piece.span.end));
         shown(&piece.label, end - start)
     });
-    let end = row.pieces.last().map(|_| "┤".to_owned());
-    pieces.chain(end).collect()
+    shown.chain(pieces.last().map(|_| "┤".to_owned())).collect()
 }
 
 /// A piece of so many columns, with as much of its label as fits.
@@ -82,23 +81,20 @@ fn shown(label: &str, width: usize) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::{super::picture::Piece, *};
+    use super::*;
 
-    fn row(name: &str, ends: &[usize], labels: &[&str]) -> PictureRow {
+    fn row(name: &str, ends: &[usize], labels: &[&str]) -> (String, Vec<Piece>) {
         let starts = [0].iter().chain(ends);
         let spans = starts.zip(ends).map(|(start, end)| *start..*end);
-        let pieces = spans.zip(labels);
-        PictureRow {
-            name: name.to_owned(),
-            pieces: pieces
-                .map(|(span, label)| Piece::new(&span, (*label).to_owned()))
-                .collect(),
-        }
+        let piece = |(span, label): (_, &&str)| Piece {
+            span,
+            label: (*label).to_owned(),
+        };
+        (name.to_owned(), spans.zip(labels).map(piece).collect())
     }
 
     pub(in super::super) fn picture() -> Picture {
         Picture {
-            len: 10,
             ends: vec![4, 10],
             rows: vec![
                 row("2 messages", &[4, 10], &["hi", "hello there"]),

@@ -7,11 +7,10 @@
 //! | `experiment` | one connection: what was written, read and understood |
 //! | `segments` | what the kernel sent |
 //! | `picture` | all of it as rows of pieces |
-//! | `section` | a picture and the text around it |
 //! | `layout` | a picture as lines, to scale |
 //! | `text`, `svg` | lines drawn |
 //! | `offsets` | every cut of a stream |
-//! | `tour` | the guided tour |
+//! | `tour` | pictures with the text around them: the guided tour |
 
 use std::io;
 
@@ -25,14 +24,12 @@ mod experiment;
 mod layout;
 mod offsets;
 mod picture;
-mod section;
 mod segments;
 mod svg;
 mod text;
 mod tour;
 
 use args::LabArgs;
-use section::TourSection;
 
 /// Columns where stdout is not a terminal.
 const COLUMNS: usize = 80;
@@ -45,19 +42,11 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
         return cli::print(offsets::table(args, columns)?.trim_end());
     }
     let file = args.svg.as_deref().map(OutputFile::check).transpose()?;
-    let sections = if args.is_tour() {
-        tour::sections()?
-    } else {
-        vec![TourSection::of(args)?]
-    };
-    let lines = |columns| {
-        let sections = sections.iter().map(|section| section.lines(columns));
-        let sections: Vec<_> = sections.collect();
-        sections.join(&[Vec::new(), Vec::new()][..])
-    };
+    let scenes = tour::scenes(args)?;
     if let Some(file) = file {
-        file.create()?.write(&svg::draw(&lines(svg::COLUMNS)))?;
+        let lines = tour::lines(&scenes, svg::COLUMNS);
+        file.create()?.write(&svg::draw(&lines))?;
     }
     let has_color = cli::has_color(&io::stdout());
-    cli::print(text::draw(&lines(columns), has_color))
+    cli::print(text::draw(&tour::lines(&scenes, columns), has_color))
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use cli::UsageError;
 
-use super::{args::LabArgs, codec::Codec, picture};
+use super::{args::LabArgs, codec::Codec, picture::right};
 
 /// Each cut has a connection of its own, whose port takes a minute to be free
 /// again.
@@ -39,7 +39,7 @@ pub(super) fn table(args: &LabArgs, columns: usize) -> Result<String> {
 
 /// How many messages come out right by each cut, and how many there are.
 fn right_by_cut(args: &LabArgs, codec: Codec) -> Result<(Vec<usize>, usize)> {
-    let mut experiment = args.experiment(codec)?;
+    let mut experiment = args.experiment_with(codec)?;
     experiment.pause = Some(Duration::ZERO);
     let len = experiment.stream.len();
     if len > MAX_CUTS {
@@ -50,8 +50,8 @@ fn right_by_cut(args: &LabArgs, codec: Codec) -> Result<(Vec<usize>, usize)> {
     let cuts = (1..len).map(|cut| {
         experiment.ends = vec![cut, len];
         let understood = experiment.run()?.understood;
-        let right = picture::right(&experiment.messages, &understood);
-        Ok(right.iter().filter(|is_right| **is_right).count())
+        let right = right(&experiment.messages, &understood);
+        Ok(right.into_iter().filter(|is_right| *is_right).count())
     });
     let right = cuts.collect::<Result<_>>()?;
     Ok((right, experiment.messages.len()))

@@ -3,17 +3,18 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    ops::Range,
 };
 
 use transport::{TcpInfo, sock_diag};
+
+use super::experiment::Piece;
 
 /// The segments of a stream, found by reading the counters again and again.
 pub(super) struct Segments {
     ends: [SocketAddr; 2],
     /// What the counters were; `None` once it is not known where a segment ends.
     before: Option<TcpInfo>,
-    found: Vec<Range<usize>>,
+    found: Vec<Piece>,
     /// Bytes of the stream.
     len: usize,
 }
@@ -42,16 +43,16 @@ impl Segments {
         }
         for len in lens.into_iter().flatten() {
             let start = self.sent();
-            self.found.push(start..start + len);
+            self.found.push(Piece::sized(start..start + len));
         }
     }
 
     fn sent(&self) -> usize {
-        self.found.last().map_or(0, |segment| segment.end)
+        self.found.last().map_or(0, |segment| segment.span.end)
     }
 
     /// All of the stream, `None` if that is not known.
-    pub(super) fn all(self) -> Option<Vec<Range<usize>>> {
+    pub(super) fn all(self) -> Option<Vec<Piece>> {
         (self.sent() == self.len).then_some(self.found)
     }
 }

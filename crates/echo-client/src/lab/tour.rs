@@ -1,45 +1,61 @@
 //! The guided tour: experiments by their command lines, and what they show.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
 
 use super::{
-    picture::{PictureRow, Piece},
-    section::TourSection,
+    args::LabArgs,
+    experiment::Piece,
+    layout::{self, Ink, Line, line},
+    picture::Picture,
 };
-use crate::args::{EchoArgs, EchoCommand};
 
 /// Each a title, a command and what is to be seen, with an empty line between.
 const SCENES: &str = include_str!("tour.txt");
 
-pub(super) fn sections() -> Result<Vec<TourSection>> {
-    let scenes = SCENES.split("\n\n").map(|scene| scene.lines().collect());
-    let mut sections = scenes.map(section).collect::<Result<Vec<_>>>()?;
-    // The last is about the end of the stream, and what comes after it.
-    if let Some(TourSection { picture, .. }) = sections.last_mut() {
-        let label = format!("{} bytes back, after the FIN", picture.len);
-        picture.rows.push(PictureRow {
-            name: "1 echo".to_owned(),
-            pieces: vec![Piece::new(&(0..picture.len), label)],
-        });
+/// A picture and the text around it: none, or a title, a command and sentences.
+pub(super) type Scene = (Vec<&'static str>, Picture);
+
+/// What is asked for; without options, the tour.
+pub(super) fn scenes(args: &LabArgs) -> Result<Vec<Scene>> {
+    if !args.is_tour() {
+        return Ok(vec![(Vec::new(), Picture::of(&args.experiment()?)?)]);
     }
-    Ok(sections)
+    let scene = |text: &'static str| {
+        let text: Vec<&str> = text.lines().collect();
+        // Behind a prompt and the program's name.
+        let words = text.get(1).into_iter().flat_map(|line| line.split(' '));
+        let args = LabArgs::try_parse_from(words.skip(2))?;
+        Ok((text, Picture::of(&args.experiment()?)?))
+    };
+    let mut scenes: Vec<Scene> = SCENES.split("\n\n").map(scene).collect::<Result<_>>()?;
+    // The last is about the end of the stream, and what comes after it.
+    if let Some((_, picture)) = scenes.last_mut() {
+        let mut echo = Piece::sized(0..picture.len());
+        echo.label += " bytes back, after the FIN";
+        picture.rows.push(("1 echo".to_owned(), vec![echo]));
+    }
+    Ok(scenes)
 }
 
-/// Runs what the command would.
-fn section(text: Vec<&'static str>) -> Result<TourSection> {
-    let words = text
-        .iter()
-        .skip(1)
-        .take(1)
-        .flat_map(|command| command.split(' '));
-    match EchoArgs::try_parse_from(words.skip(1))?.command {
-        Some(EchoCommand::Lab(args)) => Ok(TourSection {
-            text,
-            ..TourSection::of(&args)?
-        }),
-        _ => bail!("no scene of the tour: {text:?}"),
-    }
+pub(super) fn lines(scenes: &[Scene], columns: usize) -> Vec<Line> {
+    let lines = scenes.iter().map(|(text, picture)| {
+        let picture = layout::lines(picture, columns);
+        let plain = |text: &&str| line(*text, Ink::Plain);
+        match &text[..] {
+            [title, command, sentences @ ..] => [
+                vec![line(*title, Ink::Title), plain(command), Vec::new()],
+                picture,
+                vec![Vec::new()],
+                sentences.iter().map(plain).collect(),
+            ]
+            .concat(),
+            _ => picture,
+        }
+    });
+    lines
+        .collect::<Vec<_>>()
+        .join(&[Vec::new(), Vec::new()][..])
 }
 
 #[cfg(test)]
