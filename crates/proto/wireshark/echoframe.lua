@@ -63,90 +63,80 @@ local function crc32c(range)
     return bxor(crc, 0xffffffff) % 4294967296
 end
 
--- What the four bytes announce; nil: they are not a header.
-local function decode(tvb, offset)
-    local word = tvb(offset, HEADER_LEN):uint()
-    local header = {
-        checksum = word >= 0x80000000,
-        compressed = band(word, 0x40000000) ~= 0,
-        length = band(word, MAX_LEN),
-    }
-    local needs = (header.checksum and FIELD_LEN or 0) + (header.compressed and FIELD_LEN or 0)
-    local is_reserved = band(word, 0x30000000) ~= 0
-    if is_reserved or header.length < needs or header.length > frames.prefs.max_frame then
-        return nil
-    end
-    return header
+-- Whether the four bytes are a header, and what they announce.
+local function decode(word)
+    local has_checksum, is_compressed = word >= 0x80000000, band(word, 0x40000000) ~= 0
+    local length = band(word, MAX_LEN)
+    local needs = (has_checksum and FIELD_LEN or 0) + (is_compressed and FIELD_LEN or 0)
+    local is_header = band(word, 0x30000000) == 0
+        and needs <= length and length <= frames.prefs.max_frame
+    return is_header, length, has_checksum, is_compressed
 end
 
--- Adds one whole frame to the tree. Returns its text in the list of packets.
-local function show(tvb, offset, header, tree)
-    local size = HEADER_LEN + header.length
-    local frame = tree:add(frames, tvb(offset, size))
-    local first = tvb(offset, HEADER_LEN)
-    for _, field in ipairs({ fields.checksum_flag, fields.compressed, fields.reserved, fields.length }) do
-        frame:add(field, first)
-    end
-    if header.length == 0 then
-        frame:add(fields.heartbeat, first, true):set_generated()
-        frame:append_text(", heartbeat")
-        return "heartbeat"
-    end
-    local text = header.length .. " bytes"
-    local start, stop = offset + HEADER_LEN, offset + size
-    if header.compressed then
+-- The size of a frame; of what is not one, all there is.
+local function size(tvb, _, offset)
+    local is_header, length = decode(tvb(offset, HEADER_LEN):uint())
+    return is_header and HEADER_LEN + length or tvb:len() - offset
+end
+
+-- Adds what is behind the header to the tree of a frame. Returns more of its text.
+local function show_body(tvb, frame, has_checksum, is_compressed)
+    local start, stop, text = HEADER_LEN, tvb:len(), ""
+    if is_compressed then
         frame:add(fields.original, tvb(start, FIELD_LEN))
-        start = start + FIELD_LEN
-        text = text .. " compressed"
+        start, text = start + FIELD_LEN, " compressed"
     end
-    if header.checksum then
-        stop = stop - FIELD_LEN
-    end
+    stop = stop - (has_checksum and FIELD_LEN or 0)
     if stop > start then
         frame:add(fields.payload, tvb(start, stop - start))
     end
-    if header.checksum then
-        local announced = tvb(stop, FIELD_LEN)
-        local computed = crc32c(tvb(offset, stop - offset))
-        local is_good = announced:uint() == computed
-        frame:add(fields.checksum, announced)
-        local status = frame:add(fields.status, announced, is_good and 1 or 0):set_generated()
-        if not is_good then
-            status:add_proto_expert_info(bad_checksum,
-                string.format("Bad checksum: the bytes give 0x%08x", computed))
-            text = text .. " BAD CHECKSUM"
-        end
+    if not has_checksum then
+        return text
     end
-    frame:append_text(", " .. text)
-    return text
+    local announced, computed = tvb(stop, FIELD_LEN), crc32c(tvb(0, stop))
+    local is_good = announced:uint() == computed
+    frame:add(fields.checksum, announced)
+    local status = frame:add(fields.status, announced, is_good and 1 or 0):set_generated()
+    if is_good then
+        return text
+    end
+    status:add_proto_expert_info(bad_checksum,
+        string.format("Bad checksum: the bytes give 0x%08x", computed))
+    return text .. " BAD CHECKSUM"
+end
+
+-- What the list of packets tells of the frames of one so far.
+local texts
+
+-- Shows one whole frame.
+local function show(tvb, pinfo, tree)
+    local first = tvb(0, HEADER_LEN)
+    local is_header, length, has_checksum, is_compressed = decode(first:uint())
+    local frame, text = tree:add(frames, tvb()), "not a frame"
+    if is_header then
+        for _, field in ipairs({ fields.checksum_flag, fields.compressed, fields.reserved, fields.length }) do
+            frame:add(field, first)
+        end
+        text = length .. " bytes" .. show_body(tvb, frame, has_checksum, is_compressed)
+        if length == 0 then
+            frame:add(fields.heartbeat, first, true):set_generated()
+            text = "heartbeat"
+        end
+        frame:append_text(", " .. text)
+    else
+        frame:add_proto_expert_info(bad_header)
+    end
+    table.insert(texts, text)
+    -- The end of one frame and the next whole one are two calls.
+    pinfo.cols.info = table.concat(texts, ", ") .. " "
+    return tvb:len()
 end
 
 function frames.dissector(tvb, pinfo, tree)
-    local captured, offset, texts = tvb:len(), 0, {}
     pinfo.cols.protocol = "ECHOFRAME"
-    while offset < captured do
-        local rest = captured - offset
-        local header = rest >= HEADER_LEN and decode(tvb, offset)
-        if rest >= HEADER_LEN and not header then
-            tree:add(frames, tvb(offset)):add_proto_expert_info(bad_header)
-            table.insert(texts, "not a frame")
-            offset = captured
-        elseif not header or rest < HEADER_LEN + header.length then
-            -- The rest is in later segments: the next call begins here again.
-            pinfo.desegment_offset = offset
-            pinfo.desegment_len = header and HEADER_LEN + header.length - rest
-                or DESEGMENT_ONE_MORE_SEGMENT
-            break
-        else
-            table.insert(texts, show(tvb, offset, header, tree))
-            offset = offset + HEADER_LEN + header.length
-        end
-    end
-    if #texts > 0 then
-        -- The end of one frame and the next whole one are two calls.
-        pinfo.cols.info = table.concat(texts, ", ") .. " "
-    end
-    return captured
+    texts = {}
+    dissect_tcp_pdus(tvb, tree, HEADER_LEN, size, show)
+    return tvb:len()
 end
 
 local ports = DissectorTable.get("tcp.port")
