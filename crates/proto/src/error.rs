@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use crate::{Foreign, HEADER_LEN, MAX_LEN};
+use crate::{Foreign, HEADER_LEN};
 
 /// Why a frame is refused. Usually the peer sent an invalid frame or has another
 /// limit, or a byte changed on the way.
@@ -100,46 +100,6 @@ impl fmt::Display for FrameError {
 }
 
 impl error::Error for FrameError {}
-
-/// Why a [`MaxFrame`](crate::MaxFrame) is invalid.
-///
-/// # Examples
-///
-/// ```
-/// use proto::{LimitError, MaxFrame};
-///
-/// assert_eq!(MaxFrame::new(0), Err(LimitError::OutOfRange { bytes: 0 }));
-/// assert_eq!("8MiB".parse::<MaxFrame>(), Err(LimitError::NotANumber));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LimitError {
-    /// The format cannot express the limit: it is not between 1 and
-    /// [`MAX_LEN`].
-    OutOfRange {
-        /// The requested limit, in bytes.
-        bytes: u64,
-    },
-    /// The text is not a whole number, or exceeds 64 bits.
-    NotANumber,
-}
-
-impl fmt::Display for LimitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfRange { bytes } => write!(
-                f,
-                "a frame limit of {bytes} bytes is not between 1 and {MAX_LEN}"
-            ),
-            Self::NotANumber => write!(
-                f,
-                "a frame limit is a whole number of bytes between 1 and {MAX_LEN}"
-            ),
-        }
-    }
-}
-
-impl error::Error for LimitError {}
 
 /// Why a stream of frames ended other than by a close between two frames.
 ///
@@ -240,6 +200,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+    use crate::LimitError;
 
     #[test]
     fn every_error_is_one_line() {

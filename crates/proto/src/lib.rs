@@ -59,12 +59,12 @@ mod wire;
 mod writer;
 
 pub use batch::{Batch, Chunks, Frames};
-pub use error::{Error, FrameError, LimitError};
+pub use error::{Error, FrameError};
 pub use escape::Escaped;
 pub use foreign::Foreign;
 pub use frame::Frame;
 pub use header::{CHECKSUM_LEN, HEADER_LEN, Header, MAX_LEN, ORIGINAL_LEN};
-pub use max_frame::MaxFrame;
+pub use max_frame::{LimitError, MaxFrame};
 pub use reader::{Reader, Received};
 pub use wire::{Framing, Wire};
 pub use writer::Writer;

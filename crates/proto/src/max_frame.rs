@@ -1,8 +1,8 @@
 //! The limit on the size of a frame.
 
-use std::{fmt, str::FromStr};
+use std::{error, fmt, str::FromStr};
 
-use crate::{FrameError, LimitError, MAX_LEN};
+use crate::{FrameError, MAX_LEN};
 
 /// Maximum size of a frame that this side sends and accepts, in bytes.
 ///
@@ -92,6 +92,46 @@ impl fmt::Display for MaxFrame {
         self.0.fmt(f)
     }
 }
+
+/// Why a [`MaxFrame`] is invalid.
+///
+/// # Examples
+///
+/// ```
+/// use proto::{LimitError, MaxFrame};
+///
+/// assert_eq!(MaxFrame::new(0), Err(LimitError::OutOfRange { bytes: 0 }));
+/// assert_eq!("8MiB".parse::<MaxFrame>(), Err(LimitError::NotANumber));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitError {
+    /// The format cannot express the limit: it is not between 1 and
+    /// [`MAX_LEN`].
+    OutOfRange {
+        /// The requested limit, in bytes.
+        bytes: u64,
+    },
+    /// The text is not a whole number, or exceeds 64 bits.
+    NotANumber,
+}
+
+impl fmt::Display for LimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { bytes } => write!(
+                f,
+                "a frame limit of {bytes} bytes is not between 1 and {MAX_LEN}"
+            ),
+            Self::NotANumber => write!(
+                f,
+                "a frame limit is a whole number of bytes between 1 and {MAX_LEN}"
+            ),
+        }
+    }
+}
+
+impl error::Error for LimitError {}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

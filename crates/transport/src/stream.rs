@@ -61,7 +61,8 @@ impl Stream {
     /// Does the TLS handshake; returns at once for plain TCP.
     ///
     /// Blocks until the handshake is complete, the socket is shut down, or
-    /// `deadline` has passed; without a deadline as long as the peer takes.
+    /// `deadline` has passed; without a deadline as long as the peer takes, or the
+    /// socket's timeouts allow. A deadline leaves the socket without timeouts.
     ///
     /// # Errors
     ///
