@@ -47,7 +47,7 @@ impl Acceptor {
     /// The limits as text.
     pub(crate) fn limits(&self) -> String {
         let memory = ByteSize(self.settings.config.max_memory);
-        format!("at most {}; memory for at most {memory}", self.max)
+        format!("at most {}; at most {memory} for their buffers", self.max)
     }
 
     /// For [`run`], which accepts from `listener` until `stop` is woken.

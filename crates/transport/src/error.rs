@@ -25,7 +25,7 @@ pub enum Error {
     /// The host does not resolve.
     #[error("cannot resolve {host}")]
     Resolve {
-        /// As given.
+        /// The host, as given.
         host: String,
         /// The resolver's error.
         source: io::Error,
@@ -41,7 +41,7 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}{advice}")]
     Listen {
-        /// As given.
+        /// The address, as given.
         addr: String,
         /// What to do, after a semicolon; may be empty.
         advice: String,
@@ -51,7 +51,7 @@ pub enum Error {
     /// A file of certificates or keys cannot be used.
     #[error("cannot use {}", file.display())]
     File {
-        /// As given.
+        /// The file, as given.
         file: PathBuf,
         /// Why it cannot be used.
         source: io::Error,

@@ -49,7 +49,7 @@ pub struct Heartbeat {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
-    /// Nothing.
+    /// Do nothing.
     Alive,
     /// Ping it now.
     Ping,
