@@ -12,7 +12,10 @@ fn the_machines_limit_is_logged_at_start() {
     let mut server = ServerProcess::start(&[]);
     let line = server.process().wait_for_stderr("INFO at most ");
     assert!(line.contains(" connections, limited by "), "{line}");
-    assert!(line.ends_with("; at most 1 GiB for their buffers"), "{line}");
+    assert!(
+        line.ends_with("; at most 1 GiB for their buffers"),
+        "{line}"
+    );
     let line = server.process().wait_for_stderr("timeouts: ");
     let all = "idle 5 min, frame 30 s, write 30 s, handshake 10 s; drain 5 s";
     assert!(line.ends_with(all), "{line}");
