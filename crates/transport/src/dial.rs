@@ -161,8 +161,8 @@ impl Dialer {
         let stream = connected.map_err(|error| match error.kind() {
             io::ErrorKind::AddrNotAvailable => crate::network::explain(
                 &error,
-                "no local address has a free port",
-                "; `sysctl net.ipv4.ip_local_port_range` shows how many there are",
+                "no local address with a free port",
+                "; `sysctl net.ipv4.ip_local_port_range` shows how many ports there are",
             ),
             _ => error,
         })?;

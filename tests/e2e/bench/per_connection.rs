@@ -129,7 +129,7 @@ fn faults_of_used_up_ports_are_explained() {
         fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40050").unwrap();
         let server = ServerProcess::start(&[]);
         let measured = measure(&server.host(), "-c 1 -d 5s --per-connection 1", 1);
-        let explanation = "no local address has a free port: Cannot assign requested address";
+        let explanation = "no local address with a free port: Cannot assign requested address";
         let output = &measured.output;
         assert!(output.stderr.contains(explanation), "{output}");
         let reasons = measured.at("/verdict/reasons").to_string();
