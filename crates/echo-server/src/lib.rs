@@ -100,7 +100,7 @@
 // | `metrics` | statistics for Prometheus, over HTTP |
 // | `metrics/exposition` | the same, in both text formats |
 // | `metrics/request` | parsing of a scraper's request |
-// | `stats_writer` | statistics as lines of JSON |
+// | `stats_writer`, `stats_to` | statistics as lines of JSON, and where they go |
 // | `units` | readable sizes and times |
 
 mod accept;
@@ -117,6 +117,7 @@ mod registry;
 mod reporter;
 mod server;
 mod stats;
+mod stats_to;
 mod stats_writer;
 mod summary;
 mod units;
@@ -133,7 +134,7 @@ pub use limits::{Cost, MaxConnections};
 pub use proto;
 pub use server::{Server, ServerHandle};
 pub use stats::Stats;
-pub use stats_writer::StatsTo;
+pub use stats_to::StatsTo;
 pub use summary::Summary;
 /// Types used here: [`ServerTls`](transport::ServerTls), and so on.
 pub use transport;

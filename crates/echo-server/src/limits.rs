@@ -109,10 +109,12 @@ impl MaxConnections {
         let processes = rlimits.processes_left(root);
         let (pid_max, threads_max) = (kernel("kernel/pid_max"), kernel("kernel/threads-max"));
         let (files, threads) = (cost.descriptors, cost.threads);
+        // It has a reserve of its own.
+        let address_space = rlimits.threads.map(|left| left.saturating_add(RESERVE));
         let least = [
             (rlimits.open_files, files, "open files (ulimit -n)"),
             (processes, threads, "processes of this user (ulimit -u)"),
-            (rlimits.threads, threads, "address space (ulimit -v)"),
+            (address_space, threads, "address space (ulimit -v)"),
             (maps, cost.maps, "vm.max_map_count"),
             (pid_max, threads, "kernel.pid_max"),
             (threads_max, threads, "kernel.threads-max"),

@@ -1,10 +1,8 @@
 //! Statistics for machines: one line of JSON per second.
 
 use std::{
-    fmt,
     fs::File,
     io,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,35 +13,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use transport::{WholeLines, is_unread_pipe, non_blocking_options, stdio};
 
-use crate::{Error, stats::Stats};
-
-/// Where statistics go.
-///
-/// # Examples
-///
-/// ```
-/// use echo_server::{Config, StatsTo};
-///
-/// let mut config = Config::default();
-/// config.stats = Some(StatsTo::File("stats.jsonl".into()));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StatsTo {
-    /// To standard output.
-    Stdout,
-    /// To the end of a file, or to a FIFO that has a reader.
-    File(PathBuf),
-}
-
-impl fmt::Display for StatsTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout => f.write_str("stdout"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
-}
+use crate::{Error, stats::Stats, stats_to::StatsTo};
 
 /// Writes lines of JSON, one object each:
 ///

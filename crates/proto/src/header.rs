@@ -1,19 +1,9 @@
 //! The four-byte header of a frame.
 
-use crate::{FrameError, Framing, MaxFrame};
-
-/// Length of a frame's header, in bytes.
-pub const HEADER_LEN: usize = 4;
-
-/// Length of the checksum after a payload, in bytes.
-pub const CHECKSUM_LEN: usize = 4;
-
-/// Length of the original length before a compressed payload, in bytes.
-pub const ORIGINAL_LEN: usize = 4;
-
-/// Maximum length in a header, in bytes: 2^28 − 1, because its four upper bits
-/// are flags.
-pub const MAX_LEN: u32 = (1 << 28) - 1;
+use crate::{
+    FrameError, Framing, MaxFrame,
+    format::{CHECKSUM_LEN, HEADER_LEN, MAX_LEN, ORIGINAL_LEN},
+};
 
 const CHECKSUM: u32 = 1 << 31;
 const COMPRESSED: u32 = 1 << 30;

@@ -26,7 +26,7 @@ impl Rlimits {
         Self {
             open_files: getrlimit(Resource::Nofile).current,
             processes: processes.filter(|_| !is_exempt),
-            threads: memory::threads_left().map(|threads| threads.saturating_add(super::RESERVE)),
+            threads: memory::threads_left(),
             user: user.as_raw(),
         }
     }

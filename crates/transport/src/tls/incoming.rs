@@ -5,7 +5,8 @@ use std::{io, net::TcpStream};
 use rustls::Error;
 
 use super::{
-    session::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD, TlsSession},
+    record::{MAX_OVERHEAD, MAX_PLAINTEXT, MAX_RECORD},
+    session::TlsSession,
     step::Step,
 };
 use crate::socket::{Patience, read};

@@ -10,6 +10,7 @@
 //! | `handshake` | its handshake |
 //! | `incoming` | received bytes, ciphertext and unread plaintext |
 //! | `outgoing` | ciphertext to send |
+//! | `record` | the sizes of records |
 //! | `session` | TLS in memory: records in, records out |
 //! | `step` | one step of a session, by rustls' state |
 //! | `clock` | the clock for the validity of certificates |
@@ -25,6 +26,7 @@ mod handshake;
 mod incoming;
 mod outgoing;
 mod pem;
+mod record;
 mod server;
 mod session;
 mod step;

@@ -8,18 +8,9 @@ use rustls::{
 
 use super::{
     outgoing::Outgoing,
+    record::MAX_RECORD,
     step::{SessionWork, Step, act},
 };
-
-/// Maximum plaintext in one record, in bytes (RFC 8446, section 5.1).
-pub(super) const MAX_PLAINTEXT: usize = 1 << 14;
-
-/// Maximum bytes of a record beside its plaintext: the header, and the
-/// expansion by encryption (RFC 8446, section 5.2).
-pub(super) const MAX_OVERHEAD: usize = 5 + 256;
-
-/// The largest record, in bytes.
-pub(super) const MAX_RECORD: usize = MAX_PLAINTEXT + MAX_OVERHEAD;
 
 /// The `close_notify` alert (RFC 8446, section 6.1), before there are keys. It
 /// shows a peer of another protocol that this end speaks TLS.

@@ -7,7 +7,7 @@ use rustls::{
     },
 };
 
-use super::{outgoing::Outgoing, session::MAX_PLAINTEXT};
+use super::{outgoing::Outgoing, record::MAX_PLAINTEXT};
 
 /// The result of processing some bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use super::{
     errors,
     incoming::{Incoming, StreamEnd},
     outgoing::Outgoing,
-    session::{MAX_OVERHEAD, MAX_PLAINTEXT, TlsSession},
+    record::{MAX_OVERHEAD, MAX_PLAINTEXT},
+    session::TlsSession,
 };
 use crate::socket::Patience;
 
