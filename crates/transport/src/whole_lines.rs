@@ -129,4 +129,40 @@ mod tests {
             assert_eq!(said_so_far, said.as_bytes(), "{takes:?}");
         }
     }
+
+    /// Whatever the output takes of each write, what it has in the end is whole lines,
+    /// in order, and all that are missing were counted.
+    #[test]
+    fn no_line_is_lost_uncounted_or_cut() {
+        const SIZES: [usize; 5] = [0, 1, 3, 4, 9];
+
+        for case in 0..SIZES.len().pow(6) {
+            let takes: Vec<usize> = (0..6)
+                .filter_map(|place| SIZES.get(case / SIZES.len().pow(place) % SIZES.len()))
+                .copied()
+                .collect();
+            let mut said = Vec::new();
+            let mut out = WholeLines::new(Takes(&mut said, &takes));
+            let batches = [&b"a\nbcd\n"[..], b"\n", b"efgh\ni\n", b"j\n", b"end\n"];
+            let lost: u64 = batches.into_iter().map(|lines| out.write(lines).0).sum();
+            // The rest of the last line, if there is one.
+            assert_eq!(out.write(b"").0, 0);
+            let mut all = ["a", "bcd", "", "efgh", "i", "j", "end"].into_iter();
+            let said = String::from_utf8(said).unwrap_or_default();
+            let whole = said
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            let whole: Vec<&str> = whole.map(|line| line.trim_end_matches('\n')).collect();
+            let is_partial = !said.is_empty() && !said.ends_with('\n');
+            assert!(
+                whole.iter().all(|line| all.any(|each| each == *line)),
+                "{takes:?}: {said}"
+            );
+            assert_eq!(
+                whole.len() as u64 + lost + u64::from(is_partial),
+                7,
+                "{takes:?}: {said}"
+            );
+        }
+    }
 }
