@@ -4,6 +4,7 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     iter,
     net::{Shutdown, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -84,6 +85,26 @@ impl Peer {
     /// Where that fails, what comes shows why.
     pub(super) fn write(&self, bytes: &[u8]) {
         let _ = (&self.stream).write_all(bytes);
+    }
+
+    /// Reads while pieces are written with pauses between, or both sides could wait to
+    /// be read.
+    pub(super) fn while_writing<T>(
+        &self,
+        pieces: &[&[u8]],
+        read: impl FnOnce() -> Outcome<T>,
+    ) -> Outcome<T> {
+        thread::scope(|scope| {
+            let writer = thread::Builder::new().spawn_scoped(scope, || {
+                for (i, piece) in pieces.iter().enumerate() {
+                    thread::sleep(if i > 0 { PAUSE } else { Duration::ZERO });
+                    self.write(piece);
+                }
+            });
+            let advice = "is the limit of processes (ulimit -u) high enough?";
+            writer.map_err(|error| Fault::Own(anyhow!("no thread: {error}; {advice}")))?;
+            read()
+        })
     }
 
     /// Sends a FIN. A server that is gone shows in what comes.

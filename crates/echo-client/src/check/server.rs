@@ -1,8 +1,8 @@
 //! The server that is checked.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use transport::{Dialer, Stream};
 
 use super::{
@@ -67,18 +67,7 @@ impl CheckedServer {
         let mut peer = self.dial()?;
         // The pauses are not the server's.
         peer.timeout += PAUSE * u32::try_from(pieces.len() - 1).unwrap_or(u32::MAX);
-        thread::scope(|scope| {
-            // Read meanwhile, or both sides could wait to be read.
-            let writer = thread::Builder::new().spawn_scoped(scope, || {
-                for (i, piece) in pieces.iter().enumerate() {
-                    thread::sleep(if i > 0 { PAUSE } else { Duration::ZERO });
-                    peer.write(piece);
-                }
-            });
-            let advice = "is the limit of processes (ulimit -u) high enough?";
-            writer.map_err(|error| Fault::Own(anyhow!("no thread: {error}; {advice}")))?;
-            peer.expect(&pieces.concat())
-        })
+        peer.while_writing(&pieces, || peer.expect(&pieces.concat()))
     }
 
     /// Whether another client is served.

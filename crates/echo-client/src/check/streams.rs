@@ -88,7 +88,7 @@ pub(super) fn crowd(server: &CheckedServer, _: &mut String) -> Outcome {
 
 pub(super) fn slow_reader(server: &CheckedServer, figures: &mut String) -> Outcome {
     let message = server.message(b"read at once");
-    let (_unread, fast) = (fill(server, figures)?, server.dial()?);
+    let (_slow, fast) = (fill(server, figures)?, server.dial()?);
     let mut worst = Duration::ZERO;
     for _ in 0..50 {
         let started = Instant::now();
@@ -101,15 +101,19 @@ pub(super) fn slow_reader(server: &CheckedServer, figures: &mut String) -> Outco
 }
 
 pub(super) fn late_reader(server: &CheckedServer, figures: &mut String) -> Outcome {
-    let (peer, due) = fill(server, figures)?;
+    let (peer, messages, written) = fill(server, figures)?;
+    let (_, rest) = messages.split_at(written);
     // A slow server need not be waited for to the end.
-    let came = peer.expect_within(&due, server.timeout)?;
+    let read = || peer.expect_within(&messages, server.timeout);
+    // Some wait for the rest of a message before they reply to those in front.
+    let came = peer.while_writing(&[rest], read)?;
     *figures = format!("{figures}, of which {} came", kib(came));
     Ok(())
 }
 
-/// Writes messages and reads nothing, until that is stuck. Returns what is due.
-fn fill(server: &CheckedServer, figures: &mut String) -> Outcome<(Peer, Vec<u8>)> {
+/// Writes messages and reads nothing, until that is stuck. Returns them, and how much
+/// of the last is written.
+fn fill(server: &CheckedServer, figures: &mut String) -> Outcome<(Peer, Vec<u8>, usize)> {
     let (message, peer) = (server.message(&text(90)), server.dial()?);
     // In case the server takes any number: 16 MiB.
     let mut messages = message.repeat((16 << 20) / message.len());
@@ -118,15 +122,10 @@ fn fill(server: &CheckedServer, figures: &mut String) -> Outcome<(Peer, Vec<u8>)
     while let Ok(n @ 1..) = (&peer.stream).write(&messages[written..]) {
         written += n;
     }
+    let _ = peer.stream.set_write_timeout(Some(server.timeout));
     *figures = kib(written);
-    // Of a frame that is cut, nothing is due.
-    let cut = if server.is_raw {
-        0
-    } else {
-        written % message.len()
-    };
-    messages.truncate(written - cut);
-    Ok((peer, messages))
+    messages.truncate(written.next_multiple_of(message.len()));
+    Ok((peer, messages, written))
 }
 
 fn kib(bytes: usize) -> String {
