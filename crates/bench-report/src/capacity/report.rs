@@ -81,7 +81,7 @@ impl Probe {
         let missed = if let Some(missed) = missed {
             Some(missed.to_string())
         } else if unsent > 0 {
-            Some(format!("{unsent} messages due were never sent"))
+            Some(plural(unsent, "message") + " due but never sent")
         } else if failed > max_failures {
             let failures = plural(failed, "failure");
             Some(format!("{failures}, {max_failures} allowed"))
@@ -162,6 +162,7 @@ mod tests {
         use ProbeOutcome::{Met, Missed, Unclear};
         let timeout = |results: &mut Results| {
             results.failures = [("timeout".to_owned(), 1)].into();
+            results.messages.unanswered = 1;
         };
         let saturated = |results: &mut Results| results.cpu.client_utilization = 0.95;
         for (limit_us, max_failures, change, outcome, reason) in [
@@ -173,9 +174,9 @@ mod tests {
             (
                 100.0,
                 0,
-                |results| results.messages.unsent = 3,
+                |results| results.messages.unsent = 1,
                 Missed,
-                "3 messages due",
+                "1 message due but never sent",
             ),
             (100.0, 0, saturated, Unclear, "the generator used 95 %"),
             (50.0, 0, saturated, Unclear, "the generator used 95 %"),

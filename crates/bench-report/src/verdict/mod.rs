@@ -63,6 +63,10 @@ impl Results {
     pub(crate) fn reason_beside_failures(&self) -> Option<String> {
         let mut results = self.clone();
         results.failures.clear();
+        if !results.interrupted {
+            // They are the failures.
+            results.messages.unanswered = 0;
+        }
         let reason = verdict(&results).reasons.into_iter().next()?;
         let reason = reason.split_once(": ").map_or(&*reason, |(what, _)| what);
         Some(reason.to_owned())
