@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = rules! {
         "a client that does not read holds up itself only";
     MUST ANY "late-reader" streams::late_reader =>
         "as much as can be written before anything is read",
-        "a full send buffer takes a part of a write";
+        "a full buffer delays bytes, and loses none";
     MUST ANY "order" order =>
         "64 messages of different lengths at once", "replies have no number but their place";
     MUST FRAMED "huge" |server, _| refuse(server, b"\x10\0\0\0and a few bytes") =>
