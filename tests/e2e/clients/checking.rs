@@ -40,6 +40,12 @@ fn our_server_keeps_every_rule() {
         let found = check(&server.host(), &args, 0);
         let rows = found["rules"].as_array().unwrap();
         assert_eq!(rows.len(), rules);
+        // In the table, each is a line.
+        let table = run(
+            "echo-client",
+            &[&["check", "-h", &server.host()], mode].concat(),
+        );
+        assert_eq!(table.stdout.lines().count(), 1 + rules, "{table}");
         let readme = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../crates/echo-client/README.md"

@@ -82,10 +82,10 @@ pub(super) const RULES: &[Rule] = rules! {
     MUST ANY "crowd" streams::crowd =>
         "two messages on each of 100 connections", "connections share nothing, above all no buffer";
     MUST ANY "slow-reader" streams::slow_reader =>
-        "50 round trips beside a connection that is not read",
+        "50 round trips beside unread bytes",
         "a client that does not read holds up itself only";
     MUST ANY "late-reader" streams::late_reader =>
-        "as much as can be written before anything is read",
+        "all that can be written, then read",
         "a full buffer delays bytes, and loses none";
     MUST ANY "order" order =>
         "64 messages of different lengths at once", "replies have no number but their place";

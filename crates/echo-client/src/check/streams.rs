@@ -107,7 +107,7 @@ pub(super) fn late_reader(server: &CheckedServer, figures: &mut String) -> Outco
     let read = || peer.expect_within(&messages, server.timeout);
     // Some wait for the rest of a message before they reply to those in front.
     let came = peer.while_writing(&[rest], read)?;
-    *figures = format!("{figures}, of which {} came", kib(came));
+    *figures = format!("{figures}, {} came", kib(came));
     Ok(())
 }
 
