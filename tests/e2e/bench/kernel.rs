@@ -14,7 +14,7 @@ use rustix::thread::{CpuSet, gettid, sched_setaffinity};
 
 use testkit::{
     Behaviour, Liar, Process, ServerProcess,
-    link::TestLink,
+    link::{Host, TestLink, command},
     measured::{MeasuredRun, measure, start},
     program,
     wire::fake_server,
@@ -106,6 +106,26 @@ fn a_stopped_server_is_blamed() {
         assert!(!slow.is_empty(), "{}", measured.output);
         assert!(
             slow.iter().all(|(_, cause)| cause == "server_or_path"),
+            "{args}: {slow:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stopped_generator_is_blamed() {
+    for args in ["-c 2 -d 3s", "-c 2 -d 3s -r 500", "-c 2 -d 3s --pipeline 8"] {
+        let server = ServerProcess::start(&[]);
+        let mut bench = start(&server.host(), args);
+        let _ = bench.wait_for_stderr("Queries Per Second");
+        bench.signal("STOP");
+        thread::sleep(Duration::from_millis(600));
+        bench.signal("CONT");
+        let measured = MeasuredRun::of(bench, 0);
+        let mut slow = slowest(&measured);
+        slow.retain(|(us, _)| *us > 400_000.0);
+        assert!(!slow.is_empty(), "{}", measured.output);
+        assert!(
+            slow.iter().all(|(_, cause)| cause != "server_or_path"),
             "{args}: {slow:?}"
         );
     }
@@ -261,7 +281,7 @@ fn faults_of_a_path_that_loses_are_blamed() {
         scope.spawn(|| {
             // Both ends inherit it, and do not wait for a CPU, whatever else runs.
             let thread = gettid().as_raw_nonzero();
-            testkit::link::command(&format!("chrt --fifo --pid 1 {thread}"));
+            command(&format!("chrt --fifo --pid 1 {thread}"));
             blame_losses();
         });
     });
@@ -295,6 +315,24 @@ fn blame_losses() {
         assert!(!notes.contains("Nagle"), "{notes}");
         assert_blamed(&measured, &["retransmission"], 15);
     }
+}
+
+/// The kernel knows such a connection by its interface, too.
+#[test]
+#[ignore = "needs root, unshare and ip: cargo test -p e2e -- --ignored link_local"]
+fn a_link_local_connection_is_seen() {
+    Host::new().enter(|| {
+        command("ip link set lo up");
+        command("ip -6 addr add fe80::1/64 dev lo nodad");
+        let mut server = Command::new(program("echo-server"));
+        server.arg("--listen=[fe80::1%lo]:0");
+        let server = ServerProcess::announced_by(Process::start(&mut server));
+        let host = server.host();
+        let (_, port) = host.rsplit_once(':').unwrap();
+        let measured = measure(&format!("[fe80::1%lo]:{port}"), "-c 2 -n 100", 0);
+        assert_eq!(measured.count("/tcp/client/connections"), 2);
+        let _ = measured.figure("/slowest/0/since_received_us");
+    });
 }
 
 #[test]

@@ -62,16 +62,15 @@ impl Slowest {
 pub(super) struct Examiner<'a> {
     slowest: &'a Slowest,
     link: Arc<Link>,
-    /// The last sample before a message was due, if there is one, and those since.
+    /// The last sample before a message was due, and those since.
     samples: VecDeque<Counts>,
 }
 
 /// What had happened to a connection and its thread at an instant.
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    /// In nanoseconds since the load began; `None` when the connection was opened:
-    /// the thread is older.
-    at_ns: Option<u64>,
+    /// In nanoseconds since the load began.
+    at_ns: u64,
     /// How long the thread had waited for a CPU.
     waited: Duration,
     /// Segments that the ends have retransmitted, as far as they are known, and those
@@ -80,11 +79,18 @@ struct Counts {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(slowest: &'a Slowest, link: Arc<Link>) -> Self {
+    /// For the thread that calls this at `now_ns`, before its first message. Its
+    /// connection has not sent anything.
+    pub(super) fn new(slowest: &'a Slowest, link: Arc<Link>, now_ns: u64) -> Self {
+        let first = Counts {
+            at_ns: now_ns,
+            waited: cpu::run_queue_wait().unwrap_or_default(),
+            sent_again: [0; 2],
+        };
         Self {
             slowest,
             link,
-            samples: [Counts::default()].into(),
+            samples: [first].into(),
         }
     }
 
@@ -126,7 +132,7 @@ impl<'a> Examiner<'a> {
             held: flight.is_held,
             run_queue_wait_us: waited
                 .map(|waited| 1e6 * waited.saturating_sub(before.waited).as_secs_f64()),
-            run_queue_window_us: before.at_ns.map(|at_ns| us(now_ns.saturating_sub(at_ns))),
+            run_queue_window_us: waited.map(|_| us(now_ns.saturating_sub(before.at_ns))),
             retransmitted: grown(0),
             spurious: grown(1),
             since_sent_us: ms(|tcp| tcp.since_sent_ms).filter(|_| is_last),
@@ -135,10 +141,9 @@ impl<'a> Examiner<'a> {
             cause: Cause::default(),
         });
         // An eighth of the latency is near enough, so few are kept.
-        let is_due = |at_ns| now_ns.saturating_sub(at_ns) >= latency_ns / 8;
-        if newest.at_ns.is_none_or(is_due) {
+        if now_ns.saturating_sub(newest.at_ns) >= latency_ns / 8 {
             self.samples.push_back(Counts {
-                at_ns: Some(now_ns),
+                at_ns: now_ns,
                 waited: waited.unwrap_or_default(),
                 sent_again: sent_again.unwrap_or(newest.sent_again),
             });
@@ -148,8 +153,7 @@ impl<'a> Examiner<'a> {
     /// The last sample at `due_ns` or before, and the last of all. Messages are due in
     /// order, so no later one needs earlier samples.
     fn samples_around(&mut self, due_ns: u64) -> [Counts; 2] {
-        let is_before = |sample: &Counts| sample.at_ns.is_some_and(|at_ns| at_ns <= due_ns);
-        while self.samples.get(1).is_some_and(is_before) {
+        while self.samples.get(1).is_some_and(|next| next.at_ns <= due_ns) {
             self.samples.pop_front();
         }
         [self.samples.front(), self.samples.back()]

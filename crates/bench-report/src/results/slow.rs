@@ -19,8 +19,7 @@ pub struct SlowMessage {
     /// What its thread waited for a CPU, from a sample before the message was due to
     /// its reply: it may have been before the message.
     pub run_queue_wait_us: Option<f64>,
-    /// How long before the reply that sample was; `null` if it was when the connection
-    /// was opened.
+    /// How long before the reply that sample was.
     pub run_queue_window_us: Option<f64>,
     /// Segments of its connection that were retransmitted since that sample; `null` if
     /// it is too fast for that.
@@ -48,6 +47,8 @@ pub enum Cause {
     RunQueue,
     /// It was sent late, though there was room for it.
     LateSend,
+    /// Its reply had come, and its thread read it late, such as a stopped one.
+    LateRead,
     /// None of these.
     #[default]
     ServerOrPath,
@@ -60,6 +61,7 @@ impl Cause {
             Self::Retransmission => "retransmission",
             Self::RunQueue => "run queue",
             Self::LateSend => "late send",
+            Self::LateRead => "late read",
             Self::ServerOrPath => "server or path",
         }
     }
@@ -105,12 +107,21 @@ fn blocker<'a>(message: &SlowMessage, earlier: &'a [SlowMessage]) -> Option<&'a 
 
 impl SlowMessage {
     fn own_cause(&self, sees_server: bool) -> Cause {
+        let half_us = self.latency_us / 2.0;
+        let waited_us = self.run_queue_wait_us.unwrap_or(0.0);
+        // As much of the wait as there was time for may have been before the message.
+        let window_us = self.run_queue_window_us.unwrap_or(0.0);
+        let before_us = (window_us - self.latency_us).max(0.0);
         if self.was_lost(sees_server) {
             Cause::Retransmission
-        } else if self.waited_for_cpu() {
+        } else if waited_us - before_us >= half_us {
             Cause::RunQueue
-        } else if !self.held && self.lag_us > self.latency_us / 2.0 {
+        } else if !self.held && self.lag_us > half_us {
             Cause::LateSend
+        } else if waited_us >= half_us && self.latency_us - self.longest_away_us() > half_us {
+            Cause::RunQueue
+        } else if self.latency_us >= TELLING_US && self.since_received_us > Some(half_us) {
+            Cause::LateRead
         } else {
             Cause::ServerOrPath
         }
@@ -128,40 +139,17 @@ impl SlowMessage {
         is_lost && self.since_sent_us.is_none_or(is_later)
     }
 
-    /// Whether the thread waited for a CPU for most of the latency.
-    fn waited_for_cpu(&self) -> bool {
-        let half_us = self.latency_us / 2.0;
-        let Some(waited_us) = self
-            .run_queue_wait_us
-            .filter(|waited_us| *waited_us >= half_us)
-        else {
-            return false;
-        };
-        // As much of the wait as there was time for may have been before the message.
-        let least_us = |window_us: f64| waited_us - (window_us - self.latency_us).max(0.0);
-        self.run_queue_window_us
-            .is_some_and(|window_us| least_us(window_us) >= half_us)
-            || self.was_late_here(half_us)
-    }
-
-    /// Whether the kernel had the message long after it was due, or its reply long
-    /// before the thread: more than `half_us` together.
-    fn was_late_here(&self, half_us: f64) -> bool {
+    /// How long the message was with the server or on the path at most, by the kernel:
+    /// after it had the message, and before it had the reply.
+    fn longest_away_us(&self) -> f64 {
         if self.latency_us >= TELLING_US {
-            let late_us = match self.since_sent_us {
-                Some(sent_us) => (self.latency_us - sent_us).max(0.0),
-                None if self.held => 0.0,
-                None => self.lag_us,
-            };
-            return self
-                .since_received_us
-                .is_some_and(|received_us| received_us + late_us > half_us);
+            let sent_us = self.since_sent_us.unwrap_or(self.latency_us);
+            return sent_us.min(self.latency_us) - self.since_received_us.unwrap_or(0.0);
         }
         // The reply acknowledges the message, unless more follow: a late one raises the
         // round-trip time that the kernel sees, as does that of the message before.
-        let seen_us = self.rtt_above_min_us.map(|above_us| SMOOTHING * above_us);
-        let is_here = self.since_sent_us.is_some() && (self.held || self.lag_us < half_us);
-        is_here && seen_us.is_some_and(|seen_us| seen_us < half_us)
+        let above_us = self.since_sent_us.and(self.rtt_above_min_us);
+        above_us.map_or(self.latency_us, |above_us| SMOOTHING * above_us)
     }
 }
 
@@ -325,6 +313,21 @@ mod tests {
         };
         assert_cause(Cause::LateSend, late(false));
         assert_cause(Cause::ServerOrPath, late(true));
+    }
+
+    /// A stopped thread does not wait for a CPU.
+    #[test]
+    fn a_late_read_is_ours() {
+        let received = |since_us: f64| {
+            move |message: &mut SlowMessage| message.since_received_us = Some(since_us)
+        };
+        assert_cause(Cause::LateRead, received(60_000.0));
+        assert_cause(Cause::ServerOrPath, received(40_000.0));
+        // The kernel's ticks do not tell.
+        assert_cause(Cause::ServerOrPath, |message| {
+            received(20_000.0)(message);
+            message.latency_us = 30_000.0;
+        });
     }
 
     #[test]

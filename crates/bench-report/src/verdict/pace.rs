@@ -43,8 +43,8 @@ fn culprit(results: &Results) -> &'static str {
         let caused = slowest.iter().filter(|each| causes.contains(&each.cause));
         2 * caused.count() > slowest.len()
     };
-    if are_most(&[Cause::RunQueue, Cause::LateSend]) {
-        "the generator did not get a CPU in time, so lower --rate, or free CPUs"
+    if are_most(&[Cause::RunQueue, Cause::LateSend, Cause::LateRead]) {
+        "the generator itself was late, so lower --rate, or free CPUs"
     } else if are_most(&[Cause::Retransmission]) {
         "they waited for segments lost on the path, so find where packets are dropped, or allow \
          more in flight (--pipeline, -c)"
@@ -176,7 +176,10 @@ mod tests {
     fn the_cause_of_most_slow_messages_is_blamed() {
         use Cause::{LateSend, Retransmission, RunQueue, ServerOrPath};
         for (causes, blamed) in [
-            ([LateSend, RunQueue, ServerOrPath], "the generator did not"),
+            (
+                [LateSend, RunQueue, ServerOrPath],
+                "the generator itself was late",
+            ),
             (
                 [Retransmission, Retransmission, RunQueue],
                 "lost on the path",

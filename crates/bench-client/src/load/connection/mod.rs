@@ -291,12 +291,13 @@ fn replies<'a>(shared: &'a Shared, clock: Clock, link: &Arc<Link>) -> Replies<'a
         timeout_ns: nanos(arguments.timeout),
     };
     let number = u32::try_from(plan.rank.number(link.index)).unwrap_or(u32::MAX);
+    let now_ns = clock.now_ns();
     Replies::new(
         rules,
         Payloads::new(number, arguments.seed, &shared.body),
         &shared.window,
-        Recorder::new(shared.shard(link.index), clock.now_ns()),
-        Some(Examiner::new(&shared.slowest, Arc::clone(link))),
+        Recorder::new(shared.shard(link.index), now_ns),
+        Some(Examiner::new(&shared.slowest, Arc::clone(link), now_ns)),
     )
 }
 
