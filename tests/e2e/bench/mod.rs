@@ -6,6 +6,9 @@ mod capacity;
 mod arrivals;
 // The counts of a run, and each kind of wrong reply.
 mod counting;
+// Nagle's algorithm against delayed acknowledgements: which side waits.
+#[cfg(target_os = "linux")]
+mod delayed_acks;
 // Files: JSON, HDR log, HTML.
 mod exports;
 // Options of a run: warm-up, ramp, sizes; `compare`; help and completions.
