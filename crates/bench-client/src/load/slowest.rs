@@ -102,11 +102,18 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// Takes a message whose reply was read, or given up, at `now_ns`, and whether it
-    /// was sent with the last ones. Costs a load and a comparison unless it is slow.
-    pub(super) fn consider(&mut self, flight: &Flight, is_last: bool, now_ns: u64) {
+    /// Takes a message whose reply was read, or given up, at `now_ns`, and the last one
+    /// in flight. Costs a load and a comparison unless it is slow.
+    pub(super) fn consider<'f>(
+        &mut self,
+        flight: &Flight,
+        now_ns: u64,
+        last: impl FnOnce() -> Option<&'f Flight>,
+    ) {
         let latency_ns = now_ns.saturating_sub(flight.intended_ns);
         if self.slowest.admits(latency_ns) {
+            // Those of one write have one time.
+            let is_last = last().is_none_or(|last| last.sent_ns == flight.sent_ns);
             self.examine(flight, is_last, now_ns);
         }
     }
@@ -170,7 +177,10 @@ impl<'a> Examiner<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
 
     #[test]
@@ -196,5 +206,37 @@ mod tests {
             "{latencies:?}"
         );
         assert!(slowest.take().is_empty());
+    }
+
+    /// The last sample may be in the middle of a message's latency.
+    #[test]
+    fn what_is_seen_around_a_message_begins_before_it_was_due() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let link = Arc::new(Link::new(0, stream.into()));
+        let slowest = Slowest::default();
+        let mut examiner = Examiner::new(&slowest, link, 0);
+        for (due_ms, reply_ms) in [(20, 100), (90, 150), (120, 200), (160, 300)] {
+            let due_ns = 1_000_000 * due_ms;
+            let flight = Flight {
+                sequence: 0,
+                len: 12,
+                wire_len: 16,
+                intended_ns: due_ns,
+                sent_ns: due_ns,
+                is_held: false,
+            };
+            examiner.consider(&flight, 1_000_000 * reply_ms, || None);
+        }
+        let mut messages = slowest.take();
+        messages.sort_by(|a, b| a.due_s.total_cmp(&b.due_s));
+        let windows: Vec<_> = messages
+            .iter()
+            .map(|each| each.run_queue_window_us)
+            .collect();
+        if cpu::run_queue_wait().is_some() {
+            let since = [100.0, 150.0, 100.0, 150.0].map(|ms| Some(1e3 * ms));
+            assert_eq!(windows, since);
+        }
     }
 }

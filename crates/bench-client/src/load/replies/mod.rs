@@ -259,8 +259,7 @@ impl<'a> Replies<'a> {
         if let Some(examiner) = &mut self.examiner
             && self.window.counts(flight.intended_ns)
         {
-            let last = self.in_flight.back().unwrap_or(flight);
-            examiner.consider(flight, last.sent_ns == flight.sent_ns, now_ns);
+            examiner.consider(flight, now_ns, || self.in_flight.back());
         }
     }
 
