@@ -10,6 +10,9 @@
 
 // `bench-client capacity` against servers of known capacity.
 mod capacity;
+// What made messages slow, by `bench-client`.
+#[cfg(target_os = "linux")]
+mod causes;
 // A path that is cut while both ends stay up.
 #[cfg(target_os = "linux")]
 mod cut;

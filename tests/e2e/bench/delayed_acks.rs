@@ -10,8 +10,6 @@ use std::{
 
 use testkit::{Behaviour, Liar, measured::measure, wire::fake_server};
 
-use super::kernel::{assert_blamed, notes};
-
 /// Answers each message with its header and its payload in two writes, while
 /// Nagle's algorithm is on.
 fn answer_in_parts(mut stream: TcpStream) {
@@ -39,11 +37,11 @@ fn answer_in_pairs(mut stream: TcpStream) {
 fn a_server_that_waits_for_acknowledgements_is_named() {
     let host = fake_server(answer_in_parts).to_string();
     let measured = measure(&host, "-c 2 -n 100", 0);
-    let notes = notes(&measured);
+    let notes = measured.notes();
     assert!(notes.contains("the server sends 2.0"), "{notes}");
     assert!(!notes.contains("this client holds"), "{notes}");
     assert!(!notes.contains("retransmitted"), "{notes}");
-    assert_blamed(&measured, &["server_or_path"], 11);
+    measured.assert_blamed(&["server_or_path"], 11);
 }
 
 #[test]
@@ -51,7 +49,7 @@ fn a_client_that_waits_for_acknowledgements_is_named() {
     let host = fake_server(answer_in_pairs).to_string();
     let args = "-c 1 -n 100 --pipeline 2 --write-buffer 1";
     let measured = measure(&host, &format!("{args} --no-nodelay"), 0);
-    let notes_of_both = notes(&measured);
+    let notes_of_both = measured.notes();
     assert!(
         notes_of_both.contains("this client holds messages back"),
         "{notes_of_both}"
@@ -62,7 +60,7 @@ fn a_client_that_waits_for_acknowledgements_is_named() {
     );
     // Without delayed acknowledgements there is no plateau.
     let measured = measure(&host, args, 0);
-    assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+    assert!(!measured.notes().contains("40 ms"), "{}", measured.output);
 }
 
 /// Several messages in one segment, and their replies in two.
@@ -70,7 +68,7 @@ fn a_client_that_waits_for_acknowledgements_is_named() {
 fn a_server_that_waits_is_named_with_messages_in_flight() {
     let host = fake_server(answer_in_parts).to_string();
     let measured = measure(&host, "-c 2 -n 200 --pipeline 4", 0);
-    let notes = notes(&measured);
+    let notes = measured.notes();
     assert!(notes.contains("the server sends 2."), "{notes}");
 }
 
@@ -93,7 +91,7 @@ fn a_server_that_thinks_and_writes_in_parts_is_not_named() {
     for args in ["-c 2 -n 60", "-c 4 -n 60 -r 40"] {
         let measured = measure(&host, args, 0);
         assert!(measured.figure("/latency/p50_us") > 40_000.0);
-        assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+        assert!(!measured.notes().contains("40 ms"), "{}", measured.output);
     }
 }
 
@@ -104,8 +102,8 @@ fn a_server_that_thinks_as_long_is_not_named() {
     for args in ["-c 2 -n 60", "-c 2 -n 60 --no-nodelay"] {
         let measured = measure(&liar.host(), args, 0);
         assert!(measured.figure("/latency/p50_us") > 40_000.0);
-        assert!(!notes(&measured).contains("40 ms"), "{}", measured.output);
+        assert!(!measured.notes().contains("40 ms"), "{}", measured.output);
         // A busy machine has waits of its own.
-        assert_blamed(&measured, &["server_or_path"], 11);
+        measured.assert_blamed(&["server_or_path"], 11);
     }
 }

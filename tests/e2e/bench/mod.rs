@@ -13,7 +13,7 @@ mod delayed_acks;
 mod exports;
 // Options of a run: warm-up, ramp, sizes; `compare`; help and completions.
 mod instrument;
-// The kernel's view of the connections, and the causes of slow messages.
+// The kernel's view of the connections.
 #[cfg(target_os = "linux")]
 mod kernel;
 // Faulty servers: each fault is counted by its kind.

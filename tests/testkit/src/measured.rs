@@ -75,4 +75,32 @@ impl MeasuredRun {
         let replies = self.at("/connections/replies").as_array().unwrap();
         replies.iter().map(|each| each.as_u64().unwrap()).collect()
     }
+
+    /// Latencies in microseconds and causes of the slowest messages, the slowest first.
+    #[track_caller]
+    pub fn slowest(&self) -> Vec<(f64, String)> {
+        let messages = self.at("/slowest").as_array().unwrap();
+        let each = messages.iter().map(|message| {
+            let cause = message["cause"].as_str().unwrap().to_owned();
+            (message["latency_us"].as_f64().unwrap(), cause)
+        });
+        let slowest: Vec<_> = each.collect();
+        assert!(slowest.is_sorted_by(|a, b| a.0 >= b.0), "{slowest:?}");
+        slowest
+    }
+
+    /// Checks that at least `least` of the slowest messages have these causes.
+    #[track_caller]
+    pub fn assert_blamed(&self, causes: &[&str], least: usize) {
+        let slow = self.slowest();
+        let is_one = |(_, cause): &&(f64, String)| causes.contains(&cause.as_str());
+        let count = slow.iter().filter(is_one).count();
+        assert!(count >= least, "{count} of {slow:?} in {}", self.output);
+    }
+
+    /// The notes of the verdict.
+    #[track_caller]
+    pub fn notes(&self) -> String {
+        self.at("/verdict/notes").to_string()
+    }
 }
