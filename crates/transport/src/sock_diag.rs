@@ -34,9 +34,8 @@ use netlink_packet_sock_diag::{
     inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, nlas::Nla},
 };
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
-    netlink::{SOCK_DIAG, SocketAddrNetlink},
-    recv, sendto, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink::SOCK_DIAG, recv, send,
+    socket_with,
 };
 
 use crate::TcpInfo;
@@ -100,8 +99,8 @@ pub fn key(ends: Ends) -> Ends {
 fn ask(id: SocketId, flags: u16) -> Option<Vec<(Ends, TcpInfo)>> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG)).ok()?;
-    let kernel = SocketAddrNetlink::new(0, 0);
-    sendto(&socket, &request(id, flags), SendFlags::empty(), &kernel).ok()?;
+    // Without an address it goes to the kernel.
+    send(&socket, &request(id, flags), SendFlags::empty()).ok()?;
     let mut connections = Vec::new();
     let mut buffer = vec![0; REPLY_BYTES];
     loop {
@@ -142,8 +141,7 @@ fn request(id: SocketId, flags: u16) -> Vec<u8> {
             .difference(StateFlags::TIME_WAIT),
         socket_id: id,
     };
-    let request = SockDiagMessage::InetRequest(request);
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
+    let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
