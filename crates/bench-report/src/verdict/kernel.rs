@@ -23,21 +23,13 @@ pub(super) fn retransmitted(results: &Results) -> Option<String> {
     let timeout = Latency(MIN_RETRANSMISSION_US);
     let over = |each: &&SlowMessage| each.latency_us >= MIN_RETRANSMISSION_US;
     let mut over = results.slowest.iter().filter(over).peekable();
-    let unseen = match tcp.server {
-        Some(_) => "",
-        None => " (what the server's host retransmits is not seen from here)",
-    };
     let weight = if over.peek().is_some() && over.all(is_lost) {
         format!("latencies above {timeout:#} are loss on the path, not the server")
-    } else if lost > 0 {
-        format!(
-            "loss on the path, not the server, made at least {lost} of the {slowest} slowest \
-             messages slow{unseen}"
-        )
     } else {
+        // Not all is seen from here: a reply that the other host sends again comes once.
         format!(
-            "loss on the path, but it is not known to have made any of the slowest messages \
-             slow{unseen}"
+            "loss on the path, not the server, is known to have made {lost} of the {slowest} \
+             slowest messages slow"
         )
     };
     let percent = 100.0 * retransmitted as f64 / sent.max(1) as f64;
@@ -166,12 +158,11 @@ mod tests {
         // The server has its share.
         noted(
             lose(34, 0, vec![server.clone(), timeout.clone()]),
-            "not the server, made at least 1 of the 2 slowest messages slow (what the server's host \
-             retransmits is not seen from here); find",
+            "not the server, is known to have made 1 of the 2 slowest messages slow; find",
         );
         noted(
             lose(34, 33, vec![server.clone()]),
-            "(0.28 %): loss on the path, but it is not known to have made any",
+            "is known to have made 0 of the 1 slowest",
         );
         // Nothing was lost, and the replies were.
         valid(lose(34, 34, vec![server]));
