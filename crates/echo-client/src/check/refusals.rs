@@ -1,5 +1,7 @@
 //! Whether a server refuses what is not a frame, and what it takes for one.
 
+use std::time::Duration;
+
 use proto::{Framing, HEADER_LEN, MAX_LEN, Wire, Writer};
 
 use super::{
@@ -50,11 +52,12 @@ pub(super) fn garbage(server: &CheckedServer, kind: &mut String) -> Outcome {
 /// No payload is sent.
 pub(super) fn limit(server: &CheckedServer, found: &mut String) -> Outcome {
     let (mut accepted, mut refused) = (0, MAX_LEN + 1);
+    let within = (server.timeout / 16).min(Duration::from_secs(1));
     while refused - accepted > 1 {
         let len = accepted.midpoint(refused);
         let peer = server.dial()?;
         peer.write(&len.to_be_bytes());
-        match peer.end(server.timeout / 16, &[]) {
+        match peer.end(within, &[]) {
             Ok(_) => refused = len,
             Err(_) => accepted = len,
         }
