@@ -69,7 +69,8 @@ pub(super) const RULES: &[Rule] = rules! {
         "33 empty messages, and two that are not",
         "a length of 0 is a message, not the end of the stream";
     MUST ANY "sizes" sizes =>
-        "payloads around powers of two", "buffers and length fields overflow at powers of two";
+        "payloads around powers of two, in bytes",
+        "buffers and length fields overflow at powers of two";
     MUST FRAMED "two-writes" two_writes =>
         "header and payload in two writes, three times", "many clients write a header on its own";
     MUST ANY "half-close" streams::half_close =>
@@ -133,7 +134,7 @@ fn sizes(server: &CheckedServer, size: &mut String) -> Outcome {
     each(sizes_up_to(server.max_frame), size, |&size| {
         server.exchange([&server.message(&text(size))[..]])
     })?;
-    *size = format!("up to {} bytes", server.max_frame);
+    *size = format!("up to {}", server.max_frame);
     Ok(())
 }
 
