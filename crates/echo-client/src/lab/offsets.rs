@@ -15,23 +15,19 @@ const MAX_CUTS: usize = 1000;
 /// A line for each codec: how many cuts let every message through, and how many
 /// messages each cut does.
 pub(super) fn table(args: &LabArgs, columns: usize) -> Result<String> {
-    let codecs = args
-        .reader
-        .as_ref()
-        .map_or(Codec::value_variants(), std::slice::from_ref);
+    let all = || Codec::value_variants().to_vec();
     let mut text = "Each cut in two writes, each write read as it comes.\n\n\
                     reader            all right   messages right, by cut (✓ all)\n"
         .to_owned();
-    for &codec in codecs {
+    for codec in args.reader.map_or_else(all, |codec| vec![codec]) {
         let (right, all) = right_by_cut(args, codec)?;
         let complete = right.iter().filter(|right| **right == all).count();
         let name = codec.to_possible_value();
         let name = name.as_ref().map_or("", |name| name.get_name());
         let share = format!("{complete} of {}", right.len());
         let width = columns.saturating_sub(30).max(5).min(right.len());
-        let strip: String = (0..width)
-            .map(|column| cell(&right, all, column, width))
-            .collect();
+        let strip = (0..width).map(|column| cell(&right, all, column, width));
+        let strip: String = strip.collect();
         let _ = writeln!(text, "{name:<17} {share:<11} {strip}");
     }
     Ok(text)

@@ -36,11 +36,9 @@ impl Segments {
         let Some(before) = self.before.filter(|_| self.sent() < self.len) else {
             return;
         };
-        self.before = sock_diag::find(self.ends);
-        let lens = self.before.and_then(|now| lens(&before, &now));
-        if lens.is_none() {
-            self.before = None;
-        }
+        let now = sock_diag::find(self.ends);
+        let lens = now.and_then(|now| lens(&before, &now));
+        self.before = now.filter(|_| lens.is_some());
         for len in lens.into_iter().flatten() {
             let start = self.sent();
             self.found.push(Piece::sized(start..start + len));
