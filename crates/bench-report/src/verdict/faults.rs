@@ -39,7 +39,7 @@ pub(super) fn missing(results: &Results) -> Option<String> {
     } else if results.failures.is_empty() {
         "the run ended before that, so raise -d or lower --ramp"
     } else {
-        "raise the open-file limit and the server's backlog, or lower -c"
+        "the warnings say why; the server's backlog or limits may not allow more"
     };
     Some(format!(
         "only {opened} of {requested} connections were opened: {advice}"
