@@ -13,6 +13,9 @@ pub(crate) use cli::format::{
 /// Columns of a terminal.
 pub(crate) const COLUMNS: usize = 80;
 
+/// Shows a figure in its unit.
+pub(crate) type ShowFigure = fn(f64) -> String;
+
 /// `88.4k/s`.
 pub(crate) fn per_second(rate: f64) -> String {
     format!("{}/s", Count(rate))

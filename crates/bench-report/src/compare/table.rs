@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    format::{Latency, list, or_dash, per_second, wrap},
+    format::{Latency, ShowFigure, list, or_dash, per_second, wrap},
     results::Results,
     statistics::{
         Spread,
@@ -14,11 +14,8 @@ use crate::{
 /// A figure of a run; `None` where it has none, or too few samples for it.
 type Reading = fn(&Results) -> Option<f64>;
 
-/// How a figure is shown, with its unit.
-type Show = fn(f64) -> String;
-
 /// The rows: their names, the figures of a run, and how these are shown.
-const ROWS: [(&str, Reading, Show); 8] = [
+const ROWS: [(&str, Reading, ShowFigure); 8] = [
     ("throughput", |r| Some(r.throughput), per_second),
     ("mean", |r| measured(r, r.latency.mean_us), time),
     ("p50", |r| r.latency.percentile("p50"), time),

@@ -8,7 +8,7 @@ use super::{
     run::{CONTROL, PLAIN},
 };
 use crate::{
-    format::{Count, list, or_dash, plural, wrap},
+    format::{Count, ShowFigure, list, or_dash, plural, wrap},
     statistics::{Spread, rank},
 };
 
@@ -93,9 +93,10 @@ fn line(
 }
 
 /// The cells of a row, by what of each figure's spread is shown.
-fn cells(row: &OverheadRow, part: fn(&Spread, Show) -> String) -> [String; 5] {
-    let cell = |spread: Option<Spread>, show: Show| or_dash(spread.map(|each| part(&each, show)));
-    let short: Show = |value| Count(value).to_string();
+fn cells(row: &OverheadRow, part: fn(&Spread, ShowFigure) -> String) -> [String; 5] {
+    let cell =
+        |spread: Option<Spread>, show: ShowFigure| or_dash(spread.map(|each| part(&each, show)));
+    let short: ShowFigure = |value| Count(value).to_string();
     [
         if row.name == PLAIN {
             cell(row.throughput, short)
@@ -110,14 +111,12 @@ fn cells(row: &OverheadRow, part: fn(&Spread, Show) -> String) -> [String; 5] {
 }
 
 /// How a number is shown.
-type Show = fn(f64) -> String;
-
-fn median(spread: &Spread, show: Show) -> String {
+fn median(spread: &Spread, show: ShowFigure) -> String {
     show(spread.median)
 }
 
 /// Empty where both ends look the same.
-fn range(spread: &Spread, show: Show) -> String {
+fn range(spread: &Spread, show: ShowFigure) -> String {
     let (min, max) = (show(spread.min), show(spread.max));
     if min == max {
         String::new()

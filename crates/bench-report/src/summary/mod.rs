@@ -36,10 +36,10 @@ impl Display for RunSummary<'_> {
 }
 
 /// A row: its name, and its text unless it is left out.
-type Row = (&'static str, Option<String>);
+type SummaryRow = (&'static str, Option<String>);
 
 /// The rows above the latencies.
-fn figures(results: &Results) -> [Row; 13] {
+fn figures(results: &Results) -> [SummaryRow; 13] {
     let (messages, floor) = (&results.messages, results.noise_floor.as_ref());
     [
         ("ranks", load::ranks(results)),
@@ -62,7 +62,7 @@ fn figures(results: &Results) -> [Row; 13] {
 }
 
 /// The rows below the latencies.
-fn failures(results: &Results) -> [Row; 4] {
+fn failures(results: &Results) -> [SummaryRow; 4] {
     let (sent, unsent) = (results.messages.sent, results.messages.unsent);
     let unanswered = results.messages.unanswered;
     let failures = kinds(&results.failures);
@@ -82,7 +82,7 @@ fn failures(results: &Results) -> [Row; 4] {
 }
 
 /// Writes the rows, each broken into lines that fit.
-fn write_rows(f: &mut Formatter<'_>, rows: impl IntoIterator<Item = Row>) -> fmt::Result {
+fn write_rows(f: &mut Formatter<'_>, rows: impl IntoIterator<Item = SummaryRow>) -> fmt::Result {
     for (name, text) in rows {
         if let Some(text) = text {
             writeln!(f, "{}", wrap(&format!("{name:<12} "), &text))?;

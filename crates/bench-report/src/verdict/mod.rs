@@ -14,9 +14,9 @@ mod pace;
 mod samples;
 mod service;
 
-type Rule = fn(&Results) -> Option<String>;
+type VerdictRule = fn(&Results) -> Option<String>;
 
-const REASONS: &[Rule] = &[
+const REASONS: &[VerdictRule] = &[
     faults::interrupted_too_early,
     faults::missing,
     faults::failed,
@@ -34,7 +34,7 @@ const REASONS: &[Rule] = &[
     faults::unverified,
 ];
 
-const NOTES: &[Rule] = &[
+const NOTES: &[VerdictRule] = &[
     faults::interrupted,
     samples::few,
     samples::imprecise,
@@ -49,7 +49,7 @@ const NOTES: &[Rule] = &[
 
 /// Judges a run.
 pub(crate) fn verdict(results: &Results) -> Verdict {
-    let apply = |rules: &[Rule]| rules.iter().filter_map(|rule| rule(results)).collect();
+    let apply = |rules: &[VerdictRule]| rules.iter().filter_map(|rule| rule(results)).collect();
     let reasons: Vec<String> = apply(REASONS);
     Verdict {
         valid: reasons.is_empty(),
