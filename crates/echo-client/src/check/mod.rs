@@ -23,7 +23,7 @@ mod streams;
 
 pub(crate) use args::CheckArgs;
 use peer::Fault;
-use row::Row;
+use row::RuleRow;
 use rules::{MUST, RULES};
 use server::CheckedServer;
 
@@ -47,39 +47,43 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
         }
     };
     show(&format_args!("{}, {wire}", args.host));
-    let (mut rows, mut faults) = (Vec::new(), Vec::new());
-    let mut rules = RULES.iter().filter(|rule| rule.applies_to(&server));
-    while let Some(rule) = rules.next() {
-        let row = Row::of(rule, &server)?;
-        show(&row);
-        let has_fault = row.came.is_some();
-        rows.push(row);
-        // A server that is gone does not break the other rules.
-        if has_fault && let Err(Fault::Server(why)) = server.dial() {
-            let (name, count) = (rule.name, rules.count());
-            faults.push(format!(
-                "is gone since {name}, {count} rules were not checked: {why}"
-            ));
-            break;
-        }
-    }
+    let (rows, gone) = check_all(&server, &mut show)?;
     let failed = rows.iter().filter(|row| row.outcome == MUST);
     let failed: Vec<&str> = failed.map(|row| row.rule.name).collect();
-    let rows: Vec<_> = rows.iter().map(Row::to_json).collect();
+    let rows: Vec<_> = rows.iter().map(RuleRow::to_json).collect();
     let json = json!({ "target": args.host, "wire": wire, "failed": failed, "rules": rows });
     match file {
         Some(file) => file.create()?.write(&format!("{json:#}\n"))?,
         None if is_table => {}
         None => printed = cli::print(format_args!("{json:#}")),
     }
-    if !failed.is_empty() {
-        faults.insert(
-            0,
-            format!("breaks rules of an echo server: {}", failed.join(", ")),
-        );
-    }
+    let failed = failed.join(", ");
+    let broken = (!failed.is_empty()).then(|| format!("breaks rules of an echo server: {failed}"));
+    let faults: Vec<String> = [broken, gone].into_iter().flatten().collect();
     if faults.is_empty() {
         return printed;
     }
     bail!("{} {}", args.host, faults.join("; "))
+}
+
+/// Checks rule by rule, and shows each row. A server that is gone by then does not
+/// break the other rules: also returns that it is.
+fn check_all(
+    server: &CheckedServer,
+    show: &mut impl FnMut(&dyn Display),
+) -> Result<(Vec<RuleRow>, Option<String>)> {
+    let mut rows = Vec::new();
+    let mut rules = RULES.iter().filter(|rule| rule.applies_to(server));
+    while let Some(rule) = rules.next() {
+        let row = RuleRow::of(rule, server)?;
+        show(&row);
+        let has_fault = row.came.is_some();
+        rows.push(row);
+        if has_fault && let Err(Fault::Server(why)) = server.dial() {
+            let (name, count) = (rule.name, rules.count());
+            let gone = format!("is gone since {name}, {count} rules were not checked: {why}");
+            return Ok((rows, Some(gone)));
+        }
+    }
+    Ok((rows, None))
 }

@@ -27,7 +27,7 @@ const DUE: &str = " was due";
 const MAX_SHOWN: usize = 12;
 
 /// Whether a server does what a rule expects of it.
-pub(super) type Outcome<T = ()> = Result<T, Fault>;
+pub(super) type CheckResult<T = ()> = Result<T, Fault>;
 
 /// Why it does not.
 pub(super) enum Fault {
@@ -92,8 +92,8 @@ impl Peer {
     pub(super) fn while_writing<T>(
         &self,
         pieces: &[&[u8]],
-        read: impl FnOnce() -> Outcome<T>,
-    ) -> Outcome<T> {
+        read: impl FnOnce() -> CheckResult<T>,
+    ) -> CheckResult<T> {
         thread::scope(|scope| {
             let writer = thread::Builder::new().spawn_scoped(scope, || {
                 for (i, piece) in pieces.iter().enumerate() {
@@ -113,7 +113,7 @@ impl Peer {
     }
 
     /// Reads until all that is due has come.
-    pub(super) fn expect(&self, due: &[u8]) -> Outcome {
+    pub(super) fn expect(&self, due: &[u8]) -> CheckResult {
         let within = self.timeout * PATIENCE;
         match self.expect_within(due, within)? {
             came if came == due.len() => Ok(()),
@@ -123,7 +123,7 @@ impl Peer {
 
     /// Reads what is due, for so long at most, while each part comes in time. Returns
     /// how much came.
-    pub(super) fn expect_within(&self, due: &[u8], within: Duration) -> Outcome<usize> {
+    pub(super) fn expect_within(&self, due: &[u8], within: Duration) -> CheckResult<usize> {
         let last = Instant::now() + within;
         let mut rest = due;
         while !rest.is_empty() && Instant::now() < last {
@@ -137,7 +137,7 @@ impl Peer {
     }
 
     /// Expects that nothing follows at once.
-    pub(super) fn expect_no_more(&self) -> Outcome {
+    pub(super) fn expect_no_more(&self) -> CheckResult {
         match self.advance(&mut &[][..], PAUSE) {
             Err(then) if then.ends_with(DUE) => Err(format!("all of it, then {then}").into()),
             _ => Ok(()),
@@ -146,7 +146,7 @@ impl Peer {
 
     /// Waits for the end of the connection, before which only the beginning of
     /// some bytes may come. Whether it is a FIN, and not a reset.
-    pub(super) fn end(&self, within: Duration, mut may_come: &[u8]) -> Outcome<bool> {
+    pub(super) fn end(&self, within: Duration, mut may_come: &[u8]) -> CheckResult<bool> {
         loop {
             match self.advance(&mut may_come, within) {
                 Ok(()) => {}

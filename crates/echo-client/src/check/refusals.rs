@@ -5,14 +5,14 @@ use std::time::Duration;
 use proto::{Framing, HEADER_LEN, MAX_LEN, Wire, Writer};
 
 use super::{
-    peer::{Fault, Outcome},
+    peer::{CheckResult, Fault},
     rules::{each, text},
     server::CheckedServer,
 };
 
 /// Expects that bytes end their connection, that nothing comes back, and that another
 /// client is served.
-pub(super) fn refuse(server: &CheckedServer, bytes: &[u8]) -> Outcome {
+pub(super) fn refuse(server: &CheckedServer, bytes: &[u8]) -> CheckResult {
     let peer = server.dial()?;
     peer.write(bytes);
     // By a reset as well: there may be bytes that were not read.
@@ -20,7 +20,7 @@ pub(super) fn refuse(server: &CheckedServer, bytes: &[u8]) -> Outcome {
     server.still_serves()
 }
 
-pub(super) fn cut(server: &CheckedServer, at: &mut String) -> Outcome {
+pub(super) fn cut(server: &CheckedServer, at: &mut String) -> CheckResult {
     let message = server.message(b"hello");
     each([1, 2, 3, 8], at, |&len| {
         let peer = server.dial()?;
@@ -33,7 +33,7 @@ pub(super) fn cut(server: &CheckedServer, at: &mut String) -> Outcome {
     })
 }
 
-pub(super) fn garbage(server: &CheckedServer, kind: &mut String) -> Outcome {
+pub(super) fn garbage(server: &CheckedServer, kind: &mut String) -> CheckResult {
     let negative = [&[0x80, 0, 0, 0][..], &server.message(b"hello")].concat();
     let kinds: [(&str, &[u8]); 3] = [
         ("a request of HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -50,7 +50,7 @@ pub(super) fn garbage(server: &CheckedServer, kind: &mut String) -> Outcome {
 
 /// The longest announced length that does not end the connection, halved at a time.
 /// No payload is sent.
-pub(super) fn limit(server: &CheckedServer, found: &mut String) -> Outcome {
+pub(super) fn limit(server: &CheckedServer, found: &mut String) -> CheckResult {
     let (mut accepted, mut refused) = (0, MAX_LEN + 1);
     let within = (server.timeout / 16).min(Duration::from_secs(1));
     while refused - accepted > 1 {
@@ -70,7 +70,7 @@ pub(super) fn limit(server: &CheckedServer, found: &mut String) -> Outcome {
 }
 
 /// What becomes of a frame with a flag, and of a damaged one.
-pub(super) fn flagged(server: &CheckedServer, found: &mut String, checksum: bool) -> Outcome {
+pub(super) fn flagged(server: &CheckedServer, found: &mut String, checksum: bool) -> CheckResult {
     let mut writer = Writer::new(Wire::Framed(Framing {
         checksum,
         compress: !checksum,

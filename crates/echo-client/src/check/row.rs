@@ -16,14 +16,14 @@ const WIDTH: usize = 80;
 const INDENT: usize = 18;
 
 /// A rule and what came of it.
-pub(super) struct Row {
+pub(super) struct RuleRow {
     pub(super) rule: &'static Rule,
     pub(super) outcome: &'static str,
     sent: String,
     pub(super) came: Option<String>,
 }
 
-impl Row {
+impl RuleRow {
     /// Tries a rule.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Row {
 }
 
 /// One line; of a broken rule, three or more.
-impl fmt::Display for Row {
+impl fmt::Display for RuleRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sent, why) = (&self.sent, self.rule.why);
         let text = match &self.came {

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use super::{
-    peer::Outcome,
+    peer::CheckResult,
     refusals::{self, flagged, refuse},
     server::CheckedServer,
     streams,
@@ -18,7 +18,7 @@ pub(super) struct Rule {
     pub(super) name: &'static str,
     /// Tries it on a server. Writes which part of what it sends is at work, or what it
     /// finds.
-    pub(super) check: fn(&CheckedServer, &mut String) -> Outcome,
+    pub(super) check: fn(&CheckedServer, &mut String) -> CheckResult,
     pub(super) sent: &'static str,
     /// Why it matters.
     pub(super) why: &'static str,
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = rules! {
         "", "bit 30 of a header announces LZ4";
 };
 
-fn split(server: &CheckedServer, at: &mut String) -> Outcome {
+fn split(server: &CheckedServer, at: &mut String) -> CheckResult {
     let stream = short_stream(server);
     each(1..stream.len(), at, |&at| {
         server.exchange([&stream[..at], &stream[at..]])
@@ -120,17 +120,17 @@ fn short_stream(server: &CheckedServer) -> Vec<u8> {
     payloads.map(|payload| server.message(payload)).concat()
 }
 
-fn empty(server: &CheckedServer, _: &mut String) -> Outcome {
+fn empty(server: &CheckedServer, _: &mut String) -> CheckResult {
     let [empty, a, b] = [&b""[..], b"a", b"b"].map(|payload| server.message(payload));
     server.exchange([&[&empty[..], &a, &empty.repeat(32), &b].concat()[..]])
 }
 
-fn two_writes(server: &CheckedServer, _: &mut String) -> Outcome {
+fn two_writes(server: &CheckedServer, _: &mut String) -> CheckResult {
     let message = server.message(&text(100));
     server.exchange([&message[..4], &message[4..]].repeat(3))
 }
 
-fn sizes(server: &CheckedServer, size: &mut String) -> Outcome {
+fn sizes(server: &CheckedServer, size: &mut String) -> CheckResult {
     each(sizes_up_to(server.max_frame), size, |&size| {
         server.exchange([&server.message(&text(size))[..]])
     })?;
@@ -138,14 +138,14 @@ fn sizes(server: &CheckedServer, size: &mut String) -> Outcome {
     Ok(())
 }
 
-fn order(server: &CheckedServer, _: &mut String) -> Outcome {
+fn order(server: &CheckedServer, _: &mut String) -> CheckResult {
     // Long and short ones in turn.
     let payloads = (0..64).map(|i| text(30 + i * 57 % 70));
     let messages = payloads.flat_map(|payload| server.message(&payload));
     server.exchange([&messages.collect::<Vec<u8>>()[..]])
 }
 
-fn heartbeat(server: &CheckedServer, found: &mut String) -> Outcome {
+fn heartbeat(server: &CheckedServer, found: &mut String) -> CheckResult {
     server.exchange([&[0; 4][..]])?;
     found.push_str("echoed");
     Ok(())
@@ -155,8 +155,8 @@ fn heartbeat(server: &CheckedServer, found: &mut String) -> Outcome {
 pub(super) fn each<T: Display>(
     parts: impl IntoIterator<Item = T>,
     name: &mut String,
-    mut check: impl FnMut(&T) -> Outcome,
-) -> Outcome {
+    mut check: impl FnMut(&T) -> CheckResult,
+) -> CheckResult {
     for part in parts {
         *name = part.to_string();
         check(&part)?;

@@ -7,7 +7,7 @@ use transport::{Dialer, Stream};
 
 use super::{
     CheckArgs,
-    peer::{Fault, Outcome, PAUSE, Peer},
+    peer::{CheckResult, Fault, PAUSE, Peer},
 };
 
 /// The server that is checked.
@@ -52,7 +52,7 @@ impl CheckedServer {
         messages.flatten().collect()
     }
 
-    pub(super) fn dial(&self) -> Outcome<Peer> {
+    pub(super) fn dial(&self) -> CheckResult<Peer> {
         match self.dialer.dial_addr(&self.addr, &|| true) {
             Ok(Stream::Plain(stream)) => Ok(Peer::new(stream, self.timeout)),
             Ok(Stream::Tls(_)) => Err("TLS, which was not requested".into()),
@@ -62,7 +62,7 @@ impl CheckedServer {
 
     /// Sends pieces on a new connection, with pauses between, and expects all of
     /// them back.
-    pub(super) fn exchange<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    pub(super) fn exchange<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> CheckResult {
         let pieces: Vec<&[u8]> = pieces.into_iter().collect();
         let mut peer = self.dial()?;
         // The pauses are not the server's.
@@ -71,7 +71,7 @@ impl CheckedServer {
     }
 
     /// Whether another client is served.
-    pub(super) fn still_serves(&self) -> Outcome {
+    pub(super) fn still_serves(&self) -> CheckResult {
         let served = self.exchange([&self.message(b"the next client")[..]]);
         served.map_err(|fault| fault.on("to the next client"))
     }

@@ -10,7 +10,7 @@ use cli::format::Quantity;
 use socket2::SockRef;
 
 use super::{
-    peer::{Outcome, PAUSE, Peer},
+    peer::{CheckResult, PAUSE, Peer},
     rules::{each, text},
     server::CheckedServer,
 };
@@ -18,7 +18,7 @@ use super::{
 /// A connection on which nothing moves for so long is stuck.
 const STUCK: Duration = Duration::from_millis(200);
 
-pub(super) fn echo(server: &CheckedServer, _: &mut String) -> Outcome {
+pub(super) fn echo(server: &CheckedServer, _: &mut String) -> CheckResult {
     // Not in one, nor at once: long ones and many have rules of their own.
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
     bytes.chunks(64).try_for_each(|part| {
@@ -29,7 +29,7 @@ pub(super) fn echo(server: &CheckedServer, _: &mut String) -> Outcome {
     })
 }
 
-pub(super) fn half_close(server: &CheckedServer, count: &mut String) -> Outcome {
+pub(super) fn half_close(server: &CheckedServer, count: &mut String) -> CheckResult {
     each([0, 1, 64], count, |&count| {
         let (messages, peer) = (server.numbered(count), server.dial()?);
         // One segment has the last bytes and the FIN.
@@ -45,7 +45,7 @@ pub(super) fn half_close(server: &CheckedServer, count: &mut String) -> Outcome 
     })
 }
 
-pub(super) fn urgent(server: &CheckedServer, _: &mut String) -> Outcome {
+pub(super) fn urgent(server: &CheckedServer, _: &mut String) -> CheckResult {
     let message = server.message(b"an urgent !");
     let (first, last) = message.split_at(message.len() - 1);
     // Where the byte is lost, the server takes one of these for it.
@@ -58,7 +58,7 @@ pub(super) fn urgent(server: &CheckedServer, _: &mut String) -> Outcome {
     peer.expect(&[&message[..], &next].concat())
 }
 
-pub(super) fn reset(server: &CheckedServer, _: &mut String) -> Outcome {
+pub(super) fn reset(server: &CheckedServer, _: &mut String) -> CheckResult {
     let message = server.message(b"this is not all of it");
     let peer = server.dial()?;
     peer.write(&message[..message.len() - 8]);
@@ -70,12 +70,12 @@ pub(super) fn reset(server: &CheckedServer, _: &mut String) -> Outcome {
     server.still_serves()
 }
 
-pub(super) fn crowd(server: &CheckedServer, _: &mut String) -> Outcome {
+pub(super) fn crowd(server: &CheckedServer, _: &mut String) -> CheckResult {
     let clients = (1..=100).map(|i| {
         let message = server.message(format!("from client {i:03}").as_bytes());
         Ok((server.dial()?, message))
     });
-    let clients: Vec<(Peer, Vec<u8>)> = clients.collect::<Outcome<_>>()?;
+    let clients: Vec<(Peer, Vec<u8>)> = clients.collect::<CheckResult<_>>()?;
     for (peer, message) in clients.iter().chain(&clients) {
         peer.write(message);
     }
@@ -86,7 +86,7 @@ pub(super) fn crowd(server: &CheckedServer, _: &mut String) -> Outcome {
     Ok(())
 }
 
-pub(super) fn slow_reader(server: &CheckedServer, figures: &mut String) -> Outcome {
+pub(super) fn slow_reader(server: &CheckedServer, figures: &mut String) -> CheckResult {
     let message = server.message(b"read at once");
     let (_slow, fast) = (fill(server, figures)?, server.dial()?);
     let mut worst = Duration::ZERO;
@@ -100,7 +100,7 @@ pub(super) fn slow_reader(server: &CheckedServer, figures: &mut String) -> Outco
     Ok(())
 }
 
-pub(super) fn late_reader(server: &CheckedServer, figures: &mut String) -> Outcome {
+pub(super) fn late_reader(server: &CheckedServer, figures: &mut String) -> CheckResult {
     let (peer, messages, written) = fill(server, figures)?;
     let (_, rest) = messages.split_at(written);
     // A slow server need not be waited for to the end.
@@ -113,7 +113,7 @@ pub(super) fn late_reader(server: &CheckedServer, figures: &mut String) -> Outco
 
 /// Writes messages and reads nothing, until that is stuck. Returns them, and how much
 /// of the last is written.
-fn fill(server: &CheckedServer, figures: &mut String) -> Outcome<(Peer, Vec<u8>, usize)> {
+fn fill(server: &CheckedServer, figures: &mut String) -> CheckResult<(Peer, Vec<u8>, usize)> {
     let (message, peer) = (server.message(&text(90)), server.dial()?);
     // In case the server takes any number: 16 MiB.
     let mut messages = message.repeat((16 << 20) / message.len());

@@ -23,16 +23,16 @@ pub(super) struct Run {
     pub(super) ink: Ink,
 }
 
-pub(super) type Line = Vec<Run>;
+pub(super) type PictureLine = Vec<Run>;
 
 /// A line in one ink.
-pub(super) fn line(text: impl Into<String>, ink: Ink) -> Line {
+pub(super) fn line(text: impl Into<String>, ink: Ink) -> PictureLine {
     let text = text.into();
     vec![Run { text, ink }]
 }
 
 /// A line for each row, and the verdict, on so many columns.
-pub(super) fn lines(picture: &Picture, columns: usize) -> Vec<Line> {
+pub(super) fn lines(picture: &Picture, columns: usize) -> Vec<PictureLine> {
     let names = picture.rows.iter().map(|(name, _)| name.len()).max();
     let names = names.unwrap_or_default();
     // A blank behind the name, and the end of the last piece.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::layout::{Ink, Line};
+use super::layout::{Ink, PictureLine};
 
 /// Columns of a picture.
 pub(super) const COLUMNS: usize = 100;
@@ -27,7 +27,7 @@ text { fill: var(--text); white-space: pre; } .title { font-weight: bold; } .pag
 .m4 { fill: var(--m4); }";
 
 /// Draws lines of text, which nothing but this program writes: it has no markup.
-pub(super) fn draw(lines: &[Line]) -> String {
+pub(super) fn draw(lines: &[PictureLine]) -> String {
     let mut body = String::new();
     let mut y = MARGIN;
     for line in lines {

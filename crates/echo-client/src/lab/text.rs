@@ -2,7 +2,7 @@
 
 use clap::builder::styling::AnsiColor;
 
-use super::layout::{Ink, Line, Run};
+use super::layout::{Ink, PictureLine, Run};
 
 /// One after the other for messages, so that neighbours differ.
 const COLORS: [AnsiColor; 5] = [
@@ -13,7 +13,7 @@ const COLORS: [AnsiColor; 5] = [
     AnsiColor::Blue,
 ];
 
-pub(super) fn draw(lines: &[Line], has_color: bool) -> String {
+pub(super) fn draw(lines: &[PictureLine], has_color: bool) -> String {
     let paint = |run: &Run| match run.ink {
         Ink::Message(message) if has_color => {
             let style = COLORS[message % COLORS.len()].on_default();

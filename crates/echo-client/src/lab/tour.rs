@@ -6,7 +6,7 @@ use clap::Parser;
 use super::{
     args::LabArgs,
     experiment::Piece,
-    layout::{self, Ink, Line, line},
+    layout::{self, Ink, PictureLine, line},
     picture::Picture,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn scenes(args: &LabArgs) -> Result<Vec<Scene>> {
     Ok(scenes)
 }
 
-pub(super) fn lines(scenes: &[Scene], columns: usize) -> Vec<Line> {
+pub(super) fn lines(scenes: &[Scene], columns: usize) -> Vec<PictureLine> {
     let lines = scenes.iter().map(|(text, picture)| {
         let picture = layout::lines(picture, columns);
         let plain = |text: &&str| line(*text, Ink::Plain);
