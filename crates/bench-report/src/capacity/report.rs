@@ -71,7 +71,7 @@ impl Probe {
     ///
     /// Whatever makes a run invalid raises its latency and never lowers it. A missed
     /// expectation is therefore missed in any case, unless the generator was the
-    /// reason.
+    /// reason; and one that was met with late messages is met without.
     #[must_use]
     pub fn of(rate: f64, max_failures: u64, results: &Results) -> Self {
         let (failed, unsent) = (results.failed(), results.messages.unsent);
@@ -88,7 +88,7 @@ impl Probe {
         } else {
             None
         };
-        let doubt = results.reason_beside_failures();
+        let doubt = results.reason_to_doubt();
         let (outcome, reason) = match (missed, doubt) {
             (_, Some(doubt)) if results.is_generator_saturated() => {
                 (ProbeOutcome::Unclear, Some(doubt))
@@ -164,6 +164,11 @@ mod tests {
             results.failures = [("timeout".to_owned(), 1)].into();
             results.messages.unanswered = 1;
         };
+        let late = |results: &mut Results| {
+            results.arguments.rate = Some(1e6);
+            results.latency_uncorrected = Some(results.latency.clone());
+            results.schedule_lag = Some(results.latency.clone());
+        };
         let saturated = |results: &mut Results| results.cpu.client_utilization = 0.95;
         for (limit_us, max_failures, change, outcome, reason) in [
             (100.0, 0, (|_| ()) as fn(&mut Results), Met, ""),
@@ -178,6 +183,8 @@ mod tests {
                 Missed,
                 "1 message due but never sent",
             ),
+            (100.0, 0, late, Met, ""),
+            (50.0, 0, late, Missed, "p99<50us missed"),
             (100.0, 0, saturated, Unclear, "the generator used 95 %"),
             (50.0, 0, saturated, Unclear, "the generator used 95 %"),
             (

@@ -59,9 +59,12 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
 }
 
 impl Results {
-    /// Why the run would be SUSPECT without its failures; the advice is left out.
-    pub(crate) fn reason_beside_failures(&self) -> Option<String> {
+    /// Why an expectation that the run met may not hold, failures aside; the advice is
+    /// left out. Messages that were sent late are no reason: the corrected latency has
+    /// their lateness.
+    pub(crate) fn reason_to_doubt(&self) -> Option<String> {
         let mut results = self.clone();
+        results.schedule_lag = None;
         results.failures.clear();
         if !results.interrupted {
             // They are the failures.
