@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `rules` | the table of rules, and what they send that expect it back |
 //! | `streams`, `refusals` | the other rules, a function each |
+//! | `parts` | text, and one part after the other |
 //! | `server`, `peer` | the server, and a connection to it |
 //! | `row` | what came of a rule, as text and as JSON |
 
@@ -14,6 +15,7 @@ use cli::OutputFile;
 use serde_json::json;
 
 mod args;
+mod parts;
 mod peer;
 mod refusals;
 mod row;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proto::{Framing, HEADER_LEN, MAX_LEN, Wire, Writer};
 
 use super::{
+    parts::{each, text},
     peer::{CheckResult, Fault},
-    rules::{each, text},
     server::CheckedServer,
 };
 

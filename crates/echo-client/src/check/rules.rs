@@ -1,9 +1,8 @@
 //! The rules, in the order of the table. A new one is an entry here, its function if
 //! it is not a line, and a row in the README.
 
-use std::fmt::Display;
-
 use super::{
+    parts::{each, text},
     peer::CheckResult,
     refusals::{self, flagged, refuse},
     server::CheckedServer,
@@ -149,25 +148,6 @@ fn heartbeat(server: &CheckedServer, found: &mut String) -> CheckResult {
     server.exchange([&[0; 4][..]])?;
     found.push_str("echoed");
     Ok(())
-}
-
-/// Tries one part after the other; if one fails, it is named.
-pub(super) fn each<T: Display>(
-    parts: impl IntoIterator<Item = T>,
-    name: &mut String,
-    mut check: impl FnMut(&T) -> CheckResult,
-) -> CheckResult {
-    for part in parts {
-        *name = part.to_string();
-        check(&part)?;
-    }
-    name.clear();
-    Ok(())
-}
-
-/// Text of a length; 23 letters in turn, so that no power of two is a multiple.
-pub(super) fn text(len: usize) -> Vec<u8> {
-    (b'a'..b'x').cycle().take(len).collect()
 }
 
 /// Sizes that just fill a buffer or just do not, with a header of four bytes

@@ -10,8 +10,8 @@ use cli::format::Quantity;
 use socket2::SockRef;
 
 use super::{
+    parts::{each, text},
     peer::{CheckResult, PAUSE, Peer},
-    rules::{each, text},
     server::CheckedServer,
 };
 

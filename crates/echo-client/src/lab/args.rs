@@ -9,10 +9,7 @@ use cli::{
     args::{parse_count, parse_size, parse_span},
 };
 
-use super::{
-    codec::Codec,
-    experiment::{Experiment, Piece},
-};
+use super::{codec::Codec, experiment::Experiment, piece::Piece};
 
 /// As many bytes arrive in a socket that is not read, with the usual buffers.
 const MAX_BYTES: usize = 32 * 1024;

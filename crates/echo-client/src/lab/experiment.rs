@@ -10,10 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use proto::Escaped;
 use transport::Stream;
 
-use super::{codec::Codec, segments::Segments};
+use super::{codec::Codec, piece::Piece, segments::Segments};
 
 /// Maximum wait for bytes, which do not leave this host.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,13 +40,6 @@ pub(crate) struct Experiment {
     pub(super) nagle: bool,
 }
 
-/// Bytes of the stream that belong together, and what is told of them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Piece {
-    pub(super) span: Range<usize>,
-    pub(super) label: String,
-}
-
 /// What became of it.
 #[derive(Default)]
 pub(super) struct Observation {
@@ -56,20 +48,6 @@ pub(super) struct Observation {
     pub(super) segments: Option<Vec<Piece>>,
     pub(super) reads: Vec<Piece>,
     pub(super) understood: Vec<Piece>,
-}
-
-impl Piece {
-    /// With the number of its bytes.
-    pub(super) fn sized(span: Range<usize>) -> Self {
-        let label = span.len().to_string();
-        Self { span, label }
-    }
-
-    /// With its text.
-    pub(super) fn message(span: Range<usize>, payload: &[u8]) -> Self {
-        let label = Escaped(payload).to_string();
-        Self { span, label }
-    }
 }
 
 impl Experiment {

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::{experiment::Piece, picture::Picture};
+use super::{picture::Picture, piece::Piece};
 
 /// Fewest columns of a row.
 const MIN_WIDTH: usize = 5;

@@ -6,7 +6,7 @@
 //! | `codec` | how messages go on the wire, and how a receiver finds them again |
 //! | `experiment` | one connection: what was written, read and understood |
 //! | `segments` | what the kernel sent |
-//! | `picture` | all of it as rows of pieces |
+//! | `piece`, `picture` | bytes that belong together, and rows of them |
 //! | `layout` | a picture as lines, to scale |
 //! | `text`, `svg` | lines drawn |
 //! | `offsets` | every cut of a stream |
@@ -24,6 +24,7 @@ mod experiment;
 mod layout;
 mod offsets;
 mod picture;
+mod piece;
 mod segments;
 mod svg;
 mod text;

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use cli::format::plural;
 
-use super::experiment::{Experiment, Observation, Piece};
+use super::{
+    experiment::{Experiment, Observation},
+    piece::Piece,
+};
 
 /// As many messages are named that came out wrong.
 const MOST_NAMED: usize = 10;

@@ -7,7 +7,7 @@ use std::{
 
 use transport::{TcpInfo, sock_diag};
 
-use super::experiment::Piece;
+use super::piece::Piece;
 
 /// The segments of a stream, found by reading the counters again and again.
 pub(super) struct Segments {

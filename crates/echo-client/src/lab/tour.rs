@@ -5,9 +5,9 @@ use clap::Parser;
 
 use super::{
     args::LabArgs,
-    experiment::Piece,
     layout::{self, Ink, PictureLine, line},
     picture::Picture,
+    piece::Piece,
 };
 
 /// Each a title, a command and what is to be seen, with an empty line between.
