@@ -1,18 +1,13 @@
 //! `bench-client --per-connection`: connections that follow one another.
 
 use std::{
-    fs,
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     thread,
 };
 
 use serde_json::json;
-use testkit::{
-    ServerProcess,
-    link::{Host, command},
-    measured::measure,
-};
+use testkit::{ServerProcess, measured::measure};
 
 #[test]
 fn each_connection_has_its_messages_and_is_closed_in_order() {
@@ -122,11 +117,14 @@ fn a_connection_that_never_opens_is_a_failure() {
 
 /// The server is not to blame, and its log says nothing.
 #[test]
+#[cfg(target_os = "linux")]
 #[ignore = "needs root, unshare and ip: cargo test -p e2e -- --ignored faults"]
 fn faults_of_used_up_ports_are_explained() {
+    use testkit::link::{Host, command};
+
     Host::new().enter(|| {
         command("ip link set lo up");
-        fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40050").unwrap();
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40050").unwrap();
         let server = ServerProcess::start(&[]);
         let measured = measure(&server.host(), "-c 1 -d 5s --per-connection 1", 1);
         let explanation = "no local address with a free port: Cannot assign requested address";
