@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::search::Answer;
 use crate::{
+    Expect,
     format::{plural, rfc3339},
     results::{Arguments, Expectation, Machine, Results, Target},
 };
@@ -71,7 +72,7 @@ impl Probe {
     ///
     /// Whatever makes a run invalid raises its latency and never lowers it. A missed
     /// expectation is therefore missed in any case, unless the generator was the
-    /// reason; and one that was met with late messages is met without.
+    /// reason; and a limit of the latency that was met with late messages is met without.
     #[must_use]
     pub fn of(rate: f64, max_failures: u64, results: &Results) -> Self {
         let (failed, unsent) = (results.failed(), results.messages.unsent);
@@ -88,7 +89,12 @@ impl Probe {
         } else {
             None
         };
-        let doubt = results.reason_to_doubt();
+        let is_limit = |each: &Expectation| {
+            let expect = each.text.parse::<Expect>();
+            expect.is_ok_and(|expect| expect.limits_latency())
+        };
+        let has_lateness = results.expectations.iter().all(is_limit);
+        let doubt = results.reason_to_doubt(has_lateness);
         let (outcome, reason) = match (missed, doubt) {
             (_, Some(doubt)) if results.is_generator_saturated() => {
                 (ProbeOutcome::Unclear, Some(doubt))
@@ -157,6 +163,12 @@ mod tests {
         (probe.outcome, probe.reason.unwrap_or_default())
     }
 
+    fn late(results: &mut Results) {
+        results.arguments.rate = Some(1e6);
+        results.latency_uncorrected = Some(results.latency.clone());
+        results.schedule_lag = Some(results.latency.clone());
+    }
+
     #[test]
     fn a_probe_counts_if_it_is_valid() {
         use ProbeOutcome::{Met, Missed, Unclear};
@@ -164,10 +176,10 @@ mod tests {
             results.failures = [("timeout".to_owned(), 1)].into();
             results.messages.unanswered = 1;
         };
-        let late = |results: &mut Results| {
-            results.arguments.rate = Some(1e6);
-            results.latency_uncorrected = Some(results.latency.clone());
-            results.schedule_lag = Some(results.latency.clone());
+        // Lateness is not in the throughput.
+        let late_and_fast = |results: &mut Results| {
+            late(results);
+            results.expectations[0].text = "qps>1".to_owned();
         };
         let saturated = |results: &mut Results| results.cpu.client_utilization = 0.95;
         for (limit_us, max_failures, change, outcome, reason) in [
@@ -184,6 +196,13 @@ mod tests {
                 "1 message due but never sent",
             ),
             (100.0, 0, late, Met, ""),
+            (
+                100.0,
+                0,
+                late_and_fast,
+                Unclear,
+                "1 % of the messages were sent",
+            ),
             (50.0, 0, late, Missed, "p99<50us missed"),
             (100.0, 0, saturated, Unclear, "the generator used 95 %"),
             (50.0, 0, saturated, Unclear, "the generator used 95 %"),

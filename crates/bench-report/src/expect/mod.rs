@@ -106,6 +106,11 @@ impl Expect {
         }
     }
 
+    /// Whether it is an upper limit of a latency.
+    pub(crate) fn limits_latency(&self) -> bool {
+        self.metric.is_latency() && (self.holds)(&0.0, &self.bound)
+    }
+
     /// Checks a run and its latencies. A figure that was not measured, or with too
     /// few samples, misses the expectation.
     pub(crate) fn check(&self, results: &Results, latencies: &Histogram<u64>) -> Expectation {

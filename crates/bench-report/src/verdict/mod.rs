@@ -60,11 +60,13 @@ pub(crate) fn verdict(results: &Results) -> Verdict {
 
 impl Results {
     /// Why an expectation that the run met may not hold, failures aside; the advice is
-    /// left out. Messages that were sent late are no reason: the corrected latency has
-    /// their lateness.
-    pub(crate) fn reason_to_doubt(&self) -> Option<String> {
+    /// left out. Messages that were sent late are no reason if the expectations have
+    /// their lateness, as the corrected latency has.
+    pub(crate) fn reason_to_doubt(&self, has_lateness: bool) -> Option<String> {
         let mut results = self.clone();
-        results.schedule_lag = None;
+        if has_lateness {
+            results.schedule_lag = None;
+        }
         results.failures.clear();
         if !results.interrupted {
             // They are the failures.
